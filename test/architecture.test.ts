@@ -1,0 +1,418 @@
+// The floors of the house. Every import in core/ and plugins/ is read and judged by the table below, and so is
+// what the pure floors may not mention. A failure names the file, the line and the floor it breaks.
+//
+// Why it matters: the simulator, `concord-kv/testing` and `concord dev` run the real core over a false world.
+// That works only as long as nothing below concord.ts reaches the world other than through ports.ts.
+
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { isBuiltin, stripTypeScriptTypes } from 'node:module'
+import { posix } from 'node:path'
+import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+interface Import {
+  readonly line: number
+  /** As written. */
+  readonly specifier: string
+  /** The file in this repository, or the specifier itself for a package or a builtin. */
+  readonly target: string
+  /** `import type` and `export type` only: `import { type A }` is still an import that runs. */
+  readonly typeOnly: boolean
+}
+
+interface Floor {
+  readonly name: string
+  readonly holds: (file: string) => boolean
+  /** True when the import is allowed. */
+  readonly allows: (to: Import, file: string) => boolean
+}
+
+interface Ban {
+  readonly name: string
+  readonly holds: (file: string) => boolean
+  readonly words: readonly RegExp[]
+}
+
+// ---------------------------------------------------------------------------------------------- the table
+
+const under = (...folders: string[]) => {
+  return (path: string) => folders.some((folder) => path.startsWith(`${folder}/`))
+}
+const oneOf =
+  (...files: string[]) =>
+  (path: string) =>
+    files.includes(path)
+const inCore = (path: string) => path.startsWith('core/')
+const inPlugins = (path: string) => path.startsWith('plugins/')
+
+const raft = under('core/raft')
+const machine = under('core/machine')
+const outer = under('core/storage', 'core/transport', 'core/discovery')
+const composers = (path: string) =>
+  path === 'core/concord.ts' || under('core/cli', 'core/testing')(path) || outer(path)
+const folderOf = (path: string) => path.split('/').slice(0, 2).join('/')
+
+/** Builtins that are the world: time, chance, disk, network, other processes. */
+const world = new Set(
+  `child_process cluster crypto dgram dns dns/promises fs fs/promises http http2 https inspector net os
+  perf_hooks process readline readline/promises repl timers timers/promises tls tty worker_threads`.split(
+    /\s+/,
+  ),
+)
+const isWorld = (target: string) =>
+  target === 'nanoid' || (isBuiltin(target) && world.has(target.replace(/^node:/, '')))
+
+/** Where the ports are the only windows: the running node, and the store's own files beside concord.ts. */
+const behindPorts = (path: string) =>
+  under('core/node')(path) ||
+  oneOf(
+    'core/store.ts',
+    'core/hooks.ts',
+    'core/plugin.ts',
+    'core/telemetry.ts',
+    'core/codec.ts',
+    'core/bytes.ts',
+    'core/errors.ts',
+    'core/assert.ts',
+    'core/ports.ts',
+  )(path)
+
+const floors: readonly Floor[] = [
+  {
+    name: 'core/raft/ imports only itself and core/assert.ts',
+    holds: raft,
+    allows: ({ target }) => raft(target) || target === 'core/assert.ts',
+  },
+  {
+    name:
+      'core/machine/ imports only itself, core/assert.ts, core/codec.ts, core/bytes.ts, core/errors.ts, ' +
+      'and types of core/raft/',
+    holds: machine,
+    allows: ({ target, typeOnly }) =>
+      machine(target) ||
+      oneOf('core/assert.ts', 'core/codec.ts', 'core/bytes.ts', 'core/errors.ts')(target) ||
+      (typeOnly && raft(target)),
+  },
+  {
+    name: 'core/node/ sees ports: it never imports storage/, transport/, discovery/, cli/ or config/',
+    holds: under('core/node'),
+    allows: ({ target }) =>
+      !outer(target) && !under('core/cli', 'core/config')(target) && target !== 'core/concord.ts',
+  },
+  {
+    name: 'core/storage/, core/transport/ and core/discovery/ import neither each other nor core/node/ nor core/machine/',
+    holds: outer,
+    allows: ({ target, typeOnly }, file) =>
+      !(outer(target) && folderOf(target) !== folderOf(file)) &&
+      !under('core/node', 'core/machine')(target) &&
+      (typeOnly || !raft(target)),
+  },
+  {
+    name: 'only core/concord.ts, core/cli/ and core/testing/ compose storage/, transport/ and discovery/',
+    holds: (file) => inCore(file) && !composers(file),
+    allows: ({ target }) => !outer(target),
+  },
+  {
+    name: 'nothing imports core/testing/, core/cli/ or the entry core/index.ts from within core/',
+    holds: (file) => inCore(file) && !under('core/cli', 'core/testing')(file),
+    allows: ({ target }) => !under('core/cli', 'core/testing')(target) && target !== 'core/index.ts',
+  },
+  {
+    name: 'core/ imports plugins/ at one place: core/index.ts may import plugins/index.ts',
+    holds: inCore,
+    allows: ({ target }, file) =>
+      !inPlugins(target) || (file === 'core/index.ts' && target === 'plugins/index.ts'),
+  },
+  {
+    name: 'plugins/ import of core only core/plugin.ts, and of other plugins only types',
+    holds: inPlugins,
+    allows: ({ target, typeOnly }, file) => {
+      if (inCore(target)) return target === 'core/plugin.ts'
+      return (
+        !inPlugins(target) || folderOf(target) === folderOf(file) || typeOnly || file === 'plugins/index.ts'
+      )
+    },
+  },
+  {
+    name: 'below core/concord.ts time, chance, disk and network come only through core/ports.ts',
+    holds: behindPorts,
+    allows: ({ target, typeOnly }) => typeOnly || !isWorld(target),
+  },
+  {
+    name: 'core/ports.ts is types only',
+    holds: oneOf('core/ports.ts'),
+    allows: ({ typeOnly }) => typeOnly,
+  },
+]
+
+const clocks = [/\bDate\.now\b/, /\bnew\s+Date\s*(?:\(\s*\)|(?![\w(]))/, /(?<!new\s)(?<![\w.])\bDate\(\s*\)/]
+const chance = [/\bMath\.random\b/, /\b(?:randomUUID|randomBytes|randomInt|getRandomValues)\b/]
+const timers = [/(?<!\.)\b(?:setTimeout|setInterval|setImmediate|queueMicrotask)\b/, /\bprocess\.nextTick\b/]
+
+const bans: readonly Ban[] = [
+  {
+    name: 'core/raft/ and core/machine/ are values: no clock, no chance, no timer, no process, no locale, no await',
+    holds: (file) => raft(file) || machine(file),
+    words: [
+      ...clocks,
+      ...chance,
+      ...timers,
+      /\bperformance\.(?:now|timeOrigin)\b/,
+      /(?<![\w.])process\s*[.[]/,
+      /\b(?:toL|l)ocale\w*/,
+      /\bIntl\b/,
+      /(?<!\.)\b(?:await|async)\b/,
+      /\bnew\s+Promise\b|\bPromise\.(?:resolve|reject|all|race|any|try)\b/,
+    ],
+  },
+  {
+    name: 'below core/concord.ts time, chance, disk and network come only through core/ports.ts',
+    holds: behindPorts,
+    words: [...clocks, ...chance, ...timers, /\bperformance\.(?:now|timeOrigin)\b/],
+  },
+]
+
+// --------------------------------------------------------------------------------------------- the reading
+
+interface Text {
+  /** The source with comments and the insides of strings blanked; offsets and lines are kept. */
+  readonly code: string
+  /** Strings by the offset of their opening quote. */
+  readonly strings: ReadonlyMap<number, string>
+}
+
+/** Enough of a scanner to tell code from comments, strings, templates and regular expressions. */
+function blank(source: string): Text {
+  const out = source.split('')
+  const strings = new Map<number, string>()
+  const braces: number[] = [] // for each open `${`, the depth of braces inside it
+  let at = 0
+  const hide = (from: number, to: number) => {
+    for (let i = from; i < to; i++) if (out[i] !== '\n') out[i] = ' '
+  }
+  const template = () => {
+    const from = at
+    while (at < source.length && source[at] !== '`') {
+      if (source[at] === '\\') at++
+      else if (source.startsWith('${', at)) {
+        hide(from, at)
+        at += 2
+        braces.push(0)
+        return
+      }
+      at++
+    }
+    hide(from, at)
+    at++
+  }
+  while (at < source.length) {
+    const char = source[at]!
+    if (source.startsWith('//', at)) {
+      const end = source.indexOf('\n', at)
+      const to = end < 0 ? source.length : end
+      hide(at, to)
+      at = to
+    } else if (source.startsWith('/*', at)) {
+      const end = source.indexOf('*/', at + 2)
+      const to = end < 0 ? source.length : end + 2
+      hide(at, to)
+      at = to
+    } else if (char === '"' || char === "'") {
+      const from = at++
+      while (at < source.length && source[at] !== char && source[at] !== '\n')
+        at += source[at] === '\\' ? 2 : 1
+      strings.set(from, source.slice(from + 1, at))
+      hide(from + 1, at)
+      at++
+    } else if (char === '`') {
+      at++
+      template()
+    } else if (char === '/' && startsRegExp(out, at)) {
+      const from = at++
+      let inClass = false
+      while (at < source.length && source[at] !== '\n' && (inClass || source[at] !== '/')) {
+        if (source[at] === '\\') at++
+        else if (source[at] === '[') inClass = true
+        else if (source[at] === ']') inClass = false
+        at++
+      }
+      hide(from + 1, at)
+      at++
+    } else if (char === '{' && braces.length > 0) {
+      braces[braces.length - 1]!++
+      at++
+    } else if (char === '}' && braces.length > 0) {
+      at++
+      if (braces.at(-1) === 0) {
+        braces.pop()
+        template()
+      } else braces[braces.length - 1]!--
+    } else at++
+  }
+  return { code: out.join(''), strings }
+}
+
+function startsRegExp(out: readonly string[], at: number): boolean {
+  let i = at - 1
+  while (i >= 0 && /\s/.test(out[i]!)) i--
+  if (i < 0) return true
+  if (/[\w$]/.test(out[i]!)) {
+    let word = ''
+    while (i >= 0 && /[\w$]/.test(out[i]!)) word = out[i--]! + word
+    return /^(?:return|typeof|case|in|of|do|else|throw|void|delete|yield|await)$/.test(word)
+  }
+  return !/[)\]}'"`]/.test(out[i]!)
+}
+
+/** Every way TypeScript has to name another module; the string's own offset ends the match. */
+const importForms: readonly { form: RegExp; typeOnly: boolean }[] = [
+  { form: /\b(?:import|export)\s+type\b[^'";()]*?\bfrom\s*(?=['"])/g, typeOnly: true },
+  { form: /\bimport\s+(?!type\s+[\w{*])[^'";()]*?\bfrom\s*(?=['"])/g, typeOnly: false },
+  { form: /\bexport\s+(?:\*|\{)[^'";()]*?\bfrom\s*(?=['"])/g, typeOnly: false },
+  { form: /\bimport\s*(?=['"])/g, typeOnly: false },
+  { form: /(?<!\btypeof\s)\bimport\s*\(\s*(?=['"])/g, typeOnly: false },
+  { form: /\btypeof\s+import\s*\(\s*(?=['"])/g, typeOnly: true },
+  { form: /\brequire\s*\(\s*(?=['"])/g, typeOnly: false },
+  { form: /\bdeclare\s+module\s+(?=['"])/g, typeOnly: true },
+]
+
+function importsOf(file: string, { code, strings }: Text): Import[] {
+  const found: Import[] = []
+  for (const { form, typeOnly } of importForms) {
+    for (const match of code.matchAll(form)) {
+      const at = match.index + match[0].length
+      const specifier = strings.get(at)
+      if (specifier === undefined) continue
+      const target = specifier.startsWith('.') ? posix.join(posix.dirname(file), specifier) : specifier
+      found.push({ line: lineOf(code, at), specifier, target, typeOnly })
+    }
+  }
+  return found.sort((a, b) => a.line - b.line)
+}
+
+const lineOf = (text: string, at: number) => text.slice(0, at).split('\n').length
+
+/** What is wrong with one file, a line each. */
+function judge(file: string, source: string): string[] {
+  const wrong: string[] = []
+  const text = blank(source)
+  for (const to of importsOf(file, text)) {
+    for (const floor of floors) {
+      if (floor.holds(file) && !floor.allows(to, file)) {
+        const how = to.typeOnly ? 'imports the types of' : 'imports'
+        wrong.push(`${file}:${to.line} ${how} '${to.specifier}', but ${floor.name}`)
+      }
+    }
+  }
+  for (const ban of bans) {
+    if (!ban.holds(file)) continue
+    text.code.split('\n').forEach((line, i) => {
+      for (const word of ban.words) {
+        const match = word.exec(line)
+        if (match) wrong.push(`${file}:${i + 1} says \`${match[0]}\`, but ${ban.name}`)
+      }
+    })
+  }
+  return wrong
+}
+
+// ------------------------------------------------------------------------------------------------ the tests
+
+const files = globSync('{core,plugins}/**/*.ts', { cwd: root }).map((path) => path.replaceAll('\\', '/'))
+
+describe('architecture', () => {
+  test('every import and every word stays on its floor', () => {
+    assert.ok(files.length > 0, 'no sources found')
+    const wrong = files.flatMap((file) => judge(file, readFileSync(root + file, 'utf8')))
+    assert.deepEqual(wrong, [], `\n${wrong.join('\n')}\n`)
+  })
+
+  test('core/ports.ts is types only', () => {
+    const left = stripTypeScriptTypes(readFileSync(`${root}core/ports.ts`, 'utf8'))
+    const code = blank(left).code.replace(/\bexport\s*\{\s*\}/g, '')
+    assert.equal(code.trim(), '', 'something is left of core/ports.ts when its types are stripped')
+  })
+
+  describe('the test itself can fail', () => {
+    const bad: readonly (readonly [file: string, source: string, expected: RegExp])[] = [
+      [
+        'core/raft/a.ts',
+        `import { x } from '../node/driver.ts'`,
+        /^core\/raft\/a\.ts:1 imports '\.\.\/node\/driver/,
+      ],
+      [
+        'core/raft/a.ts',
+        `\n\nimport type { X } from '../machine/x.ts'`,
+        /^core\/raft\/a\.ts:3 imports the types of/,
+      ],
+      ['core/raft/a.ts', `import fs from 'node:fs'`, /core\/raft\/ imports only itself/],
+      ['core/raft/a.ts', `const x = 1\nconst t = Date.now()`, /:2 says `Date\.now`/],
+      ['core/raft/a.ts', `const t = new Date()`, /says `new Date\(\)`/],
+      ['core/raft/a.ts', 'const t = `a ${Math.random()} b`', /says `Math\.random`/],
+      ['core/machine/a.ts', `async function f() {}`, /says `async`/],
+      ['core/machine/a.ts', `xs.sort((a, b) => a.localeCompare(b))`, /says `localeCompare`/],
+      ['core/machine/a.ts', `if (process.env['X']) y()`, /says `process\.`/],
+      ['core/machine/a.ts', `setTimeout(f, 1)`, /says `setTimeout`/],
+      ['core/machine/a.ts', `import { step } from '../raft/raft.ts'`, /core\/machine\/ imports only itself/],
+      ['core/machine/a.ts', `import { type Entry } from '../raft/types.ts'`, /core\/machine\/ imports only/],
+      ['core/node/a.ts', `export * from '../storage/file.ts'`, /core\/node\/ sees ports/],
+      ['core/node/a.ts', `const m = await import('../transport/tcp.ts')`, /core\/node\/ sees ports/],
+      ['core/node/a.ts', `import { readFile } from 'node:fs/promises'`, /only through core\/ports\.ts/],
+      ['core/node/a.ts', `import { nanoid } from 'nanoid'`, /only through core\/ports\.ts/],
+      ['core/store.ts', `const t = performance.now()`, /says `performance\.now`/],
+      ['core/hooks.ts', `setImmediate(() => {})`, /says `setImmediate`/],
+      ['core/storage/a.ts', `import { x } from '../transport/tcp.ts'`, /import neither each other/],
+      ['core/storage/a.ts', `import type { M } from '../machine/m.ts'`, /import neither each other/],
+      ['core/config/a.ts', `import { file } from '../storage/file.ts'`, /compose/],
+      ['core/config/a.ts', `import '../../plugins/http/index.ts'`, /core\/ imports plugins\/ at one place/],
+      ['core/concord.ts', `import { t } from './testing/index.ts'`, /nothing imports core\/testing/],
+      ['core/ports.ts', `import { x } from './raft/types.ts'`, /types only/],
+      ['plugins/http/a.ts', `import { open } from '../../core/concord.ts'`, /plugins\/ import of core only/],
+      ['plugins/http/a.ts', `import { x } from '../auth/index.ts'`, /of other plugins only types/],
+    ]
+    for (const [file, source, expected] of bad) {
+      test(`${file} ${source.trim()}`, () => {
+        const wrong = judge(file, source)
+        assert.ok(
+          wrong.some((line) => expected.test(line)),
+          `expected ${expected}, found ${JSON.stringify(wrong)}`,
+        )
+      })
+    }
+
+    const good: readonly (readonly [file: string, source: string])[] = [
+      [
+        'core/raft/a.ts',
+        `// Date.now() is forbidden\nimport { x } from './log.ts'\nimport { assert } from '../assert.ts'`,
+      ],
+      ['core/raft/a.ts', `throw new Error('setTimeout, or import x from "../node/a.ts"')`],
+      ['core/raft/a.ts', `const at = new Date(entry.wallTime)\nconst r = /[/'"]Math.random()/.test(x)`],
+      ['core/raft/a.ts', 'const s = `Date.now() ${a ? `${b}` : { c: 1 }.c} Date.now()`'],
+      [
+        'core/machine/a.ts',
+        `import type { Entry } from '../raft/types.ts'\nimport { decode } from '../codec.ts'`,
+      ],
+      ['core/node/a.ts', `import type { Clock } from '../ports.ts'\nimport { step } from '../raft/raft.ts'`],
+      ['core/node/a.ts', `clock.setTimeout(f)\nimport { channel } from 'node:diagnostics_channel'`],
+      [
+        'core/storage/a.ts',
+        `import type { Entry } from '../raft/types.ts'\nimport { open } from 'node:fs/promises'`,
+      ],
+      ['core/concord.ts', `import { FileLog } from './storage/file.ts'`],
+      ['core/index.ts', `export { builtins } from '../plugins/index.ts'`],
+      [
+        'plugins/http/a.ts',
+        `import type { Auth } from '../auth/index.ts'\nimport { definePlugin } from '../../core/plugin.ts'`,
+      ],
+      ['plugins/index.ts', `export const table = { http: () => import('./http/index.ts') }`],
+    ]
+    for (const [file, source] of good) {
+      test(`and lets pass ${file} ${source.split('\n')[0]}`, () => {
+        assert.deepEqual(judge(file, source), [])
+      })
+    }
+  })
+})
