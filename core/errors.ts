@@ -1,0 +1,126 @@
+/**
+ * Every error of Concord in one table: what it says, whether the operation may have happened, and
+ * whether the same call may be made again. The code is the same word in HTTP, CLI and metrics.
+ *
+ * A condition that is not met is a result, not an error. `unknown` means what it says: the operation
+ * may have happened, may still happen, or never will; only a `requestId` makes a retry safe then.
+ */
+
+export type Outcome = 'not-applied' | 'unknown'
+
+interface ErrorKind {
+  readonly outcome: Outcome
+  /** May the same call be made again, as it is, with hope of another answer? */
+  readonly retryable: boolean
+}
+
+const never = { outcome: 'not-applied', retryable: false } as const
+const later = { outcome: 'not-applied', retryable: true } as const
+const unknown = { outcome: 'unknown', retryable: false } as const
+
+export const ERROR_CODES = {
+  // What the caller gave. Nothing was sent.
+  INVALID_KEY: never,
+  INVALID_VALUE: never,
+  INVALID_TTL: never,
+  INVALID_OPTION: never,
+  INVALID_ARGUMENT: never,
+  VALUE_TOO_LARGE: never,
+  BATCH_TOO_LARGE: never,
+  ENTRY_TOO_LARGE: never,
+  // What the caller may do.
+  UNAUTHORIZED: never,
+  FORBIDDEN: never,
+  // Judged in the machine: the same answer on every node.
+  REQUEST_ID_REUSED: never,
+  REQUEST_TABLE_FULL: later,
+  REVISION_EXHAUSTED: never,
+  SLICE_MISSING: never,
+  SETTING_REFUSED: never,
+  // The state of the cluster or of this node. Nothing was proposed.
+  NO_LEADER: later,
+  NOT_READY: later,
+  OVERLOADED: later,
+  STORAGE_FULL: later,
+  STOPPED: never,
+  // After something may have been proposed.
+  TIMEOUT: unknown,
+  LEADERSHIP_LOST: unknown,
+  CONNECTION_LOST: unknown,
+  // Reading many keys at one moment.
+  SNAPSHOT_TOO_OLD: later,
+  // The node's own files and configuration.
+  CORRUPTED: never,
+  STORAGE_FAILED: unknown,
+  DIRECTORY_LOCKED: later,
+  IDENTITY_MISMATCH: never,
+  CONFIG_NOT_FOUND: never,
+  CONFIG_NOT_LOADED: never,
+  CONFIG_INVALID: never,
+  CANNOT_CONNECT: later,
+  // Plugins.
+  PLUGIN_UNKNOWN: never,
+  PLUGIN_NOT_ENABLED: never,
+  PLUGIN_INVALID: never,
+  PLUGIN_FAILED: never,
+  PLUGIN_TIMEOUT: never,
+  // A bug of ours. The node that meets one in the machine stops.
+  INTERNAL: unknown,
+} as const satisfies Record<string, ErrorKind>
+
+export type ErrorCode = keyof typeof ERROR_CODES
+
+export interface ErrorOptions {
+  readonly outcome?: Outcome | undefined
+  readonly retryable?: boolean | undefined
+  readonly cause?: unknown
+  readonly details?: Readonly<Record<string, unknown>> | undefined
+}
+
+const BRAND = Symbol.for('concord-kv.error')
+
+/** The one class of errors that Concord rejects with, besides `AbortError`. */
+export class ConcordError extends Error {
+  override readonly name = 'ConcordError'
+  readonly code: ErrorCode
+  /** Did it happen? `not-applied`: certainly not. `unknown`: nobody here can tell. */
+  readonly outcome: Outcome
+  /** True when the same call may be made again: nothing was applied, or a `requestId` guards it. */
+  readonly retryable: boolean
+  /** Facts for programs: the field, what was found, what was expected. Never a value or a secret. */
+  readonly details: Readonly<Record<string, unknown>> | undefined
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    const kind: ErrorKind = ERROR_CODES[code]
+    this.code = code
+    this.outcome = options.outcome ?? kind.outcome
+    this.retryable = options.retryable ?? (this.outcome === kind.outcome ? kind.retryable : false)
+    this.details = options.details
+    Object.defineProperty(this, BRAND, { value: true })
+  }
+
+  /** True for errors of any copy of this package in the process; `instanceof` fails across two. */
+  static is(error: unknown): error is ConcordError {
+    return typeof error === 'object' && error !== null && (error as { [BRAND]?: unknown })[BRAND] === true
+  }
+
+  toJSON(): Record<string, unknown> {
+    const { code, message, outcome, retryable, details } = this
+    return details === undefined ? { code, message, outcome, retryable } : { code, message, outcome, retryable, details }
+  }
+}
+
+/** What a call rejects with when its signal aborts: `name` is `AbortError`, `cause` the reason. */
+export class AbortError extends Error {
+  override readonly name = 'AbortError'
+  readonly code = 'ABORT_ERR'
+  readonly outcome: Outcome
+
+  constructor(reason: unknown, outcome: Outcome) {
+    super(outcome === 'unknown' ? 'aborted; the operation may still take effect' : 'aborted before anything was sent', {
+      cause: reason,
+    })
+    this.outcome = outcome
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * What Concord asks of the world: a clock, chance, a log, a snapshot store. Types only.
+ *
+ * Below `concord.ts` nothing else reaches time, randomness, disk or network. The simulator, the users'
+ * test kit and `concord dev` exist because the whole world can be replaced here.
+ */
+import type { Entry, HardState, Index, SnapshotMeta } from './raft/types.ts'
+
+/** A pending call of `Clock.after`; an opaque handle. */
+export type Timer = unknown
+
+export interface Clock {
+  /** Milliseconds, fractional, from an arbitrary origin; never goes back, stands still in a suspend. */
+  monotonicMs(): number
+  /** Milliseconds since 1970 UTC; may jump either way. */
+  wallMs(): number
+  /** Calls `run` once, `delayMs` from now or later. Does not keep the process alive by itself. */
+  after(delayMs: number, run: () => void): Timer
+  cancel(timer: Timer): void
+  /** Calls `run` soon: after what is already queued, before any timer of more than 0 ms. */
+  soon(run: () => void): void
+}
+
+export interface Entropy {
+  /** A float in [0, 1). */
+  random(): number
+  /** A fresh identifier of 21 URL-safe characters, unpredictable. */
+  id(): string
+}
+
+/** One durable step of the log: applied in the order truncate, entries, hard state; all or none. */
+export interface LogBatch {
+  /** Entries from this index on are dropped first (a conflict with the leader's log, 3.5). */
+  readonly truncateFrom?: Index | undefined
+  readonly entries: readonly Entry[]
+  readonly hardState?: HardState | undefined
+  /**
+   * True for what is fsynced in every mode: term, vote, membership, truncation. Entries of commands
+   * alone leave it false and follow `storage.fsync`.
+   */
+  readonly mustSync: boolean
+}
+
+export interface RecoveredLog {
+  readonly hardState: HardState
+  /** Contiguous, ascending. The first is at most one above the newest snapshot, or recovery refuses. */
+  readonly entries: readonly Entry[]
+  /** The log carried a closing mark: the last stop was clean. */
+  readonly cleanStop: boolean
+  /** A torn tail, never acknowledged, that recovery cut. */
+  readonly cut?: { readonly file: string; readonly offset: number; readonly bytes: number } | undefined
+}
+
+/**
+ * The log on disk. One caller, one call in flight at a time.
+ *
+ * Every promise that rejects does so with a `ConcordError`: `CORRUPTED` (names file and offset) from
+ * `recover`; `STORAGE_FULL` from `reserve`; anything else is `STORAGE_FAILED`, after which the store
+ * refuses all further calls, because what an fsync that failed has left behind is unknown.
+ */
+export interface LogStore {
+  /** Reads everything once, before any other call; cuts a torn tail, and cuts it durably. */
+  recover(snapshotIndex: Index): Promise<RecoveredLog>
+  /** Resolves when the batch is as durable as the mode and `mustSync` ask. */
+  append(batch: LogBatch): Promise<void>
+  /**
+   * Whether space for about `bytes` more has been taken. False: refuse new commands now; they come
+   * back by themselves when space does. Synchronous and cheap: asked before each proposal.
+   */
+  hasRoom(bytes: number): boolean
+  /** Drops whole segments that only hold entries at or below `index`. */
+  compact(index: Index): Promise<void>
+  /** Drops all entries and starts after a snapshot that was installed from a leader (Figure 5.3). */
+  reset(meta: SnapshotMeta, hardState: HardState): Promise<void>
+  /** Writes the closing mark when `clean`, and releases the files. */
+  close(clean: boolean): Promise<void>
+}
+
+export interface SnapshotWriter {
+  write(chunk: Uint8Array): Promise<void>
+  /** Durable and visible, whole: temp file, fsync, rename, fsync of the directory. */
+  commit(): Promise<void>
+  abort(): Promise<void>
+}
+
+export interface SnapshotReader {
+  readonly meta: SnapshotMeta
+  readonly sizeBytes: number
+  /** The bytes given to the writer, in order, checksums verified; rejects with `CORRUPTED`. */
+  chunks(): AsyncIterable<Uint8Array>
+  /** Up to `maxBytes` from `offset`, for sending to a peer. */
+  read(offset: number, maxBytes: number): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
+export interface SnapshotStore {
+  /** The newest whole snapshot; undefined when there is none. Rejects with `CORRUPTED`. */
+  latest(): Promise<SnapshotReader | undefined>
+  create(meta: SnapshotMeta): Promise<SnapshotWriter>
+  /** Deletes snapshots older than the newest one that are not open for reading. */
+  prune(): Promise<void>
+  close(): Promise<void>
+}

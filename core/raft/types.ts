@@ -1,0 +1,77 @@
+/**
+ * The nouns of the consensus core, by their published names (Figure 3.1 of the Raft thesis).
+ *
+ * Plain aliases, named precisely: an `Index` and a `Term` are numbers that are never mixed up because
+ * they travel as an `EntryId` where both are meant.
+ */
+
+/** One incarnation of a member: `name/incarnation`. Never reused, so votes count per incarnation. */
+export type NodeId = string
+
+/** Number of an election era, from 1; 0 is "before the first election". At most one leader in each. */
+export type Term = number
+
+/** Position of an entry in the log, from 1; 0 is "none". */
+export type Index = number
+
+export interface EntryId {
+  readonly index: Index
+  readonly term: Term
+}
+
+/** What the clocks say when an input arrives. The core has no clock: time comes in with every input. */
+export interface Time {
+  /** Milliseconds of a clock that never goes back and knows no wall time. */
+  readonly monotonicMs: number
+  /** Milliseconds since 1970 UTC; may jump. Stamped into entries for people, never compared. */
+  readonly wallMs: number
+}
+
+export type EntryKind = 'noop' | 'commands' | 'membership'
+
+/** One log record. Its content is opaque to the core, except for a membership. */
+export interface Entry {
+  readonly index: Index
+  readonly term: Term
+  readonly kind: EntryKind
+  /** Milliseconds of the cluster's duration clock, stamped by the leader; never falls along the log. */
+  readonly clusterTime: number
+  /** The leader's wall clock when it appended the entry; for people. */
+  readonly wallTime: number
+  /** Encoded commands; empty unless `kind` is `commands`. */
+  readonly data: Uint8Array
+  /** Present exactly when `kind` is `membership`. */
+  readonly membership?: Membership | undefined
+}
+
+export interface MemberInfo {
+  readonly name: string
+  readonly incarnation: string
+  /** Advertised `host:port` of the peer listener; empty on a single node, which opens none. */
+  readonly address: string
+}
+
+/** Who counts, as of some entry. Joint (4.3) while `outgoing` is not empty: then both halves must agree. */
+export interface Membership {
+  readonly voters: readonly NodeId[]
+  readonly outgoing: readonly NodeId[]
+  readonly learners: readonly NodeId[]
+  readonly members: Readonly<Record<NodeId, MemberInfo>>
+  /** Tombstones: ids that have been members and never may be again. */
+  readonly removed: readonly NodeId[]
+}
+
+/** What must be on disk before any answer that depends on it. */
+export interface HardState {
+  readonly term: Term
+  readonly votedFor: NodeId | null
+}
+
+/** What a snapshot covers, and the facts of the log at that point. Index 0 is the founding state. */
+export interface SnapshotMeta {
+  readonly index: Index
+  readonly term: Term
+  readonly clusterTime: number
+  readonly wallTime: number
+  readonly membership: Membership
+}
