@@ -330,7 +330,8 @@ describe('architecture', () => {
     assert.deepEqual(wrong, [], `\n${wrong.join('\n')}\n`)
   })
 
-  test('core/ports.ts is types only', () => {
+  test('core/ports.ts is types only', (t) => {
+    t.mock.method(process, 'emitWarning', () => {}) // the function is experimental, and says so
     const left = stripTypeScriptTypes(readFileSync(`${root}core/ports.ts`, 'utf8'))
     const code = blank(left).code.replace(/\bexport\s*\{\s*\}/g, '')
     assert.equal(code.trim(), '', 'something is left of core/ports.ts when its types are stripped')
