@@ -65,20 +65,12 @@ const world = new Set(
 const isWorld = (target: string) =>
   target === 'nanoid' || (isBuiltin(target) && world.has(target.replace(/^node:/, '')))
 
-/** Where the ports are the only windows: the running node, and the store's own files beside concord.ts. */
+/** Where the ports are the only windows: all of core/ but what composes, what adapts the world, and the config. */
 const behindPorts = (path: string) =>
-  under('core/node')(path) ||
-  oneOf(
-    'core/store.ts',
-    'core/hooks.ts',
-    'core/plugin.ts',
-    'core/telemetry.ts',
-    'core/codec.ts',
-    'core/bytes.ts',
-    'core/errors.ts',
-    'core/assert.ts',
-    'core/ports.ts',
-  )(path)
+  inCore(path) &&
+  !composers(path) &&
+  !under('core/config')(path) &&
+  !oneOf('core/index.ts', 'core/connect.ts', 'core/world.ts')(path)
 
 const floors: readonly Floor[] = [
   {
@@ -88,12 +80,13 @@ const floors: readonly Floor[] = [
   },
   {
     name:
-      'core/machine/ imports only itself, core/assert.ts, core/codec.ts, core/bytes.ts, core/errors.ts, ' +
+      'core/machine/ imports only itself, core/assert.ts, core/codec.ts and core/codec/, core/bytes.ts, core/errors.ts, ' +
       'and types of core/raft/',
     holds: machine,
     allows: ({ target, typeOnly }) =>
       machine(target) ||
       oneOf('core/assert.ts', 'core/codec.ts', 'core/bytes.ts', 'core/errors.ts')(target) ||
+      under('core/codec')(target) ||
       (typeOnly && raft(target)),
   },
   {
