@@ -75,3 +75,40 @@ export interface SnapshotMeta {
   readonly wallTime: number
   readonly membership: Membership
 }
+
+/** The settings of one node's core. All are positive; `leaseMs + driftMs <= electionTimeoutMs`. */
+export interface RaftConfig {
+  readonly id: NodeId
+  /** The least time without a leader before a node campaigns; drawn anew from [1x, 2x) each time. */
+  readonly electionTimeoutMs: number
+  /** How often a leader shows itself; well below `electionTimeoutMs`. */
+  readonly heartbeatMs: number
+  /** How long a confirmed round of heartbeats lets the leader answer reads alone (6.4.1). */
+  readonly leaseMs: number
+  /** What two monotonic clocks may differ by within one lease; voters wait for it on top of the lease. */
+  readonly driftMs: number
+  /** Most bytes of entries in one AppendEntries; an entry that is larger travels alone. */
+  readonly maxMessageBytes: number
+  /** Most bytes of entries under way to one follower and not yet acknowledged. */
+  readonly inflightBytes: number
+  /** Most bytes of entries in one `Ready.committed`; an entry that is larger comes alone. */
+  readonly maxReadyBytes: number
+  /** Bytes of entries kept in the log behind the newest snapshot, for followers that lag a little. */
+  readonly retainBytes: number
+  /** Where the randomized timeouts start from: any 32-bit number. */
+  readonly seed: number
+}
+
+/** What this node's disk held when it started. */
+export interface Recovered {
+  readonly hardState: HardState
+  /** The newest durable snapshot; the founding state (index 0) when there is none. */
+  readonly snapshot: SnapshotMeta
+  /** Contiguous and ascending; may begin below the snapshot, at most one above it. */
+  readonly entries: readonly Entry[]
+  /**
+   * True when acknowledged entries may be missing at the end (a power loss under a relaxed fsync
+   * mode): the node then grants no vote and does not campaign until it has caught up with a leader.
+   */
+  readonly tailInDoubt?: boolean | undefined
+}
