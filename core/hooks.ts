@@ -1,0 +1,324 @@
+/**
+ * The hooks: where plugins stand in the store's way (the door) or look on (the window). Over tapable.
+ *
+ * One field per hook on a sealed object. Plugins never see a tapable hook: each gets its own handle,
+ * which knows its name, and may tap only during its `setup`. Taps are gathered and put in order once,
+ * by `seal`: by `stage`, then by the order of the plugins, then by the order of tapping. `read` runs in
+ * the reverse of all that, so that what `write` wrapped last is unwrapped first.
+ *
+ * A door tap that throws refuses the call. A window tap that throws hurts nobody but its own plugin.
+ */
+import { AsyncSeriesWaterfallHook, SyncHook, SyncWaterfallHook } from 'tapable'
+import { AbortError, ConcordError } from './errors.ts'
+import type {
+  AppliedBatch,
+  DoorRequest,
+  NodeEvents,
+  ReadRequest,
+  Write,
+  WriteRequest,
+} from './hook-events.ts'
+
+export interface TapOptions {
+  /**
+   * Whole number, default 0. Taps run from low to high, so a high stage stands nearer to the store; on
+   * the way out (`read`) the order is reversed. Within a stage the order of the plugins decides.
+   */
+  readonly stage?: number | undefined
+}
+
+export interface HookHandle<Tap> {
+  tap(fn: Tap, options?: TapOptions): void
+}
+
+export type AuthorizeTap = (request: DoorRequest) => void
+/** Only `writes` is taken from what is returned. */
+export type Rewritten = { readonly writes: readonly Write[] }
+export type WriteTap = (request: WriteRequest) => Rewritten | void | Promise<Rewritten | void>
+export type ReadTap = (value: unknown, request: ReadRequest) => unknown
+export type AppliedTap = (batch: AppliedBatch) => void
+
+/** The hooks as one plugin gets them. All taps but `write` are synchronous. */
+export interface PluginHooks {
+  /** Door. Throw to refuse; return nothing. Runs before everything else, on every call. */
+  readonly authorize: HookHandle<AuthorizeTap>
+  /**
+   * Door. Throw to refuse, return `{ writes }` with other values or TTLs to rewrite, return nothing to
+   * leave it. Keys, kinds and order of `writes` stay: they have been authorized.
+   */
+  readonly write: HookHandle<WriteTap>
+  /** Door, on the way out. Return another value to rewrite, undefined to leave it, throw to refuse. */
+  readonly read: HookHandle<ReadTap>
+  /** Window. After a log entry has been applied here, in log order, each exactly once per run. */
+  readonly applied: HookHandle<AppliedTap>
+}
+
+/** The hooks as the store calls them. Synchronous ones are called unguarded: an empty one costs nothing. */
+export interface Hooks {
+  readonly authorize: SyncHook<[request: DoorRequest]>
+  /** Through `callWrite`, behind `isUsed()`. */
+  readonly write: AsyncSeriesWaterfallHook<[request: WriteRequest]>
+  readonly read: SyncWaterfallHook<[value: unknown, request: ReadRequest], unknown>
+  /** `isUsed()` says whether changes need to be built at all. */
+  readonly applied: SyncHook<[batch: AppliedBatch]>
+  readonly started: SyncHook<[event: NodeEvents['started']]>
+  readonly leader: SyncHook<[event: NodeEvents['leader']]>
+  readonly stall: SyncHook<[event: NodeEvents['stall']]>
+  readonly stopped: SyncHook<[event: NodeEvents['stopped']]>
+}
+
+/** Calls the `write` taps. Returns at once when every tap answered at once: no promise is made then. */
+export function callWrite(hooks: Hooks, request: WriteRequest): WriteRequest | Promise<WriteRequest> {
+  let settled: { readonly error: Error | null; readonly result: WriteRequest | undefined } | undefined
+  let wake: (() => void) | undefined
+  hooks.write.callAsync(request, (error, result) => {
+    settled = { error, result }
+    wake?.()
+  })
+  const take = (): WriteRequest => {
+    if (settled?.error) throw settled.error
+    return settled?.result ?? request
+  }
+  if (settled !== undefined) return take()
+  return new Promise<void>((resolve) => {
+    wake = resolve
+  }).then(take)
+}
+
+// --------------------------------------------------------------------------------- who taps, in what order
+
+/** What the host wants to know of taps at the window. */
+export interface WindowGuard {
+  /** Milliseconds of a monotonic clock. */
+  nowMs(): number
+  failed(plugin: string, hook: string, error: unknown): void
+  slow(plugin: string, hook: string, durationMs: number): void
+}
+
+/** A window tap that holds the event loop longer than this is told on. It cannot be stopped. */
+export const WINDOW_BUDGET_MS = 50
+
+/** One plugin's access to the hooks, open while its `setup` runs. */
+export interface PluginTaps {
+  readonly hooks: PluginHooks
+  on<E extends keyof NodeEvents>(event: E, fn: (event: NodeEvents[E]) => void): void
+  /** No tap after this. */
+  close(): void
+}
+
+export interface HookSet {
+  readonly hooks: Hooks
+  /** Called plugin after plugin, in their order. */
+  forPlugin(plugin: string): PluginTaps
+  /** Puts all taps in order and into the hooks. Once. */
+  seal(): void
+}
+
+type HookName = keyof Hooks
+type AnyFunction = (...args: never[]) => unknown
+
+interface Tap {
+  readonly plugin: string
+  readonly hook: HookName
+  readonly stage: number
+  readonly fn: AnyFunction
+}
+
+export function createHooks(guard: WindowGuard): HookSet {
+  const hooks: Hooks = Object.seal({
+    authorize: new SyncHook<[DoorRequest]>(['request']),
+    write: new AsyncSeriesWaterfallHook<[WriteRequest]>(['request']),
+    read: new SyncWaterfallHook<[unknown, ReadRequest], unknown>(['value', 'request']),
+    applied: new SyncHook<[AppliedBatch]>(['batch']),
+    started: new SyncHook<[NodeEvents['started']]>(['event']),
+    leader: new SyncHook<[NodeEvents['leader']]>(['event']),
+    stall: new SyncHook<[NodeEvents['stall']]>(['event']),
+    stopped: new SyncHook<[NodeEvents['stopped']]>(['event']),
+  })
+  const taps: Tap[][] = [] // a list per plugin, in the order of the plugins
+  return {
+    hooks,
+    forPlugin: (plugin) => openTaps(plugin, taps),
+    seal: () => {
+      const ordered = taps.flat().sort((a, b) => a.stage - b.stage)
+      for (const tap of ordered) if (tap.hook !== 'read') insert(hooks, tap, guard)
+      for (const tap of ordered.reverse()) if (tap.hook === 'read') insert(hooks, tap, guard)
+    },
+  }
+}
+
+function openTaps(plugin: string, all: Tap[][]): PluginTaps {
+  const own: Tap[] = []
+  all.push(own)
+  let open = true
+  const add = (hook: HookName, fn: AnyFunction, options: TapOptions = {}): void => {
+    if (!open) misuse(plugin, hook, 'taps are made during setup, and that is over')
+    if (typeof fn !== 'function') misuse(plugin, hook, 'a tap is a function')
+    const { stage = 0, ...rest } = options
+    const [unknown] = Object.keys(rest)
+    if (unknown !== undefined) misuse(plugin, hook, `unknown option "${unknown}"; there is only "stage"`)
+    if (!Number.isSafeInteger(stage)) misuse(plugin, hook, 'stage is a whole number')
+    own.push({ plugin, hook, stage, fn })
+  }
+  const handle = <F extends AnyFunction>(hook: HookName): HookHandle<F> =>
+    Object.freeze({ tap: (fn: F, options?: TapOptions) => add(hook, fn, options) })
+  return {
+    hooks: Object.freeze({
+      authorize: handle<AuthorizeTap>('authorize'),
+      write: handle<WriteTap>('write'),
+      read: handle<ReadTap>('read'),
+      applied: handle<AppliedTap>('applied'),
+    }),
+    on: (event, fn) => {
+      if (!EVENTS.has(event)) misuse(plugin, event, `there are ${[...EVENTS].join(', ')}`)
+      add(event, fn)
+    },
+    close: () => {
+      open = false
+    },
+  }
+}
+
+const EVENTS: ReadonlySet<string> = new Set<keyof NodeEvents>(['started', 'leader', 'stall', 'stopped'])
+
+function misuse(plugin: string, hook: string, why: string): never {
+  throw new ConcordError('PLUGIN_INVALID', `plugin "${plugin}" at hook "${hook}": ${why}`, {
+    details: { plugin, hook },
+  })
+}
+
+function insert(hooks: Hooks, tap: Tap, guard: WindowGuard): void {
+  const { plugin, hook } = tap
+  if (hook === 'authorize') hooks.authorize.tap(plugin, authorizing(tap))
+  else if (hook === 'write') hooks.write.tapAsync(plugin, writing(tap))
+  else if (hook === 'read') hooks.read.tap(plugin, reading(tap))
+  else (hooks[hook] as SyncHook<[unknown]>).tap(plugin, watching(tap, guard))
+}
+
+// ------------------------------------------------------------------------------------------- at the door
+
+function authorizing(tap: Tap): (request: DoorRequest) => void {
+  const fn = tap.fn as (request: DoorRequest) => unknown
+  return (request) => {
+    let returned: unknown
+    try {
+      returned = fn(request)
+    } catch (error) {
+      throw refusal(tap, error)
+    }
+    if (returned === undefined) return
+    if (isThenable(returned)) throw refusal(tap, returnedPromise(returned))
+    // Whoever returns false means no. Letting the call pass would be the wrong way to find that out.
+    if (returned === false) throw refusal(tap, new Error('it returned false; throw to refuse'))
+  }
+}
+
+function reading(tap: Tap): (value: unknown, request: ReadRequest) => unknown {
+  const fn = tap.fn as (value: unknown, request: ReadRequest) => unknown
+  return (value, request) => {
+    let returned: unknown
+    try {
+      returned = fn(value, request)
+    } catch (error) {
+      throw refusal(tap, error)
+    }
+    if (isThenable(returned)) throw refusal(tap, returnedPromise(returned))
+    return returned
+  }
+}
+
+type Done = (error?: Error | null | false, result?: WriteRequest) => void
+
+function writing(tap: Tap): (request: WriteRequest, done: Done) => void {
+  const fn = tap.fn as (request: WriteRequest) => unknown
+  return (request, done) => {
+    const settle = (returned: unknown): void => {
+      const rewritten = returned === undefined ? request : rewrite(request, returned)
+      if (rewritten === undefined) done(refusal(tap, new Error(NOT_A_REWRITE)))
+      else done(null, rewritten)
+    }
+    let returned: unknown
+    try {
+      returned = fn(request)
+    } catch (error) {
+      done(refusal(tap, error))
+      return
+    }
+    if (isThenable(returned)) {
+      Promise.resolve(returned).then(settle, (error: unknown) => done(refusal(tap, error)))
+    } else settle(returned)
+  }
+}
+
+const NOT_A_REWRITE =
+  'it returned something else than { writes } with the same operations on the same keys in the same order'
+
+/**
+ * The request with the writes that a tap returned; undefined when they are not the ones that were
+ * authorized, with other values or TTLs.
+ */
+function rewrite(request: WriteRequest, returned: unknown): WriteRequest | undefined {
+  if (returned === request) return request
+  const writes = (returned as Partial<WriteRequest> | null)?.writes
+  if (!Array.isArray(writes) || writes.length !== request.writes.length) return undefined
+  for (const [at, before] of request.writes.entries()) {
+    const after = writes[at] as Write | null | undefined
+    if (after?.op !== before.op || after.key !== before.key) return undefined
+    const ttlMs = 'ttlMs' in after ? after.ttlMs : undefined
+    if (ttlMs !== undefined && !(ttlMs > 0 && Number.isFinite(ttlMs))) return undefined
+  }
+  return { ...request, writes: writes as readonly Write[] }
+}
+
+/** What the caller gets: the tap's own error if it is one of Concord's, else `PLUGIN_FAILED`. */
+function refusal({ plugin, hook }: Tap, error: unknown): Error {
+  if (error instanceof AbortError) return error
+  if (ConcordError.is(error)) {
+    if (error.details?.['plugin'] !== undefined || Object.isFrozen(error)) return error
+    return Object.assign(error, { details: { ...error.details, plugin, hook } })
+  }
+  const why = error instanceof Error ? error.message : String(error)
+  return new ConcordError('PLUGIN_FAILED', `plugin "${plugin}" failed at hook "${hook}": ${why}`, {
+    cause: error,
+    details: { plugin, hook },
+  })
+}
+
+// ----------------------------------------------------------------------------------------- at the window
+
+function watching({ plugin, hook, fn }: Tap, guard: WindowGuard): (event: unknown) => void {
+  return guarded(plugin, hook, fn as (event: unknown) => unknown, guard)
+}
+
+/** A stranger's function that looks on: it may throw, return a promise or be slow; the caller goes on. */
+export function guarded<E>(
+  plugin: string,
+  hook: string,
+  fn: (event: E) => unknown,
+  guard: WindowGuard,
+): (event: E) => void {
+  return (event) => {
+    const startMs = guard.nowMs()
+    try {
+      const returned = fn(event)
+      if (isThenable(returned)) throw returnedPromise(returned)
+    } catch (error) {
+      guard.failed(plugin, hook, error)
+      return
+    }
+    const durationMs = guard.nowMs() - startMs
+    if (durationMs > WINDOW_BUDGET_MS) guard.slow(plugin, hook, durationMs)
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  )
+}
+
+/** The promise's own fate is silenced: nobody waits for it, and a rejection would end the process. */
+function returnedPromise(promise: PromiseLike<unknown>): Error {
+  promise.then(undefined, () => {})
+  return new Error('it returned a promise, and this hook is synchronous')
+}

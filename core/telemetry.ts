@@ -1,0 +1,163 @@
+/**
+ * What Concord tells of itself: every event and its payload in one catalogue, and the emitter.
+ *
+ * An emitter belongs to one node. The same events go out on `node:diagnostics_channel`, which is one
+ * per process: there the channel is `concord.<event>` and each message names its node. No payload ever
+ * holds a value, a token or a secret. Building a payload costs something, so whoever emits asks
+ * `isWanted` first.
+ */
+import { channel, type Channel } from 'node:diagnostics_channel'
+import type { ErrorCode } from './errors.ts'
+import type { Consistency, Revision } from './types.ts'
+
+/** How an operation ended. `code` is there exactly when `result` is `error`. */
+interface Ended {
+  /** Milliseconds, fractional. */
+  readonly durationMs: number
+  readonly result: 'ok' | 'error'
+  readonly code?: ErrorCode | 'ABORT_ERR' | undefined
+}
+
+interface KeyRead extends Ended {
+  readonly key: string
+  readonly consistency: Consistency
+}
+
+interface KeyWrite extends Ended {
+  readonly key: string
+}
+
+interface ConditionalWrite extends KeyWrite {
+  /** A condition as a function, and as a value. Both false: by revision or absence. */
+  readonly hasCondition: boolean
+  readonly hasExpected: boolean
+}
+
+interface ManyWrites extends Ended {
+  readonly batchSize: number
+}
+
+/**
+ * The catalogue. Names of `api.*` are the store's methods in snake case, as in the metrics.
+ * A plugin adds its own by `declare module 'concord-kv/plugin' { interface TelemetryEvents { … } }`.
+ */
+export interface TelemetryEvents {
+  // One per call of the store, on the node where it was made.
+  'api.put': KeyWrite & { readonly hasTtl: boolean; readonly compressed: boolean }
+  'api.get': KeyRead
+  'api.get_with_ttl': KeyRead
+  'api.ttl': KeyRead
+  'api.delete': KeyWrite
+  'api.touch': KeyWrite
+  'api.increment': KeyWrite
+  'api.put_if': ConditionalWrite
+  'api.delete_if': ConditionalWrite
+  'api.put_many': ManyWrites
+  'api.delete_many': ManyWrites
+  'api.touch_many': ManyWrites
+  'api.get_many': ManyWrites & { readonly consistency: Consistency }
+  'api.txn': Ended & { readonly attempts: number; readonly writes: number }
+  // One per command of the log, on every node, and again when a restart replays it.
+  'operation.apply': {
+    readonly operation: string
+    readonly index: number
+    readonly durationMs: number
+    readonly batchSize: number
+    readonly replay: boolean
+  }
+  // The node and its cluster.
+  'state.change': { readonly status: string; readonly term: number; readonly leader: string | null }
+  'cluster.status': {
+    readonly keys: number
+    readonly revision: Revision
+    readonly memoryBytes: number
+    readonly memberCount: number
+    readonly commitIndex: number
+    readonly appliedIndex: number
+    readonly isLeader: boolean
+  }
+  'node.stall': { readonly durationMs: number }
+  'ttl.cleanup': { readonly durationMs: number; readonly deletedCount: number }
+  'snapshot.created': { readonly index: number; readonly sizeBytes: number; readonly durationMs: number }
+  'snapshot.installed': { readonly index: number; readonly sizeBytes: number; readonly durationMs: number }
+  'log.append': {
+    readonly entries: number
+    readonly bytes: number
+    readonly durationMs: number
+    readonly synced: boolean
+  }
+  // Plugins, each time; the log reports it once.
+  'plugin.failed': { readonly plugin: string; readonly hook: string; readonly message: string }
+  'plugin.slow': { readonly plugin: string; readonly hook: string; readonly durationMs: number }
+}
+
+export type TelemetryName = keyof TelemetryEvents & string
+
+/** What subscribers of the diagnostics channel `concord.<event>` receive. */
+export type Published<E extends TelemetryName = TelemetryName> = TelemetryEvents[E] & {
+  /** The node that speaks: several may live in one process. */
+  readonly node: string
+}
+
+/** One event, got once and kept: `if (event.isWanted) event.emit({ … })`. */
+export interface TelemetryEvent<P> {
+  readonly isWanted: boolean
+  emit(payload: P): void
+}
+
+/** Telemetry as a plugin gets it. What it subscribes to ends when the plugin is closed. */
+export interface PluginTelemetry {
+  event<E extends TelemetryName>(name: E): TelemetryEvent<TelemetryEvents[E]>
+  /** `fn` is called synchronously; if it throws, that is counted and reported once. Returns the way out. */
+  on<E extends TelemetryName>(name: E, fn: (payload: TelemetryEvents[E]) => void): () => void
+}
+
+export interface Telemetry {
+  event<E extends TelemetryName>(name: E): TelemetryEvent<TelemetryEvents[E]>
+  /** `fn` must not throw: whoever lets strangers in wraps them first. Returns the way out. */
+  on<E extends TelemetryName>(name: E, fn: (payload: TelemetryEvents[E]) => void): () => void
+}
+
+/** The emitter of one node. */
+export function createTelemetry(node: string): Telemetry {
+  const emitters = new Map<string, Emitter>()
+  const event = (name: string): Emitter => {
+    let emitter = emitters.get(name)
+    if (emitter === undefined) emitters.set(name, (emitter = new Emitter(name, node)))
+    return emitter
+  }
+  return {
+    event: (name) => event(name),
+    on: (name, fn) => event(name).add(fn as Listener),
+  }
+}
+
+type Listener = (payload: object) => void
+
+class Emitter implements TelemetryEvent<object> {
+  readonly #node: string
+  readonly #channel: Channel
+  #listeners: readonly Listener[] = []
+
+  constructor(name: string, node: string) {
+    this.#node = node
+    this.#channel = channel(`concord.${name}`)
+  }
+
+  get isWanted(): boolean {
+    return this.#listeners.length > 0 || this.#channel.hasSubscribers
+  }
+
+  emit(payload: object): void {
+    for (const listener of this.#listeners) listener(payload)
+    if (this.#channel.hasSubscribers) this.#channel.publish({ node: this.#node, ...payload })
+  }
+
+  add(listener: Listener): () => void {
+    const entry: Listener = (payload) => listener(payload)
+    this.#listeners = [...this.#listeners, entry]
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== entry)
+    }
+  }
+}
