@@ -42,7 +42,7 @@ const SURROGATES = /[\ud800-\udfff]/
 /** Negative, 0 or positive, by the order of the UTF-8 bytes of two well-formed strings. */
 export function compareKeys(a: string, b: string): number {
   if (a === b) return 0
-  // Without surrogates on one side at least, or below U+E000 on the other, both orders agree; `<` is native.
+  // Without surrogates the order of units is that of bytes. Strings of one byte a unit pass at no cost.
   if (SURROGATES.test(a) || SURROGATES.test(b)) return compareCodePoints(a, b)
   return a < b ? -1 : 1
 }

@@ -1,0 +1,13 @@
+/**
+ * Values and keys <-> bytes: the entrance to core/codec/. Every byte is on docs/internals/value-format.md.
+ *
+ * A value is encoded once, by the node that is called; the same bytes then travel in the log, stay in the
+ * machine and are opened for whoever reads. Commands and entries have their own formats, elsewhere.
+ */
+export { checkKey, compareKeys } from './codec/keys.ts'
+export { encodeValue } from './codec/encode.ts'
+export { Packed, type Stored, readStored, storedBytes, writeStored } from './codec/stored.ts'
+export { hashStored } from './codec/hash.ts'
+export { type Compression, packCompressed, valueBody } from './codec/compressed.ts'
+export { decodeValue, openStored } from './codec/decode.ts'
+export { deepEqualValues } from './codec/equal.ts'
