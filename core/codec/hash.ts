@@ -2,9 +2,11 @@
  * A hash of stored values, 32 bits, the same on every node and in every version: it enters the hash of the
  * state that nodes compare. Not for secrets, and no defence against chosen values.
  *
- * Two lanes take alternate pairs of units, as MurmurHash3 mixes its blocks, so that a string costs the same
- * whatever its representation in memory.
+ * Blocks are mixed as in MurmurHash3, by two lanes in turn. A string is read by its units while it is short
+ * and copied out to be read by words when it is long: whichever it is follows from its length and content,
+ * never from its representation in memory.
  */
+import { isLatin1 } from './scalars.ts'
 import { Packed, type Stored } from './stored.ts'
 
 const A = 0xcc9e2d51
@@ -26,15 +28,27 @@ export function hashStored(seed: number, stored: Stored): number {
   if (stored instanceof Packed) {
     const start = seed ^ Math.imul(PACKED, LANE)
     const { content } = stored
-    return typeof content === 'string' ? hashText(start, content) : hashBytes(start, content)
+    // Kept as bytes from 4 KiB on: as text these would be hashed by words too.
+    return typeof content === 'string' ? hashText(start, content) : hashWords(start, content, content.length)
   }
   if (typeof stored === 'number') return hashNumber(seed ^ Math.imul(NUMBER, LANE), stored)
   if (typeof stored === 'bigint') return hashText(seed ^ Math.imul(BIGINT, LANE), stored.toString(16))
   return finish(seed ^ Math.imul(OTHER, LANE), stored === null ? 2 : Number(stored), 1)
 }
 
-/** The hash of a string by its units. */
-export function hashText(seed: number, text: string): number {
+/** Up to here reading units is faster than copying them out. */
+const SHORT_UNITS = 128
+const scratch = Buffer.allocUnsafeSlow(4096)
+
+function hashText(seed: number, text: string): number {
+  const units = text.length
+  if (units < SHORT_UNITS) return hashUnits(seed, text)
+  if (!isLatin1(text)) return hashWords(~seed, Buffer.from(text, 'utf16le'), units * 2)
+  if (units > scratch.length) return hashWords(seed, Buffer.from(text, 'latin1'), units)
+  return hashWords(seed, scratch, scratch.write(text, 0, 'latin1'))
+}
+
+function hashUnits(seed: number, text: string): number {
   const units = text.length
   let a = seed
   let b = seed ^ LANE
@@ -47,17 +61,16 @@ export function hashText(seed: number, text: string): number {
   return finish(a, b, units)
 }
 
-/** The hash of the string that has these bytes as its units. */
-function hashBytes(seed: number, bytes: Uint8Array): number {
-  const { length } = bytes
+function hashWords(seed: number, bytes: Uint8Array, length: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, length)
   let a = seed
   let b = seed ^ LANE
   let i = 0
-  for (; i + 4 <= length; i += 4) {
-    a = mix(a, bytes[i]! | (bytes[i + 1]! << 16))
-    b = mix(b, bytes[i + 2]! | (bytes[i + 3]! << 16))
+  for (; i + 8 <= length; i += 8) {
+    a = mix(a, view.getInt32(i, true))
+    b = mix(b, view.getInt32(i + 4, true))
   }
-  for (; i < length; i++) a = mix(a, bytes[i]!)
+  for (; i < length; i++) a = mix(a, view.getUint8(i))
   return finish(a, b, length)
 }
 

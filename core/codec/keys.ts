@@ -37,13 +37,13 @@ function describe(found: unknown): string {
   return Array.isArray(found) ? 'an array' : typeof found
 }
 
-const SURROGATES = /[\ud800-\udfff]/
+const FROM_SURROGATES = /[\ud800-\uffff]/
 
 /** Negative, 0 or positive, by the order of the UTF-8 bytes of two well-formed strings. */
 export function compareKeys(a: string, b: string): number {
   if (a === b) return 0
-  // Without surrogates the order of units is that of bytes. Strings of one byte a unit pass at no cost.
-  if (SURROGATES.test(a) || SURROGATES.test(b)) return compareCodePoints(a, b)
+  // The orders of units and of bytes part only where both strings have a unit of U+D800 or above.
+  if (FROM_SURROGATES.test(a)) return compareCodePoints(a, b)
   return a < b ? -1 : 1
 }
 

@@ -59,11 +59,12 @@ function parseNames(buffer: Buffer, from: number, to: number): readonly string[]
   const reader = new Reader(buffer, from, to)
   const template: Record<string, unknown> = {}
   const names: string[] = []
-  while (reader.remaining > 0) {
+  while (reader.offset < to) {
     const at = reader.offset
     const name = readScalar(reader, reader.u8())
     if (typeof name !== 'string') throw new MalformedError('the name of a member expected', at)
-    define(template, name, null)
+    if (isPlain(name)) template[name] = null
+    else define(template, name, null)
     names.push(name)
   }
   const own = Object.keys(template)
@@ -73,8 +74,11 @@ function parseNames(buffer: Buffer, from: number, to: number): readonly string[]
 }
 
 function makeShape(names: readonly string[], bytes: Uint8Array): Shape {
-  const plain = !names.some((name) => name in Object.prototype)
-  return { names, bytes: new Uint8Array(bytes), plain }
+  return { names, bytes: new Uint8Array(bytes), plain: names.every(isPlain) }
+}
+
+function isPlain(name: string): boolean {
+  return !(name in Object.prototype)
 }
 
 /** Makes a member of any name, `__proto__` and `constructor` included. */
