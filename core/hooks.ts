@@ -27,8 +27,8 @@ export interface TapOptions {
   readonly stage?: number | undefined
 }
 
-export interface HookHandle<Tap> {
-  tap(fn: Tap, options?: TapOptions): void
+export interface HookHandle<F> {
+  tap(fn: F, options?: TapOptions): void
 }
 
 export type AuthorizeTap = (request: DoorRequest) => void
@@ -101,7 +101,7 @@ export const WINDOW_BUDGET_MS = 50
 /** One plugin's access to the hooks, open while its `setup` runs. */
 export interface PluginTaps {
   readonly hooks: PluginHooks
-  on<E extends keyof NodeEvents>(event: E, fn: (event: NodeEvents[E]) => void): void
+  readonly on: <E extends keyof NodeEvents>(event: E, fn: (event: NodeEvents[E]) => void) => void
   /** No tap after this. */
   close(): void
 }

@@ -16,10 +16,22 @@ export interface AnyDefinition {
   readonly after?: readonly string[] | undefined
   readonly slice?: Slice<unknown, unknown> | undefined
   readonly setup: (ctx: Context<unknown, unknown>, options: object) => unknown
+  readonly callOptions?: readonly string[] | undefined
   readonly commands?: readonly PluginCommand[] | undefined
 }
 
-const FIELDS = ['name', 'version', 'apiVersion', 'options', 'requires', 'after', 'slice', 'setup', 'commands']
+const FIELDS = [
+  'name',
+  'version',
+  'apiVersion',
+  'options',
+  'requires',
+  'after',
+  'callOptions',
+  'slice',
+  'setup',
+  'commands',
+]
 const COMMAND_FIELDS = ['name', 'summary', 'arguments', 'options', 'confirm', 'run']
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 const NAME_LENGTH = 40
@@ -44,6 +56,7 @@ export function checkDefinition<N extends string, O, S>(definition: object): Plu
   checkOptions(name, definition['options'])
   checkNames(name, 'requires', definition['requires'])
   checkNames(name, 'after', definition['after'])
+  checkCallOptions(name, definition['callOptions'])
   checkSlice(name, definition['slice'])
   checkCommands(name, definition['commands'])
   return Object.freeze({ ...definition }) as unknown as Plugin<N, O, S>
@@ -64,6 +77,14 @@ function checkNames(plugin: string, field: string, names: unknown): void {
       refuse(plugin, `${field}[${at}]`, other, 'the name of a plugin')
     }
     if (other === plugin) refuse(plugin, `${field}[${at}]`, other, 'the name of another plugin')
+  }
+}
+
+function checkCallOptions(plugin: string, names: unknown): void {
+  if (names === undefined) return
+  const isName = (name: unknown) => typeof name === 'string' && /^[a-z][A-Za-z0-9]*$/.test(name)
+  if (!Array.isArray(names) || !names.every(isName)) {
+    refuse(plugin, 'callOptions', names, 'an array of names such as "dryRun"')
   }
 }
 
@@ -161,8 +182,8 @@ function show(found: unknown): string {
   if (found === undefined) return 'missing'
   if (typeof found === 'string') return JSON.stringify(found)
   if (Array.isArray(found)) return 'an array'
-  if (typeof found === 'object' && found !== null) return 'an object of another shape'
-  return typeof found === 'function' ? 'a function' : String(found)
+  if (typeof found === 'number' || typeof found === 'boolean' || found === null) return String(found)
+  return typeof found === 'object' ? 'an object of another shape' : `a ${typeof found}`
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {

@@ -278,6 +278,12 @@ export interface PluginDefinition<N extends string, Written extends object, Full
   readonly requires?: readonly string[] | undefined
   /** Plugins that are set up before this one if they are there. */
   readonly after?: readonly string[] | undefined
+  /**
+   * Options that this plugin understands in the store's calls (`db.put(key, value, { dryRun: true })`). It
+   * finds them in `request.options` at the door and checks them there; types come by augmenting
+   * `CallOptions`. While the plugin is off they are `INVALID_OPTION`.
+   */
+  readonly callOptions?: readonly string[] | undefined
   readonly slice?: Slice<Command, Result> | undefined
   /** Taps the hooks, opens nothing that needs the store, returns the service. */
   setup(ctx: Context<Command, Result>, options: Full): S | Promise<S>

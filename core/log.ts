@@ -1,0 +1,70 @@
+/**
+ * The log of one node, over pino: JSON lines on stderr, or a logger that the application brings. No
+ * global logger: whoever logs is given one.
+ *
+ * Fields whose names say that they hold a value of the store, a token or a secret are never written,
+ * however deep they stand. Messages are not searched: put what varies into fields.
+ */
+import {
+  pino,
+  stdSerializers,
+  type DestinationStream,
+  type Level,
+  type Logger,
+  type LoggerOptions,
+} from 'pino'
+
+export interface LogOptions {
+  /** Named in every line. */
+  readonly node: string
+  /** Default `info`. Ignored when `logger` is given. */
+  readonly level?: Level | 'silent' | undefined
+  /** The application's own pino logger; Concord's lines go through a child of it. */
+  readonly logger?: Logger | undefined
+  /** Where lines go; default stderr, written in the background. */
+  readonly destination?: DestinationStream | undefined
+}
+
+export interface NodeLog {
+  readonly log: Logger
+  /** Writes out what is still in memory; for the end of a node. */
+  flush(): void
+}
+
+export function createLog({ node, level = 'info', logger, destination }: LogOptions): NodeLog {
+  if (logger !== undefined) return { log: logger.child({ node }, shaping), flush: () => logger.flush() }
+  const stream = destination ?? pino.destination({ dest: 2, sync: false })
+  const log = pino({ ...shaping, level, base: { node } }, stream)
+  return { log, flush: () => log.flush() }
+}
+
+const shaping = {
+  formatters: { log: redact, bindings: redact },
+  serializers: { err: (error: Error) => redact(stdSerializers.err(error)) },
+} satisfies Pick<LoggerOptions, 'formatters' | 'serializers'>
+
+const REDACTED = '[redacted]'
+const DEPTH = 8
+const SECRETIVE =
+  /^(?:value|previous|current|expected|body|cookie)$|token|secret|passw|authorization|credential|privatekey/i
+
+/** A copy without what must not be written. Errors are left to pino's serializer, which comes back here. */
+function redact(fields: object): Record<string, unknown> {
+  return redactObject(fields, DEPTH)
+}
+
+function redactObject(fields: object, depth: number): Record<string, unknown> {
+  const copy: Record<string, unknown> = {}
+  for (const [name, field] of Object.entries(fields)) {
+    copy[name] = SECRETIVE.test(name) ? REDACTED : redactAny(field, depth - 1)
+  }
+  return copy
+}
+
+function redactAny(field: unknown, depth: number): unknown {
+  if (typeof field !== 'object' || field === null || field instanceof Error || field instanceof Date)
+    return field
+  if (depth === 0) return REDACTED
+  if (ArrayBuffer.isView(field) || field instanceof Map || field instanceof Set) return REDACTED
+  return Array.isArray(field) ? field.map((item) => redactAny(item, depth - 1)) : redactObject(field, depth)
+}

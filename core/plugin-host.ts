@@ -1,0 +1,392 @@
+/**
+ * The life of the plugins of one node: sort -> setup -> seal -> ready … drain -> close in reverse.
+ * Resolving comes before (plugin-resolve.ts), and so do the options (config/).
+ *
+ * Every function of a plugin that the host waits for has a time limit, and its error names the plugin
+ * and the step. What goes wrong on the way up takes down again what was up; what goes wrong on the way
+ * down stops nothing. The host owns no global state: two nodes in one process have two.
+ */
+import { ConcordError } from './errors.ts'
+import { createHooks, guarded, type HookSet, type Hooks, type PluginTaps, type WindowGuard } from './hooks.ts'
+import type { AnyDefinition } from './plugin-definition.ts'
+import { sortPlugins } from './plugin-order.ts'
+import { unknownPlugin } from './plugin-resolve.ts'
+import type {
+  CommandCall,
+  Context,
+  Log,
+  Plugin,
+  PluginCommand,
+  PluginSpace,
+  PluginTelemetry,
+  Slice,
+  Store,
+  WriteOptions,
+} from './plugin.ts'
+import type { Clock } from './ports.ts'
+import type { Telemetry } from './telemetry.ts'
+
+/** What the node gives its plugins. The store and the space of a plugin reject until the node runs. */
+export interface HostPorts {
+  readonly clock: Clock
+  store(plugin: string): Store
+  space(plugin: string): PluginSpace
+  proposeSlice(plugin: string, command: unknown, options: WriteOptions | undefined): Promise<unknown>
+}
+
+export interface HostOptions {
+  /** In the order of the config, each with options that are validated and complete. */
+  readonly plugins: readonly { readonly definition: AnyDefinition; readonly options: object }[]
+  /** Names of all plugins that could be turned on, for the error about one that is not. */
+  readonly known?: Iterable<string> | undefined
+  readonly ports: HostPorts
+  readonly log: Log
+  readonly telemetry: Telemetry
+  /** Time limit of each function of `setup`, ready, drain and close. Default 10,000. */
+  readonly stepTimeoutMs?: number | undefined
+}
+
+export type Step = 'setup' | 'ready' | 'drain' | 'close'
+
+type Handler = () => void | Promise<void>
+
+/** A plugin on this node. */
+interface Installed {
+  readonly definition: AnyDefinition
+  readonly options: object
+  readonly log: Log
+  readonly taps: PluginTaps
+  readonly abort: AbortController
+  readonly onReady: Handler[]
+  readonly onDrain: Handler[]
+  readonly onClose: Handler[]
+  /** What ends its telemetry. */
+  readonly unsubscribe: (() => void)[]
+  service: unknown
+}
+
+const STEP_TIMEOUT_MS = 10_000
+
+export class PluginHost {
+  readonly hooks: Hooks
+  /** In the order in which they are set up. */
+  readonly names: readonly string[]
+  /** To be registered with the machine before anything is applied. */
+  readonly slices: readonly ({ readonly name: string } & Slice<unknown, unknown>)[]
+  /** Options of the store's calls that belong to plugins: option -> plugin. */
+  readonly callOptions: ReadonlyMap<string, string>
+  /** How often something of a plugin has thrown at the window, by plugin. */
+  readonly failures: ReadonlyMap<string, number>
+  readonly #options: HostOptions
+  readonly #sorted: HostOptions['plugins']
+  readonly #hookSet: HookSet
+  readonly #installed = new Map<string, Installed>()
+  readonly #guard: WindowGuard
+  #phase: 'new' | 'setup' | 'sealed' | 'draining' | 'closing' = 'new'
+  #drained: Promise<void> | undefined
+  #closed: Promise<void> | undefined
+
+  /** Throws what `sortPlugins` throws, and `PLUGIN_INVALID` when two plugins want one call option. */
+  constructor(options: HostOptions) {
+    this.#options = options
+    this.#sorted = sortPlugins(options.plugins, options.known)
+    this.names = this.#sorted.map(({ definition }) => definition.name)
+    this.slices = this.#sorted.flatMap(({ definition: { name, slice } }) =>
+      slice === undefined ? [] : [{ name, version: slice.version, apply: slice.apply.bind(slice) }],
+    )
+    this.callOptions = ownersOfCallOptions(this.#sorted)
+    const failures = new Map<string, number>()
+    this.failures = failures
+    this.#guard = windowGuard(options, failures)
+    this.#hookSet = createHooks(this.#guard)
+    this.hooks = this.#hookSet.hooks
+  }
+
+  /**
+   * Sets all plugins up, one after another, then seals the hooks. When one fails, those that were set up
+   * are closed again, and the promise rejects with that one's error.
+   */
+  async setup(): Promise<void> {
+    this.#phase = 'setup'
+    try {
+      for (const plugin of this.#sorted) await this.#setUp(plugin)
+    } catch (error) {
+      await this.close().catch((also: unknown) =>
+        this.#options.log.error({ err: also }, 'plugins failed to close'),
+      )
+      throw error
+    }
+    this.#hookSet.seal()
+    this.#phase = 'sealed'
+  }
+
+  /** Runs what waits for the store. Rejects with the first failure; the node then has to close. */
+  async ready(): Promise<void> {
+    for (const plugin of this.#installed.values()) {
+      for (const handler of plugin.onReady) await this.#run(plugin, 'ready', handler)
+    }
+  }
+
+  /** Last plugin first. All are asked, whatever fails; then it rejects as `close` does. */
+  drain(): Promise<void> {
+    this.#drained ??= this.#drain()
+    return this.#drained
+  }
+
+  /**
+   * Last plugin first, latest function first. All run, whatever fails.
+   *
+   * @throws the one failure, or `PLUGIN_FAILED` whose cause is an `AggregateError` of all.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  /** What `db.plugin(ref)` gives. Throws `PLUGIN_NOT_ENABLED` or `PLUGIN_UNKNOWN`. */
+  service(ref: string | Plugin): unknown {
+    return this.#find(typeof ref === 'string' ? ref : ref.name, 'db.plugin').service
+  }
+
+  /** Runs a verb of the command line. `name` is one of `pluginCommands`; arguments have been parsed. */
+  async runCommand(name: string, call: Omit<CommandCall, 'service'>): Promise<unknown> {
+    for (const { definition, service } of this.#installed.values()) {
+      const command = definition.commands?.find((candidate) => candidate.name === name)
+      if (command !== undefined) return command.run({ ...call, service })
+    }
+    throw new ConcordError(
+      'PLUGIN_NOT_ENABLED',
+      `no plugin that is on at this node has the command "${name}"`,
+      {
+        details: { command: name },
+      },
+    )
+  }
+
+  async #setUp({ definition, options }: HostOptions['plugins'][number]): Promise<void> {
+    const { name } = definition
+    const plugin: Installed = {
+      definition,
+      options,
+      log: this.#options.log.child({ plugin: name }),
+      taps: this.#hookSet.forPlugin(name),
+      abort: new AbortController(),
+      onReady: [],
+      onDrain: [],
+      onClose: [],
+      unsubscribe: [],
+      service: undefined,
+    }
+    this.#installed.set(name, plugin)
+    const context = this.#contextOf(plugin)
+    try {
+      plugin.service = await this.#run(plugin, 'setup', () => definition.setup(context, options))
+    } finally {
+      plugin.taps.close()
+    }
+  }
+
+  #contextOf(plugin: Installed): Context<unknown, unknown> {
+    const { definition, log, taps, abort } = plugin
+    const { name } = definition
+    const { ports } = this.#options
+    return Object.freeze({
+      name,
+      log,
+      hooks: taps.hooks,
+      on: taps.on,
+      store: ports.store(name),
+      space: ports.space(name),
+      slice: Object.freeze({
+        propose: (command: unknown, options?: WriteOptions) => {
+          if (definition.slice !== undefined) return ports.proposeSlice(name, command, options)
+          return Promise.reject(new ConcordError('PLUGIN_INVALID', `plugin "${name}" has no slice`))
+        },
+      }),
+      telemetry: this.#telemetryOf(plugin),
+      clock: ports.clock,
+      signal: abort.signal,
+      plugin: (ref: string | Plugin, options?: { readonly optional: true }) =>
+        this.#neighbour(definition, typeof ref === 'string' ? ref : ref.name, options?.optional === true),
+      onReady: (fn: Handler) => {
+        if (this.#phase !== 'setup') throw late(name, 'onReady', 'during setup')
+        plugin.onReady.push(fn)
+      },
+      onDrain: (fn: Handler) => {
+        if (this.#phase === 'draining' || this.#phase === 'closing')
+          throw late(name, 'onDrain', 'before the node closes')
+        plugin.onDrain.unshift(fn)
+      },
+      onClose: (fn: Handler) => {
+        if (this.#phase === 'closing') throw late(name, 'onClose', 'before the node closes')
+        plugin.onClose.unshift(fn)
+      },
+    }) as Context<unknown, unknown>
+  }
+
+  #telemetryOf({ definition: { name }, unsubscribe }: Installed): PluginTelemetry {
+    const { telemetry } = this.#options
+    return Object.freeze<PluginTelemetry>({
+      event: (event) => telemetry.event(event),
+      on: (event, fn) => {
+        const off = telemetry.on(event, guarded(name, `telemetry ${event}`, fn, this.#guard))
+        unsubscribe.push(off)
+        return off
+      },
+    })
+  }
+
+  /** The service of a plugin that `definition` has named: only then is it certainly set up before. */
+  #neighbour(definition: AnyDefinition, name: string, optional: boolean): unknown {
+    if (!definition.requires?.includes(name) && !definition.after?.includes(name)) {
+      throw new ConcordError(
+        'PLUGIN_INVALID',
+        `plugin "${definition.name}" uses "${name}", and must name it in requires or after`,
+        { details: { plugin: definition.name, uses: name } },
+      )
+    }
+    if (optional && !this.#installed.has(name)) return undefined
+    return this.#find(name, `plugin "${definition.name}"`).service
+  }
+
+  #find(name: string, where: string): Installed {
+    const plugin = this.#installed.get(name)
+    if (plugin !== undefined) return plugin
+    const known = new Set([...(this.#options.known ?? []), ...this.names])
+    if (!known.has(name)) throw unknownPlugin(name, known, where)
+    throw new ConcordError(
+      'PLUGIN_NOT_ENABLED',
+      `${where}: the plugin "${name}" is not on here. Turn it on: plugins: { ${JSON.stringify(name)}: true }`,
+      { details: { plugin: name } },
+    )
+  }
+
+  async #drain(): Promise<void> {
+    this.#phase = 'draining'
+    const failed: Error[] = []
+    for (const plugin of [...this.#installed.values()].reverse()) {
+      await this.#runAll(plugin, 'drain', plugin.onDrain, failed)
+    }
+    throwAll('drain', failed)
+  }
+
+  async #close(): Promise<void> {
+    const failed: Error[] = []
+    this.#phase = 'closing'
+    for (const plugin of [...this.#installed.values()].reverse()) {
+      plugin.abort.abort(new ConcordError('STOPPED', 'the node has closed'))
+      await this.#runAll(plugin, 'close', plugin.onClose, failed)
+      for (const off of plugin.unsubscribe) off()
+    }
+    throwAll('close', failed)
+  }
+
+  async #runAll(plugin: Installed, step: Step, handlers: readonly Handler[], failed: Error[]): Promise<void> {
+    for (const handler of handlers) {
+      try {
+        await this.#run(plugin, step, handler)
+      } catch (error) {
+        failed.push(error as Error)
+      }
+    }
+  }
+
+  /** Runs one function of a plugin, within the time limit; its failure names plugin and step. */
+  async #run({ definition: { name } }: Installed, step: Step, fn: () => unknown): Promise<unknown> {
+    const { clock } = this.#options.ports
+    const limitMs = this.#options.stepTimeoutMs ?? STEP_TIMEOUT_MS
+    const details = { plugin: name, step }
+    const overdue = Promise.withResolvers<never>()
+    const timer = clock.after(limitMs, () => {
+      const text = `plugin "${name}": ${step} did not end within ${limitMs} ms`
+      overdue.reject(new ConcordError('PLUGIN_TIMEOUT', text, { details }))
+    })
+    try {
+      return await Promise.race([fn(), overdue.promise])
+    } catch (error) {
+      if (ConcordError.is(error) && error.details?.['plugin'] === name) throw error
+      const why = error instanceof Error ? error.message : String(error)
+      throw new ConcordError('PLUGIN_FAILED', `plugin "${name}": ${step} failed: ${why}`, {
+        cause: error,
+        details,
+      })
+    } finally {
+      clock.cancel(timer)
+    }
+  }
+}
+
+/** The verbs of plugins that are on, as data: for the command line, which sets nothing up. */
+export function pluginCommands(
+  plugins: readonly { readonly definition: AnyDefinition }[],
+): readonly { readonly plugin: string; readonly command: PluginCommand }[] {
+  return plugins.flatMap(({ definition }) =>
+    (definition.commands ?? []).map((command) => ({ plugin: definition.name, command })),
+  )
+}
+
+function ownersOfCallOptions(plugins: HostOptions['plugins']): Map<string, string> {
+  const owners = new Map<string, string>()
+  for (const { definition } of plugins) {
+    for (const option of definition.callOptions ?? []) {
+      const other = owners.get(option)
+      if (other !== undefined) {
+        const text = `the plugins "${other}" and "${definition.name}" both declare the call option "${option}"`
+        throw new ConcordError('PLUGIN_INVALID', text, { details: { plugin: definition.name, option } })
+      }
+      owners.set(option, definition.name)
+    }
+  }
+  return owners
+}
+
+/** Counts every failure and slowness at the window, and says each once per plugin. */
+function windowGuard({ ports, log, telemetry }: HostOptions, failures: Map<string, number>): WindowGuard {
+  const failed = telemetry.event('plugin.failed')
+  const slow = telemetry.event('plugin.slow')
+  const saidSlow = new Set<string>()
+  let telling = false // a listener of these two events may fail as well
+  const tell = (emit: () => void) => {
+    if (telling) return
+    telling = true
+    try {
+      emit()
+    } finally {
+      telling = false
+    }
+  }
+  return {
+    nowMs: () => ports.clock.monotonicMs(),
+    failed: (plugin, hook, error) => {
+      const count = (failures.get(plugin) ?? 0) + 1
+      failures.set(plugin, count)
+      const text = `plugin "${plugin}" failed at hook "${hook}"; further failures are counted, not logged`
+      if (count === 1) log.error({ plugin, hook, err: error }, text)
+      const message = error instanceof Error ? error.message : String(error)
+      if (failed.isWanted) tell(() => failed.emit({ plugin, hook, message }))
+    },
+    slow: (plugin, hook, durationMs) => {
+      const text = `plugin "${plugin}" held up this node for ${durationMs.toFixed(0)} ms at hook "${hook}"; said once`
+      if (!saidSlow.has(plugin)) log.warn({ plugin, hook, durationMs }, text)
+      saidSlow.add(plugin)
+      if (slow.isWanted) tell(() => slow.emit({ plugin, hook, durationMs }))
+    },
+  }
+}
+
+function throwAll(step: Step, failed: readonly Error[]): void {
+  if (failed.length === 0) return
+  if (failed.length === 1) throw failed[0] as Error
+  const text = `${failed.length} functions of plugins failed to ${step}: ${failed.map((error) => error.message).join('; ')}`
+  throw new ConcordError('PLUGIN_FAILED', text, {
+    cause: new AggregateError(failed, text),
+    details: { step },
+  })
+}
+
+function late(plugin: string, what: string, when: string): ConcordError {
+  return new ConcordError(
+    'PLUGIN_INVALID',
+    `plugin "${plugin}": ctx.${what} is called ${when}, and that is over`,
+  )
+}
