@@ -1,0 +1,73 @@
+/** What no single option can be wrong about alone: bounds between options, names that must match. */
+import type { CoreConfig } from './types.ts'
+import type { Layer } from './layers.ts'
+import { sourceOf } from './layers.ts'
+import { placeOf, type Problem } from './problems.ts'
+
+/** Problems between options of a config whose defaults are filled in. */
+export function checkTogether(config: CoreConfig, sources: ReadonlyMap<string, Layer>): Problem[] {
+  const problems: Problem[] = []
+  const wrong = (path: string, message: string) =>
+    problems.push({ path: placeOf(path, sourceOf(sources, path)), message })
+  const { raft, snapshot, limits, cluster } = config
+
+  if (raft.leaseMs < 2 * raft.heartbeatMs) {
+    wrong(
+      'raft.leaseMs',
+      `expected at least twice raft.heartbeatMs (${raft.heartbeatMs}), found ${raft.leaseMs}`,
+    )
+  }
+  if (raft.electionTimeoutMs <= raft.leaseMs) {
+    const { electionTimeoutMs, leaseMs } = raft
+    wrong(
+      'raft.electionTimeoutMs',
+      `expected more than raft.leaseMs (${leaseMs}), found ${electionTimeoutMs}`,
+    )
+  }
+  if (snapshot.keepBytes > snapshot.logBytes) {
+    const { keepBytes, logBytes } = snapshot
+    wrong('snapshot.keepBytes', `expected at most snapshot.logBytes (${logBytes}), found ${keepBytes}`)
+  }
+  if (limits.queueBytes < limits.valueBytes) {
+    const { queueBytes, valueBytes } = limits
+    wrong('limits.queueBytes', `expected at least limits.valueBytes (${valueBytes}), found ${queueBytes}`)
+  }
+  if (cluster === undefined) return problems
+
+  if (!Object.hasOwn(cluster.members, config.node.id)) {
+    wrong(
+      'cluster.members',
+      `expected this node, "${config.node.id}", among them; node.id and members must match`,
+    )
+  }
+  for (const [member, address] of Object.entries({ ...cluster.members, '': cluster.listen })) {
+    const port = Number(address.slice(address.lastIndexOf(':') + 1))
+    const path = member === '' ? 'cluster.listen' : `cluster.members.${member}`
+    if (port > 65_535 || (port === 0 && member !== ''))
+      wrong(path, `expected a port of 1 to 65535, found ${port}`)
+  }
+  if (cluster.secret !== undefined && cluster.tls !== undefined) {
+    wrong('cluster', 'has both secret and tls; peers authenticate by one of them')
+  }
+  const open = cluster.secret === undefined && cluster.tls === undefined && !cluster.insecure
+  if (open && !isLoopback(cluster.listen)) {
+    wrong(
+      'cluster.listen',
+      `${cluster.listen} is beyond loopback; give cluster.secret or cluster.tls, or say insecure: true`,
+    )
+  }
+  return problems
+}
+
+function isLoopback(address: string): boolean {
+  const host = address.slice(0, address.lastIndexOf(':'))
+  return host === 'localhost' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host)
+}
+
+/** Not wrong, but not what its writer meant. */
+export function warningsOf(config: CoreConfig, sources: ReadonlyMap<string, Layer>): string[] {
+  const { storage } = config
+  const said = sources.get('storage.intervalMs')
+  if (storage === 'memory' || said === undefined || storage.fsync === 'interval') return []
+  return [`${placeOf('storage.intervalMs', said)} has no effect: storage.fsync is "${storage.fsync}"`]
+}
