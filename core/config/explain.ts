@@ -5,6 +5,7 @@ import { sourceOf, valueAt, type Layer, type Tree } from './layers.ts'
 import { typeOf, type Option } from './options.ts'
 import { redact } from './redact.ts'
 import { originOf, type ResolvedConfig } from './resolve.ts'
+import { configSchema } from './schema.ts'
 
 export interface Explanation {
   readonly path: string
@@ -34,10 +35,10 @@ export function explain(config: ResolvedConfig, path: string): Explanation {
   if (option === undefined) throw unknownPath(path, options)
   const keys = option.path === path ? option.keys : [...option.keys, path.slice(option.path.length + 1)]
   const secrets = secretsOf(config)
-  const shown = (tree: Tree) => redact(valueAt(tree, keys), secrets, keys)
+  const shown = (tree: object) => redact(valueAt(tree, keys), secrets, keys)
   return {
     path,
-    value: shown(config as unknown as Tree),
+    value: shown(config),
     source: sourceOf(config.sources, path) ?? 'default',
     default: option.default,
     layers: layers
@@ -56,19 +57,10 @@ export const optionPaths = (config: ResolvedConfig): string[] => known(config).o
 
 /** The whole config for printing: secrets hidden, code by name. */
 export function printable(config: ResolvedConfig): Record<string, unknown> {
-  const {
-    use,
-    definitions: _,
-    mode,
-    modes: __,
-    file,
-    baseDir,
-    warnings: ___,
-    sources: ____,
-    ...options
-  } = config
-  const values = redact(options, secretsOf(config)) as Record<string, unknown>
-  return { file, mode, baseDir, ...values, use: use.map(({ name, version }) => `${name}@${version}`) }
+  const { file, mode, baseDir, use, plugins } = config
+  const core = Object.keys(configSchema.properties).map((name) => [name, valueAt(config, [name])])
+  const options = redact({ ...Object.fromEntries(core), plugins }, secretsOf(config)) as Tree
+  return { file, mode, baseDir, ...options, use }
 }
 
 function secretsOf(config: ResolvedConfig): Set<string> {

@@ -48,7 +48,8 @@ export function describe(value: unknown, secret = false): string {
   if (typeof value === 'object') return 'an object'
   if (typeof value === 'function') return 'a function'
   if (secret) return `a ${typeof value}`
-  return typeof value === 'bigint' ? `${value}n` : String(value as number | boolean | symbol | undefined)
+  if (typeof value === 'bigint') return `${value}n`
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : typeof value
 }
 
 /** ajv's errors as problems. `prefix` is where the validated object sits in the config. */

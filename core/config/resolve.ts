@@ -24,7 +24,7 @@ import {
   type Tree,
 } from './layers.ts'
 import { optionsOf, type Option, type Schema } from './options.ts'
-import { loadBuiltin, loadUsed } from './plugins.ts'
+import { knownPlugins, loadPlugins } from './plugins.ts'
 import { describe, distinct, invalid, placeOf, type Problem } from './problems.ts'
 import { configSchema } from './schema.ts'
 import type { CoreConfig } from './types.ts'
@@ -33,8 +33,10 @@ import { checkVariables, validateCore, validatePartial, validatePlugin } from '.
 export interface ResolvedConfig extends CoreConfig {
   /** Options by name of every plugin that is on, validated and with defaults; false for one that is off. */
   readonly plugins: { readonly [name: string]: Readonly<Record<string, unknown>> | false }
-  /** The definitions of `use`, specifiers imported. */
-  readonly use: readonly AnyDefinition[]
+  /** Names of the plugins that `use` brought. */
+  readonly use: readonly string[]
+  /** Names of all plugins that could be on: built in, and from `use`. */
+  readonly known: readonly string[]
   /** The definition of every plugin that is on. */
   readonly definitions: { readonly [name: string]: AnyDefinition }
   /** Whose section of `env` is in force; undefined for an object given without one. */
@@ -84,9 +86,9 @@ export async function resolveRaw(raw: Raw): Promise<ResolvedConfig> {
     ? [`no concord.config.* found from ${raw.cwd}: this is a single node with default options`]
     : []
 
-  const used = await loadUsed(parts.use, raw.baseDir, builtins)
-  problems.push(...used.problems)
-  const names = [...Object.keys(builtins), ...used.definitions.map(({ name }) => name)]
+  const known = await knownPlugins(parts.use, raw, builtins)
+  problems.push(...known.problems)
+  const names = [...known.candidates.keys()]
 
   const written: ConfigLayer[] = [{ layer: 'config', values: parts.base }]
   const section = mode === undefined ? undefined : parts.modes.get(mode)
@@ -97,9 +99,11 @@ export async function resolveRaw(raw: Raw): Promise<ResolvedConfig> {
 
   const switched = pluginsIn(mergeLayers(layers), names)
   // A failed import in `use` leaves its names unknown; one problem is enough.
-  const knowsAll = used.problems.length === 0
+  const knowsAll = known.problems.length === 0
   problems.push(...switched.problems, ...(knowsAll ? switched.unknown : []))
-  const definitions = await definitionsOf(switched.on, used.definitions, builtins)
+  const loaded = await loadPlugins(switched.on, known)
+  problems.push(...loaded.problems)
+  const { definitions } = loaded
   const pluginOptions = optionsOfPlugins(definitions)
   const ofPlugins = environmentLayers(env, pluginOptions, layers)
   warnings.push(...ofPlugins.warnings)
@@ -122,29 +126,24 @@ export async function resolveRaw(raw: Raw): Promise<ResolvedConfig> {
   if (together.length > 0) throw invalid(where, together)
 
   warnings.push(...warningsOf(config, sources))
-  for (const { name } of used.definitions) {
+  for (const name of known.used) {
     const said = [parts.base, ...parts.modes.values()].some(
       (one) => valueAt(one, ['plugins', name]) !== undefined,
     )
-    if (!said && !definitions.has(name)) {
-      warnings.push(
-        `plugin "${name}" is in use but not on. Turn it on with plugins: { ${JSON.stringify(name)}: true }`,
-      )
-    }
+    if (said || definitions.has(name)) continue
+    warnings.push(
+      `plugin "${name}" is in use but not on. Turn it on with plugins: { ${JSON.stringify(name)}: true }`,
+    )
   }
-  const known = variablesOf([...coreOptions, ...names.map(pluginSwitch), ...pluginOptions])
-  warnings.push(
-    ...unknownVariables(
-      env,
-      known,
-      names.filter((name) => !definitions.has(name)),
-    ),
-  )
+  const options = [...coreOptions, ...names.map(pluginSwitch), ...pluginOptions]
+  const off = names.filter((name) => !definitions.has(name))
+  warnings.push(...unknownVariables(env, variablesOf(options), off))
 
   const resolved: ResolvedConfig = Object.freeze({
     ...deepFreeze(config),
     plugins: deepFreeze(plugins),
-    use: used.definitions,
+    use: known.used,
+    known: names,
     definitions: Object.freeze(Object.fromEntries(definitions)),
     mode,
     modes: [...parts.modes.keys()],
@@ -153,7 +152,7 @@ export async function resolveRaw(raw: Raw): Promise<ResolvedConfig> {
     warnings,
     sources,
   })
-  origins.set(resolved, { layers, options: [...coreOptions, ...names.map(pluginSwitch), ...pluginOptions] })
+  origins.set(resolved, { layers, options })
   return resolved
 }
 
@@ -233,18 +232,6 @@ function pluginsIn({ values, sources }: ReturnType<typeof mergeLayers>, names: r
 function unknownPlugin(name: string, names: readonly string[]): string {
   const near = didYouMean(name, names)
   return `no plugin named "${name}".${near === '' ? ' A plugin that is not built in is listed in `use`.' : near}`
-}
-
-async function definitionsOf(
-  on: readonly string[],
-  used: readonly AnyDefinition[],
-  builtins: BuiltinPlugins,
-): Promise<Map<string, AnyDefinition>> {
-  const definitions = new Map<string, AnyDefinition>()
-  for (const name of on) {
-    definitions.set(name, used.find((one) => one.name === name) ?? (await loadBuiltin(name, builtins)))
-  }
-  return definitions
 }
 
 /** With the variables that their schemas name, or else with derived ones. */
