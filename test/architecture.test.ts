@@ -55,9 +55,9 @@ const composers = (path: string) =>
   path === 'core/concord.ts' || under('core/cli', 'core/testing')(path) || outer(path)
 const folderOf = (path: string) => path.split('/').slice(0, 2).join('/')
 
-/** Builtins that are the world: time, chance, disk, network, other processes. */
+/** Builtins that are the world: time, disk, network, other processes. (A hash is not: of crypto the words of chance are banned.) */
 const world = new Set(
-  `child_process cluster crypto dgram dns dns/promises fs fs/promises http http2 https inspector net os
+  `child_process cluster dgram dns dns/promises fs fs/promises http http2 https inspector net os
   perf_hooks process readline readline/promises repl timers timers/promises tls tty worker_threads`.split(
     /\s+/,
   ),
@@ -65,12 +65,15 @@ const world = new Set(
 const isWorld = (target: string) =>
   target === 'nanoid' || (isBuiltin(target) && world.has(target.replace(/^node:/, '')))
 
-/** Where the ports are the only windows: all of core/ but what composes, what adapts the world, and the config. */
+/**
+ * Where the ports are the only windows: all of core/ but what composes, what adapts the world, and what reads the
+ * config and the code that it names.
+ */
 const behindPorts = (path: string) =>
   inCore(path) &&
   !composers(path) &&
   !under('core/config')(path) &&
-  !oneOf('core/index.ts', 'core/connect.ts', 'core/world.ts')(path)
+  !oneOf('core/index.ts', 'core/connect.ts', 'core/world.ts', 'core/plugin-resolve.ts')(path)
 
 const floors: readonly Floor[] = [
   {
