@@ -1,0 +1,145 @@
+/**
+ * A moment of one space, kept while everything changes under it: copy on write. Before a record changes or
+ * goes for the first time after the moment, it is put aside for every moment that has not passed its key.
+ *
+ * A record whose revision is not above the moment's has not changed since; one that was created above it
+ * did not exist. So new keys cost nothing, and most changes are judged without a look into a map. The bytes
+ * put aside are counted against a limit; past it the moment is lost, and says so when it is read.
+ */
+import type { Columns } from './columns.ts'
+import { offsetOf, pageOf, recordAt } from './columns.ts'
+import { storedBytes } from '../codec.ts'
+import type { Order } from './order.ts'
+import { isBefore } from './order.ts'
+import type { RecordView } from './result.ts'
+
+/** What one record put aside costs beside its key and value. */
+const OVERHEAD_BYTES = 160
+
+/** Shared by moments that belong together. */
+export interface Budget {
+  readonly limitBytes: number
+  heldBytes: number
+  lost: boolean
+}
+
+interface Kept {
+  readonly record: RecordView
+  readonly bytes: number
+  /** The key is no longer in the space's order, and stands in `gone`. */
+  gone: boolean
+}
+
+export interface Moment {
+  /** Of the store when the moment was opened. */
+  readonly revision: number
+  readonly prefix: string
+  readonly budget: Budget
+  /** Everything up to here has been read; `inclusive`: this key itself has not. */
+  bound: string
+  inclusive: boolean
+  readonly kept: Map<string, Kept>
+  /** Keys that went since the moment, as a heap: the first in order is on top. */
+  readonly gone: string[]
+}
+
+/** The part of a space that this file needs. */
+interface Momentary {
+  readonly columns: Columns
+  readonly order: Order
+  readonly moments: readonly Moment[]
+}
+
+export function keepBeforeChange(space: Momentary, slot: number): void {
+  const page = pageOf(space.columns, slot)
+  const key = page.keys[offsetOf(slot)]!
+  const revision = page.revision[offsetOf(slot)]!
+  for (const moment of space.moments) {
+    if (revision <= moment.revision && isAhead(space, moment, key)) keep(space, moment, slot, false)
+  }
+}
+
+export function keepBeforeRemoval(space: Momentary, slot: number): void {
+  const page = pageOf(space.columns, slot)
+  const key = page.keys[offsetOf(slot)]!
+  const revision = page.revision[offsetOf(slot)]!
+  for (const moment of space.moments) {
+    if (!isAhead(space, moment, key)) continue
+    if (revision <= moment.revision) {
+      keep(space, moment, slot, true)
+      continue
+    }
+    const kept = moment.kept.get(key)
+    if (kept !== undefined && !kept.gone) {
+      kept.gone = true
+      push(space.order, moment.gone, key)
+    }
+  }
+}
+
+/** The first key that went and has not been read; undefined when there is none. */
+export const firstGone = (moment: Moment): string | undefined => moment.gone[0]
+
+export function dropFirstGone(order: Order, moment: Moment): void {
+  pop(order, moment.gone)
+}
+
+/** The record as it stood at the moment, if it was put aside; forgets it. */
+export function takeKept(moment: Moment, key: string): RecordView | undefined {
+  if (moment.kept.size === 0) return undefined
+  const kept = moment.kept.get(key)
+  if (kept === undefined) return undefined
+  moment.kept.delete(key)
+  moment.budget.heldBytes -= kept.bytes
+  return kept.record
+}
+
+export function forget(moment: Moment): void {
+  for (const kept of moment.kept.values()) moment.budget.heldBytes -= kept.bytes
+  moment.kept.clear()
+  moment.gone.length = 0
+}
+
+/** Whether the moment has yet to read this key. */
+function isAhead(space: Momentary, moment: Moment, key: string): boolean {
+  if (moment.budget.lost || !key.startsWith(moment.prefix)) return false
+  return isBefore(space.order, moment.bound, key) || (moment.inclusive && key === moment.bound)
+}
+
+function keep(space: Momentary, moment: Moment, slot: number, gone: boolean): void {
+  const record = recordAt(space.columns, slot)
+  const bytes = OVERHEAD_BYTES + record.key.length + storedBytes(record.value)
+  moment.budget.heldBytes += bytes
+  moment.kept.set(record.key, { record, bytes, gone })
+  if (gone) push(space.order, moment.gone, record.key)
+  if (moment.budget.heldBytes > moment.budget.limitBytes) {
+    moment.budget.lost = true
+    forget(moment)
+  }
+}
+
+function push(order: Order, heap: string[], key: string): void {
+  let at = heap.push(key) - 1
+  while (at > 0) {
+    const parent = (at - 1) >>> 1
+    if (!isBefore(order, key, heap[parent]!)) break
+    heap[at] = heap[parent]!
+    at = parent
+  }
+  heap[at] = key
+}
+
+function pop(order: Order, heap: string[]): void {
+  const key = heap.pop()!
+  if (heap.length === 0) return
+  let at = 0
+  for (;;) {
+    let child = 2 * at + 1
+    if (child >= heap.length) break
+    if (child + 1 < heap.length && isBefore(order, heap[child + 1]!, heap[child]!)) child++
+    if (!isBefore(order, heap[child]!, key)) break
+    heap[at] = heap[child]!
+    at = child
+  }
+  heap[at] = key
+}

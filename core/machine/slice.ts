@@ -1,0 +1,134 @@
+/**
+ * Slices: plugins' own deterministic commands over their own space. The code is local, its name and version
+ * are replicated; a node that lacks the code, or has an older one, stops rather than go on without it.
+ *
+ * A slice that throws is a bug on every node, and the end of this one: the error leaves `apply`.
+ */
+import { Reader, Writer } from '../bytes.ts'
+import type { Stored } from '../codec.ts'
+import { checkKey, encodeValue, openStored, readStored } from '../codec.ts'
+import type { Command } from './command.ts'
+import type { Keyspace, ScanOptions } from './keyspace.ts'
+import { dueAt, find, scan, valueAt } from './keyspace.ts'
+import type { ActiveSlice, Machine } from './machine.ts'
+import { UnsupportedByThisNode } from './unsupported.ts'
+import type { Run } from './write.ts'
+import { deleteKey, expireKey, nextRevision, putKey } from './write.ts'
+
+/** The slice's own keys. Values are copies: changing one changes nothing until it is `put`. */
+export interface SliceSpace {
+  get<T = unknown>(key: string): T | undefined
+  /** Throws `INVALID_KEY`, `INVALID_VALUE` and `VALUE_TOO_LARGE`: let them pass only if they are bugs. */
+  put(key: string, value: unknown): void
+  /** Whether the key was there. */
+  delete(key: string): boolean
+  /** In key order, as they stand when they are reached. */
+  scan<T = unknown>(options?: ScanOptions): Iterable<{ readonly key: string; readonly value: T }>
+}
+
+/** All that a command may know of the world; the same on every node. */
+export interface SliceMeta {
+  readonly index: number
+  /** Of the store before this command. */
+  readonly revision: number
+  readonly clusterTime: number
+  readonly wallTime: number
+  readonly actor: string | undefined
+  /** Of the slice that wrote the command: may be below the one that is in force. */
+  readonly version: number
+}
+
+export interface Slice {
+  readonly name: string
+  /** The highest version of state and commands that this code understands; it understands all before it. */
+  readonly version: number
+  apply(space: SliceSpace, command: never, meta: SliceMeta): unknown
+}
+
+/** Throws `UnsupportedByThisNode`, naming the slice, unless this node has it at `version` or above. */
+export function requireSlice(machine: Machine, name: string, version: number): Slice {
+  const slice = machine.slices.get(name)
+  if (slice !== undefined && slice.version >= version) return slice
+  throw new UnsupportedByThisNode({
+    kind: 'slice',
+    name,
+    found: `version ${version}`,
+    supported: slice === undefined ? 'no such slice' : `versions up to ${slice.version}`,
+  })
+}
+
+/** Runs one command of an active slice; all its changes have one revision. Returns the slice's answer. */
+export function runSlice(
+  run: Run,
+  space: Keyspace,
+  active: ActiveSlice,
+  command: Command & { readonly kind: 'slice' },
+): unknown {
+  const { machine, entry } = run
+  const slice = requireSlice(machine, active.name, Math.max(active.version, command.version))
+  const meta: SliceMeta = {
+    index: entry.index,
+    revision: machine.revision,
+    clusterTime: machine.clusterTime,
+    wallTime: entry.wallTime,
+    actor: run.header.actor,
+    version: command.version,
+  }
+  return slice.apply(sliceSpace(run, space), openStored(command.body) as never, meta)
+}
+
+/**
+ * The space as the slice sees it. What is due is absent; it goes when the slice puts or deletes it, as part
+ * of the slice's own change.
+ */
+function sliceSpace(run: Run, space: Keyspace): SliceSpace {
+  const { machine } = run
+  const revision = nextRevision(run)
+  const meet = (key: string) => {
+    const slot = find(space, key)
+    if (slot < 0 || !dueAt(space, slot, machine.clusterTime)) return slot
+    machine.revision = revision
+    expireKey(run, space, slot, revision)
+    return -1
+  }
+  return {
+    get: <T>(key: string) => {
+      const slot = find(space, key)
+      if (slot < 0 || dueAt(space, slot, machine.clusterTime)) return undefined
+      return openStored(valueAt(space, slot)) as T
+    },
+    put: (key, value) => {
+      const stored = store(value, machine.settings.valueBytes)
+      putKey(run, space, meet(checkKey(key)), key, stored, 0, revision)
+      machine.revision = revision
+    },
+    delete: (key) => {
+      const slot = meet(key)
+      if (slot < 0) return false
+      deleteKey(run, space, slot, revision)
+      machine.revision = revision
+      return true
+    },
+    scan: <T>(options?: ScanOptions) => scanValues<T>(space, machine.clusterTime, options),
+  }
+}
+
+function* scanValues<T>(
+  space: Keyspace,
+  clusterTime: number,
+  options: ScanOptions = {},
+): Generator<{ key: string; value: T }, void, undefined> {
+  let left = options.limit ?? Infinity
+  if (left <= 0) return
+  for (const { key, value, expiresAt } of scan(space, { ...options, limit: undefined })) {
+    if (expiresAt !== 0 && expiresAt <= clusterTime) continue
+    yield { key, value: openStored(value) as T }
+    if (--left <= 0) return
+  }
+}
+
+function store(value: unknown, maxBytes: number): Stored {
+  const writer = new Writer(256)
+  encodeValue(writer, value, maxBytes)
+  return readStored(new Reader(writer.take()))
+}
