@@ -37,31 +37,44 @@ export function packCompressed(compression: Compression, rawBytes: number, data:
   return pack(writer.buffer, 0, writer.length)
 }
 
+/** The body that `data`, whole, decompresses to. */
 export function decompress(form: number, data: Uint8Array, rawBytes: number): Buffer {
-  const body = inflate(form, data, rawBytes)
-  if (body.length !== rawBytes) {
-    throw new MalformedError(`${rawBytes} decompressed bytes expected, found ${body.length}`, 0)
+  const { buffer, engine } = inflate(form, data, rawBytes)
+  if (buffer.length !== rawBytes) {
+    throw new MalformedError(`${rawBytes} decompressed bytes expected, found ${buffer.length}`, 0)
   }
-  return body
+  if (engine.bytesWritten !== data.length) {
+    throw new MalformedError(
+      `${data.length - engine.bytesWritten} bytes after the compressed end`,
+      engine.bytesWritten,
+    )
+  }
+  return buffer
 }
 
-function inflate(form: number, data: Uint8Array, rawBytes: number): Buffer {
-  const options = { maxOutputLength: rawBytes, chunkSize: Math.min(Math.max(rawBytes, 64), 64 * 1024) }
+/** What `info: true` makes zlib return; its types know nothing of it. */
+interface Inflated {
+  readonly buffer: Buffer
+  readonly engine: { /** Bytes taken in. */ readonly bytesWritten: number }
+}
+
+function inflate(form: number, data: Uint8Array, rawBytes: number): Inflated {
+  const options = {
+    info: true,
+    maxOutputLength: rawBytes,
+    chunkSize: Math.min(Math.max(rawBytes, 64), 65536),
+  }
+  const zstdOptions = { ...options, params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG } }
   try {
-    switch (form) {
-      case ZLIB:
-        return inflateSync(data, options)
-      case GZIP:
-        return gunzipSync(data, options)
-      case ZSTD:
-        return zstdDecompressSync(data, {
-          ...options,
-          params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG },
-        })
-      default:
-        return brotliDecompressSync(data, options)
-    }
+    if (form === ZLIB) return inflated(inflateSync(data, options))
+    if (form === GZIP) return inflated(gunzipSync(data, options))
+    if (form === ZSTD) return inflated(zstdDecompressSync(data, zstdOptions))
+    return inflated(brotliDecompressSync(data, options))
   } catch (error) {
     throw new MalformedError(`does not decompress: ${(error as Error).message}`, 0)
   }
+}
+
+function inflated(result: unknown): Inflated {
+  return result as Inflated
 }

@@ -66,17 +66,19 @@ class TextReader extends Reader {
 }
 
 function openEnvelope(reader: Reader): unknown {
-  const { head, rawBytes, bytes } = readHead(reader)
-  let value: unknown
-  if (head === SCALAR) value = readTopScalar(reader)
-  else if (head === PACKED) value = readAny(reader, 0)
-  else value = openBody(decompress(head, reader.bytes(bytes), rawBytes))
-  reader.finish()
-  return value
+  const { head, bytes, rawBytes } = readHead(reader)
+  if (head === SCALAR) {
+    const value = readTopScalar(reader)
+    reader.finish()
+    return value
+  }
+  if (reader.remaining > bytes) {
+    throw new MalformedError(`${reader.remaining - bytes} bytes after the end`, reader.offset + bytes)
+  }
+  return openBody(head === PACKED ? reader : new Reader(decompress(head, reader.bytes(bytes), rawBytes)))
 }
 
-function openBody(body: Uint8Array): unknown {
-  const reader = new Reader(body)
+function openBody(reader: Reader): unknown {
   const value = readAny(reader, 0)
   if (value === undefined) throw new MalformedError('undefined is no value', 0)
   reader.finish()

@@ -28,7 +28,7 @@ export function hashStored(seed: number, stored: Stored): number {
   if (stored instanceof Packed) {
     const start = seed ^ Math.imul(PACKED, LANE)
     const { content } = stored
-    // Kept as bytes from 4 KiB on: as text these would be hashed by words too.
+    // Bytes are kept from 4 KiB on, a length at which text is hashed by words as well.
     return typeof content === 'string' ? hashText(start, content) : hashWords(start, content, content.length)
   }
   if (typeof stored === 'number') return hashNumber(seed ^ Math.imul(NUMBER, LANE), stored)
