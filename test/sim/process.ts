@@ -1,0 +1,260 @@
+/**
+ * The process around one core: it starts from a disk, takes turns, and ends in every way a process can.
+ *
+ * A turn is what a real driver does (`core/node/`): first what the network and the disk have brought, then the
+ * timer, then each `Ready` (carry-out.ts).
+ */
+import {
+  checkInvariants,
+  createRaft,
+  hasReady,
+  type Input,
+  nextDeadline,
+  type Persist,
+  type Raft,
+  type RaftConfig,
+  step,
+  takeReady,
+  type Time,
+} from '../../core/raft/index.ts'
+import { carryOut } from './carry-out.ts'
+import { dropPending, receiveMail, runOperation } from './clients.ts'
+import { readClocks, trueTimeOf } from './clock.ts'
+import { compactLog, termOnDisk } from './disk.ts'
+import { mix } from './hash.ts'
+import { chainEnd, chainOf, judgeState, Violation } from './judge.ts'
+import { modelFrom } from './model.ts'
+import { linkOf } from './network.ts'
+import { finishPersist, resetForPersist, storeSnapshot } from './store.ts'
+import { later, type Node, nodeEvent, say, type Work, type World } from './world.ts'
+
+// ----------------------------------------------------------------------------------------------- start, end
+
+export function start(world: World, node: Node): void {
+  if (node.raft || node.retired) return
+  const { disk } = node
+  const { meta } = disk.snapshot
+  node.life++
+  node.model = { applied: meta, hash: 0 }
+  if (meta.index > 0) {
+    node.model = modelFrom(disk.snapshot)!
+    judgeState(world.judge, node.id, node.model)
+    if (disk.base < meta.index && termOnDisk(disk, meta.index) !== meta.term) {
+      world.counters.recoveriesBehindSnapshot++
+    }
+  }
+  node.chain = chainOf(world.judge, disk)
+  node.checked = undefined
+  node.leadership = { term: disk.hardState.term, role: 'follower', leader: null, established: false }
+  node.raft = createRaft(
+    configOf(world, node),
+    { hardState: disk.hardState, snapshot: meta, entries: disk.entries.slice() },
+    timeOf(world, node),
+  )
+  if (node.life > 1) world.counters.restarts++
+  say(
+    world,
+    () =>
+      `${node.id} starts: term ${disk.hardState.term}, vote ${disk.hardState.votedFor}, ` +
+      `log ${disk.base + 1}..${chainEnd(node.chain)}, snapshot ${meta.index}`,
+  )
+  later(world, 0, 'first turn', () => wake(world, node), node)
+}
+
+function configOf(world: World, node: Node): RaftConfig {
+  const { profile } = world
+  return {
+    id: node.id,
+    electionTimeoutMs: profile.electionTimeoutMs,
+    heartbeatMs: profile.heartbeatMs,
+    leaseMs: profile.leaseMs,
+    driftMs: profile.driftMs,
+    maxMessageBytes: profile.maxMessageBytes,
+    inflightBytes: profile.inflightBytes,
+    maxReadyBytes: profile.maxReadyBytes,
+    retainBytes: profile.retainBytes,
+    seed: mix(mix(world.plan.options.seed, node.serial), node.life),
+  }
+}
+
+/** Ends the process at once: memory is gone, and each write in flight has happened or has not. */
+export function crash(world: World, node: Node): void {
+  if (!node.raft) return
+  say(world, () => `${node.id} crashes`)
+  if (node.persisting) {
+    world.counters.crashesWhilePersisting++
+    finishSomeOf(node, node.persisting)
+  }
+  if (node.committing) {
+    world.counters.crashesWhileInstalling++
+    if (node.stream.chance(0.5)) storeSnapshot(node, node.committing)
+  }
+  if (node.compacting > 0 && node.stream.chance(0.5)) compactLog(node.disk, node.compacting)
+  endProcess(world, node)
+}
+
+function finishSomeOf(node: Node, persist: Persist): void {
+  const stage = node.stream.below(persist.reset ? 3 : 2)
+  if (stage === 0) return
+  if (stage === 1 && persist.reset) resetForPersist(node, persist.reset)
+  else finishPersist(node, persist)
+}
+
+/** Ends the process after what it had begun to write is written. */
+export function stopCleanly(world: World, node: Node): void {
+  if (!node.raft) return
+  say(world, () => `${node.id} stops`)
+  if (node.persisting) finishPersist(node, node.persisting)
+  endProcess(world, node)
+}
+
+function endProcess(world: World, node: Node): void {
+  node.raft = undefined
+  node.life++
+  node.mailbox = []
+  node.turnPending = false
+  node.timerAt = Infinity
+  node.persisting = undefined
+  node.snapshotting = false
+  node.receiving = undefined
+  node.committing = undefined
+  node.compacting = 0
+  node.pausedUntil = 0
+  runClock(world, node)
+  node.failsForMs = undefined
+  node.storageFailed = false
+  dropPending(world, node)
+  if (world.profile.hints) hintPeers(world, node)
+}
+
+/** What a reset connection and a refused reconnect tell the peers. */
+function hintPeers(world: World, node: Node): void {
+  for (const peer of world.slots) {
+    if (!peer?.raft || peer === node || linkOf(world.network, peer.slot, node.slot).cuts > 0) continue
+    const hint = () => {
+      if (node.raft) world.counters.hintsTooLate++
+      else give(world, peer, { type: 'peerLost', peer: node.id })
+    }
+    later(world, 1 + world.chance.float(), 'peer lost', hint, peer)
+  }
+}
+
+// ----------------------------------------------------------------------------------------------------- turns
+
+export function give(world: World, node: Node, input: Input): void {
+  hand(world, node, { type: 'input', input })
+  if (input.type === 'storageFailed') endAfterFailure(world, node)
+}
+
+/** The core knows that its disk has failed, lives a moment longer, and must stay silent; then it ends. */
+function endAfterFailure(world: World, node: Node): void {
+  const downMs = node.failsForMs ?? 0
+  const end = () => {
+    crash(world, node)
+    later(world, downMs, 'restart', () => start(world, node))
+  }
+  later(world, node.stream.exponential(20), 'end after a failed write', end, node)
+}
+
+/** Puts work before the node: at once, in its next turn, or when its pause is over. */
+export function hand(world: World, node: Node, work: Work): void {
+  if (!node.raft) return
+  node.mailbox.push(work)
+  if (node.pausedUntil > world.now || node.turnPending) return
+  if (world.profile.turnMs === 0) {
+    wake(world, node)
+    return
+  }
+  node.turnPending = true
+  nodeEvent(world, world.now + node.stream.float() * world.profile.turnMs, 'turn', node)
+}
+
+export function timeOf(world: World, node: Node): Time {
+  return readClocks(node.clocks, world.now)
+}
+
+/** One turn. A paused node has none; all that came meanwhile is in its mailbox when it wakes. */
+export function wake(world: World, node: Node): void {
+  const { raft } = node
+  if (!raft || node.pausedUntil > world.now) return
+  node.turnPending = false
+  const works = node.mailbox
+  node.mailbox = []
+  for (const work of works) perform(world, node, work)
+  const time = timeOf(world, node)
+  if (nextDeadline(raft) <= time.monotonicMs) step(raft, time, { type: 'tick' })
+  drain(world, node, raft)
+}
+
+function perform(world: World, node: Node, work: Work): void {
+  switch (work.type) {
+    case 'mail':
+      receiveMail(world, node, work.from, work.mail)
+      break
+    case 'operation':
+      runOperation(world, node, work.operation)
+      break
+    case 'input':
+      if (work.input.type === 'storageFailed') node.storageFailed = true
+      step(node.raft!, timeOf(world, node), work.input)
+      break
+  }
+}
+
+function drain(world: World, node: Node, raft: Raft): void {
+  for (let rounds = 0; hasReady(raft); rounds++) {
+    if (rounds > 10_000) throw new Violation('the core comes to rest', `${node.id} is always ready`)
+    carryOut(world, node, raft, takeReady(raft))
+  }
+  node.checked = checkInvariants(raft, node.checked)
+  setTimer(world, node, raft)
+}
+
+function setTimer(world: World, node: Node, raft: Raft): void {
+  const deadline = nextDeadline(raft)
+  if (deadline === Infinity) return
+  const at = Math.max(world.now, trueTimeOf(node.clocks, deadline)) + 0.001
+  if (at >= node.timerAt) return
+  const lateMs = world.calm ? 0 : world.profile.timerLateMs
+  const late = lateMs > 0 && node.stream.chance(0.3) ? node.stream.exponential(lateMs) : 0
+  if (late > world.profile.heartbeatMs) world.counters.lateTimers++
+  node.timerAt = at + late
+  nodeEvent(world, node.timerAt, 'timer', node)
+}
+
+/** A timer event; void when an earlier one has taken its place. */
+export function timerFires(world: World, node: Node): void {
+  if (world.now < node.timerAt) return
+  node.timerAt = Infinity
+  if (!node.turnPending) wake(world, node)
+}
+
+// ---------------------------------------------------------------------------------------------------- pauses
+
+/** Stops the process for a while: everything is late, then comes in a burst. */
+export function pause(world: World, node: Node, forMs: number, suspend: boolean): void {
+  if (!node.raft || node.pausedUntil > world.now) return
+  say(world, () => `${node.id} ${suspend ? 'is suspended' : 'pauses'} for ${forMs.toFixed(1)}`)
+  const { life } = node
+  const until = world.now + forMs
+  node.pausedUntil = until
+  if (suspend) node.suspendedAt = world.now
+  later(world, forMs, 'resume', () => {
+    if (node.life === life && node.pausedUntil === until) resume(world, node)
+  })
+}
+
+/** Ends a pause, on time or before. */
+export function resume(world: World, node: Node): void {
+  say(world, () => `${node.id} resumes`)
+  runClock(world, node)
+  node.pausedUntil = 0
+  node.timerAt = Infinity
+  wake(world, node)
+}
+
+function runClock(world: World, node: Node): void {
+  if (node.suspendedAt === undefined) return
+  node.clocks.suspendedMs += world.now - node.suspendedAt
+  node.suspendedAt = undefined
+}
