@@ -1,0 +1,411 @@
+/**
+ * The log on disk: batches appended to segments, one write in flight, durable when the promise resolves.
+ *
+ * A batch is one positioned write into space that was written before, on a descriptor opened with O_DSYNC:
+ * one trip through the thread pool where write and fdatasync would be two (measured: docs/internals). Any
+ * failure of the disk is final (H34): what an fsync that failed has left behind nobody knows.
+ */
+import { basename, join } from 'node:path'
+
+import { assert } from '../../assert.ts'
+import { Writer } from '../../bytes.ts'
+import { entryBytes } from '../../entry-codec.ts'
+import { ConcordError } from '../../errors.ts'
+import type { Clock, Entropy, LogBatch, LogStore, RecoveredLog, Timer } from '../../ports.ts'
+import type { HardState, Index, SnapshotMeta, Term } from '../../raft/types.ts'
+import { type Disk, type DiskFile, shortWrite, syncFile, writeAll } from './disk.ts'
+import { corrupted, type Damage, storageFailed } from './errors.ts'
+import { logDir, segmentName } from './layout.ts'
+import { type Frame, writeBatch, writeClose, writeSeal } from './record.ts'
+import { type LogImage, type ReadLog, readLog } from './recovery.ts'
+import { encodeSegmentHeader, MARK_ROOM_BYTES, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment.ts'
+import type { Space, Spare } from './space.ts'
+
+export type FsyncMode = 'always' | 'interval' | 'never'
+
+/** What a batch takes beside its entries: frames, a hard state, and the head of a new segment. */
+const BATCH_OVERHEAD_BYTES = 2048
+const FRAME_BYTES = 32
+const ZEROS = Buffer.alloc(256 * 1024)
+/** A writer that a large batch has blown up is not kept. */
+const KEEP_WRITER_BYTES = 4 * 1024 * 1024
+
+export interface LogOptions {
+  readonly disk: Disk
+  readonly dir: string
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly space: Space
+  readonly fsync: FsyncMode
+  readonly fsyncIntervalMs: number
+  /** Asked for each segment: the cluster id may become known later. */
+  readonly owner: () => { readonly clusterId: string; readonly incarnation: string }
+  readonly runId: string
+  readonly hasLog: boolean
+  /** The run that closed the log cleanly, if the last one did. */
+  readonly closedBy: string | null
+  /** Snapshots that were found and cannot be read, to be named when they are missed. */
+  readonly unreadableSnapshots: () => readonly Damage[]
+  /** Recovery is over, and the first append may come: from now on a clean stop is no longer assumed. */
+  readonly recovered: () => Promise<void>
+}
+
+/** The segment that is being appended to. */
+interface Current {
+  readonly file: DiskFile
+  readonly path: string
+  readonly header: SegmentHeader
+  /** After the last batch, and the chain there. */
+  end: number
+  chain: number
+  /** Everything before is on stable storage. */
+  durable: number
+  maxIndex: Index
+}
+
+interface ClosedSegment {
+  readonly path: string
+  readonly maxIndex: Index
+}
+
+export class FileLog implements LogStore {
+  readonly #options: LogOptions
+  readonly #dir: string
+  #writer = new Writer()
+  #current: Current | undefined
+  #older: ClosedSegment[] = []
+  #hardState: HardState = { term: 0, votedFor: null }
+  #next: Index = 1
+  #busy = false
+  #failure: ConcordError | undefined
+  #timer: Timer | undefined
+  /** An fsync of the interval that is under way. */
+  #syncing: Promise<void> | undefined
+
+  constructor(options: LogOptions) {
+    this.#options = options
+    this.#dir = logDir(options.dir)
+  }
+
+  // ------------------------------------------------------------------------------------------- recovery
+
+  async recover(snapshotIndex: Index, snapshotTerm?: Term): Promise<RecoveredLog> {
+    assert(this.#current === undefined, 'a log is recovered once, before any other call')
+    return this.#guarded('recover', async () => {
+      const log = await this.#read(snapshotIndex)
+      const { image } = log
+      this.#hardState = image.hardState
+      this.#next = image.next
+      const cut = await this.#goOn(log)
+      await this.#remove(log.leftovers.map(({ path }) => path))
+      // A snapshot of the leader became durable, and the log was not yet reset behind it (Figure 5.3).
+      if (isBehind(image, snapshotIndex, snapshotTerm)) {
+        image.entries = []
+        await this.#beginAfresh(snapshotIndex + 1)
+      }
+      await this.#options.recovered()
+      this.#options.space.work()
+      const { hardState, entries } = image
+      return { hardState, entries, cleanStop: log.cleanStop, ...(cut && { cut }) }
+    })
+  }
+
+  async #read(snapshotIndex: Index): Promise<ReadLog> {
+    const { disk, owner, hasLog, closedBy, unreadableSnapshots } = this.#options
+    try {
+      return await readLog(disk, this.#dir, { ...owner(), snapshotIndex, hasLog, closedBy })
+    } catch (error) {
+      const [missed] = unreadableSnapshots()
+      if (!ConcordError.is(error) || error.code !== 'CORRUPTED' || missed === undefined) throw error
+      const problem = `${missed.problem}, and the log does not cover what it held (${error.message})`
+      throw corrupted({ ...missed, problem })
+    }
+  }
+
+  /** Opens the last segment for appending, its torn tail wiped durably (H33); or makes the first one. */
+  async #goOn({ segments, last, usedTo, cleanStop }: ReadLog): Promise<RecoveredLog['cut']> {
+    const newest = segments.at(-1)
+    if (newest === undefined) {
+      await this.#makeSegment(await this.#options.space.takeFirst(), undefined)
+      return undefined
+    }
+    const { path, header } = newest.file
+    const file = await this.#options.disk.open(path, 'update', { durable: this.#durable })
+    const { end, chain } = last
+    this.#current = { file, path, header, end, chain, durable: end, maxIndex: newest.maxIndex }
+    this.#older = segments.slice(0, -1).map((one) => ({ path: one.file.path, maxIndex: one.maxIndex }))
+    this.#options.space.segmentOpened(header.capacity)
+    if (!cleanStop) await rewrite(file, last.durable, end)
+    for (let at = end; at < usedTo; at += ZEROS.length) {
+      await writeAll(file, ZEROS.subarray(0, Math.min(ZEROS.length, usedTo - at)), at)
+    }
+    await syncFile(file)
+    await this.#options.disk.syncDir(this.#dir)
+    return usedTo > end ? { file: path, offset: end, bytes: usedTo - end } : undefined
+  }
+
+  // ------------------------------------------------------------------------------------------- appending
+
+  append(batch: LogBatch): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    const current = this.#current
+    assert(current !== undefined && !this.#busy, 'one call in flight, after recovery')
+    this.#busy = true
+    const chain = this.#encode(current, (frame) => writeBatch(this.#writer, frame, batch))
+    const done = this.#fits(current) ? this.#write(current, chain, batch.mustSync) : this.#rollAndWrite(batch)
+    return done.then(
+      () => this.#appended(batch),
+      (error: unknown) => {
+        this.#busy = false
+        throw this.#fail(error, 'append to')
+      },
+    )
+  }
+
+  #appended({ entries, truncateFrom, hardState }: LogBatch): void {
+    this.#busy = false
+    if (truncateFrom !== undefined) this.#next = truncateFrom
+    const last = entries.at(-1)
+    if (last !== undefined) {
+      this.#next = last.index + 1
+      this.#current!.maxIndex = Math.max(this.#current!.maxIndex, last.index)
+    }
+    if (hardState !== undefined) this.#hardState = hardState
+    if (this.#writer.buffer.length > KEEP_WRITER_BYTES) this.#writer = new Writer()
+  }
+
+  #encode(current: Current, write: (frame: Frame) => number): number {
+    this.#writer.truncate(0)
+    const { end, durable, chain, header } = current
+    return write({ salt: header.salt, start: end, durable, chain })
+  }
+
+  #fits({ end, header }: Current): boolean {
+    return end + this.#writer.length + MARK_ROOM_BYTES <= header.capacity
+  }
+
+  async #rollAndWrite(batch: LogBatch): Promise<void> {
+    const bytes = this.#writer.length + BATCH_OVERHEAD_BYTES
+    await this.#roll(await this.#options.space.take(bytes))
+    const current = this.#current!
+    const chain = this.#encode(current, (frame) => writeBatch(this.#writer, frame, batch))
+    assert(this.#fits(current), 'a segment was taken that is large enough')
+    await this.#write(current, chain, batch.mustSync)
+  }
+
+  /** What the writer holds goes to the end of the segment, in one write. */
+  #write(current: Current, chain: number, mustSync: boolean): Promise<void> {
+    const { fsync } = this.#options
+    const { buffer, length } = this.#writer
+    return new Promise((resolve, reject) => {
+      current.file.write(buffer, length, current.end, (error, written) => {
+        if (error) return reject(error)
+        if (written !== length) return reject(new Error(shortWrite(written, length)))
+        current.end += length
+        current.chain = chain
+        if (fsync === 'always') {
+          current.durable = current.end
+          resolve()
+        } else if (mustSync) {
+          this.#sync(current).then(resolve, reject)
+        } else {
+          if (fsync === 'interval') this.#syncLater(current)
+          resolve()
+        }
+      })
+    })
+  }
+
+  get #durable(): boolean {
+    return this.#options.fsync === 'always'
+  }
+
+  // ---------------------------------------------------------------------------------------- relaxed modes
+
+  async #sync(current: Current): Promise<void> {
+    const { end } = current
+    await syncFile(current.file)
+    current.durable = Math.max(current.durable, end)
+  }
+
+  #syncLater(current: Current): void {
+    const { clock, fsyncIntervalMs } = this.#options
+    this.#timer ??= clock.after(fsyncIntervalMs, () => {
+      this.#timer = undefined
+      this.#syncing = Promise.resolve(this.#syncing)
+        .then(() => this.#sync(current))
+        .catch((error: unknown) => {
+          this.#fail(error, 'fsync')
+        })
+    })
+  }
+
+  /** No fsync in the background any more: the file may be closed. */
+  async #settleSync(): Promise<void> {
+    if (this.#timer !== undefined) this.#options.clock.cancel(this.#timer)
+    this.#timer = undefined
+    await this.#syncing
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  // ------------------------------------------------------------------------------------------- segments
+
+  /** Goes over to a new segment. The old one is durable before, and sealed when the new one is durable. */
+  async #roll(spare: Spare): Promise<void> {
+    const old = this.#current!
+    await this.#settleSync()
+    if (old.durable < old.end) await this.#sync(old)
+    await this.#makeSegment(spare, { end: old.end, chain: old.chain })
+    this.#older.push({ path: old.path, maxIndex: old.maxIndex })
+    this.#encode(old, (frame) => writeSeal(this.#writer, frame, old.header.sequence + 1))
+    await writeAll(old.file, this.#writer.buffer.subarray(0, this.#writer.length), old.end)
+    await old.file.close()
+    this.#options.space.work()
+  }
+
+  /** Header and hard state are durable in the spare file before it is called a segment. */
+  async #makeSegment(spare: Spare, previous: SegmentHeader['previous']): Promise<void> {
+    const { disk, entropy, owner, space } = this.#options
+    const sequence = (this.#current?.header.sequence ?? 0) + 1
+    const path = join(this.#dir, segmentName(sequence))
+    const salt = Math.floor(entropy.random() * 2 ** 32)
+    const { clusterId, incarnation } = owner()
+    const firstIndex = this.#next
+    const header = { salt, sequence, capacity: spare.bytes, firstIndex, previous, clusterId, incarnation }
+    const file = await disk.open(spare.path, 'update', { durable: this.#durable })
+    const start = SEGMENT_HEADER_BYTES
+    this.#writer.truncate(0)
+    const frame = { salt, start, durable: start, chain: 0 }
+    const chain = writeBatch(this.#writer, frame, { entries: [], hardState: this.#hardState })
+    const head = this.#writer.buffer.subarray(0, this.#writer.length)
+    await writeAll(file, Buffer.concat([encodeSegmentHeader(header), head]), 0)
+    if (!this.#durable) await syncFile(file)
+    await disk.rename(spare.path, path)
+    await disk.syncDir(this.#dir)
+    const end = start + head.length
+    this.#current = { file, path, header, end, chain, durable: end, maxIndex: firstIndex - 1 }
+    space.segmentOpened(spare.bytes)
+  }
+
+  hasRoom(bytes: number): boolean {
+    const current = this.#current
+    if (this.#failure !== undefined || current === undefined) return false
+    const left = current.header.capacity - current.end - MARK_ROOM_BYTES - BATCH_OVERHEAD_BYTES
+    return this.#options.space.hasRoom(bytes + BATCH_OVERHEAD_BYTES, left)
+  }
+
+  async compact(index: Index): Promise<void> {
+    const kept = this.#older.findIndex(({ maxIndex }) => maxIndex > index)
+    const dropped = this.#older.splice(0, kept < 0 ? this.#older.length : kept)
+    if (dropped.length === 0) return
+    await this.#guarded('compact', () => this.#remove(dropped.map(({ path }) => path)))
+    this.#options.space.work()
+  }
+
+  /** Oldest first: what a crash leaves of it is a log that begins later, or a gap behind which it begins. */
+  async #remove(paths: readonly string[]): Promise<void> {
+    if (paths.length === 0) return
+    for (const path of paths) await this.#options.disk.unlink(path)
+    await this.#options.disk.syncDir(this.#dir)
+  }
+
+  async reset(meta: SnapshotMeta, hardState: HardState): Promise<void> {
+    assert(this.#current !== undefined && !this.#busy, 'one call in flight, after recovery')
+    this.#busy = true
+    try {
+      await this.#guarded('reset', async () => {
+        this.#hardState = hardState
+        await this.#beginAfresh(meta.index + 1)
+      })
+    } finally {
+      this.#busy = false
+    }
+    this.#options.space.work()
+  }
+
+  /** A segment that follows none, durable; only then do the others go. */
+  async #beginAfresh(firstIndex: Index): Promise<void> {
+    const old = this.#current!
+    await this.#settleSync()
+    this.#next = firstIndex
+    await this.#makeSegment(await this.#options.space.take(BATCH_OVERHEAD_BYTES), undefined)
+    await old.file.close()
+    const paths = [...this.#older.map(({ path }) => path), old.path]
+    this.#older = []
+    await this.#remove(paths)
+  }
+
+  async close(clean: boolean): Promise<void> {
+    const current = this.#current
+    await this.#options.space.close()
+    if (current === undefined) return
+    const { runId } = this.#options
+    if (!clean || this.#failure !== undefined) {
+      this.#current = undefined
+      await this.#settleSync().catch(() => undefined)
+      await current.file.close()
+      return
+    }
+    assert(!this.#busy, 'one call in flight')
+    await this.#guarded('close', async () => {
+      await this.#settleSync()
+      const chain = this.#encode(current, (frame) => writeClose(this.#writer, frame, runId))
+      await this.#write(current, chain, true)
+      this.#current = undefined
+      await current.file.close()
+    })
+  }
+
+  // -------------------------------------------------------------------------------------------- failing
+
+  /** For good: whoever calls after this gets the same answer. */
+  fail(error: unknown): ConcordError {
+    return this.#fail(error, 'write')
+  }
+
+  get hasFailed(): boolean {
+    return this.#failure !== undefined
+  }
+
+  #fail(error: unknown, action: string): ConcordError {
+    const file = this.#current?.path ?? this.#dir
+    const failure = storageFailed(action, basename(file), error)
+    if (failure.code === 'STORAGE_FAILED') this.#failure ??= failure
+    return failure
+  }
+
+  async #guarded<T>(action: string, run: () => Promise<T>): Promise<T> {
+    if (this.#failure !== undefined) throw this.#failure
+    try {
+      return await run()
+    } catch (error) {
+      throw this.#fail(error, action)
+    }
+  }
+}
+
+/**
+ * Writes what is there once more. After an fsync that failed, the page cache holds what the disk does not,
+ * and calls it clean: read back after a restart it looks durable, and no fsync would write it (H34).
+ */
+async function rewrite(file: DiskFile, from: number, to: number): Promise<void> {
+  for (let at = from; at < to; at += ZEROS.length) {
+    const piece = Buffer.allocUnsafe(Math.min(ZEROS.length, to - at))
+    await file.read(piece, at)
+    await writeAll(file, piece, at)
+  }
+}
+
+function isBehind(image: LogImage, snapshotIndex: Index, snapshotTerm: Term | undefined): boolean {
+  if (image.next <= snapshotIndex) return true
+  const first = image.entries[0]?.index ?? image.next
+  const covered = image.entries[snapshotIndex - first]
+  return snapshotTerm !== undefined && covered !== undefined && covered.term !== snapshotTerm
+}
+
+/** About what appending these entries takes; for `hasRoom`. */
+export function batchBytes(batch: LogBatch): number {
+  let bytes = 0
+  for (const entry of batch.entries) bytes += entryBytes(entry) + FRAME_BYTES
+  return bytes
+}
