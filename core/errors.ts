@@ -107,8 +107,27 @@ export class ConcordError extends Error {
 
   toJSON(): Record<string, unknown> {
     const { code, message, outcome, retryable, details } = this
-    return details === undefined ? { code, message, outcome, retryable } : { code, message, outcome, retryable, details }
+    return details === undefined
+      ? { code, message, outcome, retryable }
+      : { code, message, outcome, retryable, details }
   }
+}
+
+/** What the machine refuses, in words: the same answer on every node. */
+const REFUSALS: Partial<Record<ErrorCode, string>> = {
+  REQUEST_ID_REUSED: 'the request id belongs to another call',
+  REQUEST_TABLE_FULL: 'too many request ids are remembered; none is forgotten early',
+  REVISION_EXHAUSTED: 'the store has no revisions left',
+  BATCH_TOO_LARGE: 'too many operations in one command',
+  VALUE_TOO_LARGE: 'the value is larger than the cluster allows',
+  SLICE_MISSING: 'the slice is not part of the state, or was retired',
+  INVALID_ARGUMENT: 'the command names what does not exist',
+}
+
+/** The error of a command that the machine refused. Nothing was changed. */
+export function refusedAs(code: ErrorCode, details: Readonly<Record<string, unknown>>): ConcordError {
+  const facts = Object.entries(details).map(([name, value]) => `${name} ${String(value)}`)
+  return new ConcordError(code, [REFUSALS[code] ?? code, ...facts].join(', '), { details })
 }
 
 /** What a call rejects with when its signal aborts: `name` is `AbortError`, `cause` the reason. */
@@ -118,9 +137,14 @@ export class AbortError extends Error {
   readonly outcome: Outcome
 
   constructor(reason: unknown, outcome: Outcome) {
-    super(outcome === 'unknown' ? 'aborted; the operation may still take effect' : 'aborted before anything was sent', {
-      cause: reason,
-    })
+    super(
+      outcome === 'unknown'
+        ? 'aborted; the operation may still take effect'
+        : 'aborted before anything was sent',
+      {
+        cause: reason,
+      },
+    )
     this.outcome = outcome
   }
 }

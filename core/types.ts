@@ -151,7 +151,12 @@ export type TxnOperation =
       readonly ttl?: number | undefined
     }
 
-export type TxnOperationResult = { readonly entry: Entry | undefined } | PutResult | DeleteResult | TouchResult | IncrementResult
+export type TxnOperationResult =
+  | { readonly entry: Entry | undefined }
+  | PutResult
+  | DeleteResult
+  | TouchResult
+  | IncrementResult
 
 export interface TxnResult {
   /** Whether all compares held, so that `success` ran. */

@@ -1,0 +1,16 @@
+/** The package's entry: `import { open, defineConfig } from 'concord-kv'`. Re-exports only. */
+import { builtins } from '../plugins/index.ts'
+import { type Concord, openConfigured } from './concord.ts'
+import type { Config } from './config/index.ts'
+
+/** Opens a node in this process; see `openConfigured` for what happens and what may fail. */
+export const open = (config?: Config): Promise<Concord> => openConfigured(config, { builtins })
+
+export type { Concord, ConcordEvents } from './concord.ts'
+export { type Config, defineConfig } from './config/index.ts'
+export { AbortError, ConcordError, ERROR_CODES } from './errors.ts'
+export type { ErrorCode, Outcome } from './errors.ts'
+export type { Plugin, PluginName, ServiceOf } from './plugin.ts'
+export type { Cluster, LocalReads, Store, StoreDefaults } from './store.ts'
+export type * from './types.ts'
+export { VERSION as version } from './version.ts'

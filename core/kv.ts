@@ -1,0 +1,462 @@
+/**
+ * The store over the replicated log of this process: check the call, pass the door, encode one command,
+ * wait for its result; or find the moment at which a read holds, and read the machine there.
+ *
+ * `put` and `get` have a short way through when no plugin stands at the door: the same steps, without
+ * an object or a promise that nobody needs.
+ */
+import { createHash } from 'node:crypto'
+import { secondsLeft, toConditional, toIncrement, toMany, toTxn } from './answers.ts'
+import { Writer } from './bytes.ts'
+import {
+  type AnyOptions,
+  type Call,
+  type CallRules,
+  OPTIONS,
+  checkCall,
+  checkDefaults,
+  checkList,
+  checkPutItem,
+  checkTouchItem,
+  checkTouchTtl,
+  checkTtl,
+  refuse,
+} from './calls.ts'
+import { checkKey, encodeValue, openStored } from './codec.ts'
+import {
+  type CheckedCondition,
+  type CheckedTxn,
+  checkBy,
+  checkCondition,
+  checkTxn,
+  isReadOnly,
+} from './conditions.ts'
+import type { Door } from './door.ts'
+import { ConcordError, refusedAs } from './errors.ts'
+import type { DoorRequest, Permission, Write } from './hook-events.ts'
+import {
+  type CommandResult,
+  type TxnDone,
+  encodeBatch,
+  expiresAt,
+  find,
+  lookUp,
+  valueAt,
+} from './machine/index.ts'
+import type { ReplicatedLog } from './node/replicated-log.ts'
+import { ReadPath, readAccess } from './read-path.ts'
+import { WritePath, encodeCompared, encodeOne, encodeRewritten } from './write-path.ts'
+import {
+  type Judge,
+  type Optimist,
+  expecting,
+  runTransaction,
+  satisfying,
+  writeIfJudged,
+} from './optimistic.ts'
+import type { Cluster, LocalReads, Store, StoreDefaults } from './store.ts'
+import type {
+  CallOptions,
+  ConditionalResult,
+  DeleteIfOptions,
+  DeleteResult,
+  EntriesOptions,
+  Entry,
+  IncrementOptions,
+  IncrementResult,
+  Key,
+  PutIfOptions,
+  PutItem,
+  PutOptions,
+  PutResult,
+  ReadOptions,
+  Status,
+  TouchItem,
+  TouchResult,
+  Transaction,
+  TxnOperation,
+  TxnRequest,
+  TxnResult,
+  Value,
+  WriteOptions,
+} from './types.ts'
+
+/** Space of the users' keys. */
+const USERS = 0
+const ABSENT = Promise.resolve(undefined)
+
+export interface KvParts {
+  readonly log: ReplicatedLog
+  readonly door: Door
+  readonly rules: CallRules
+  readonly iteratorBytes: number
+  readonly status: () => Status
+}
+
+export class Kv implements Store {
+  readonly #parts: KvParts
+  readonly #log: ReplicatedLog
+  readonly #door: Door
+  readonly #reads: ReadPath
+  readonly #writes: WritePath
+  readonly #defaults: StoreDefaults
+  readonly #plain: boolean
+  readonly cluster: Cluster
+  readonly local: LocalReads
+
+  constructor(parts: KvParts, defaults: StoreDefaults = {}) {
+    this.#parts = parts
+    this.#log = parts.log
+    this.#door = parts.door
+    this.#reads = new ReadPath(parts.log, parts.door, parts.iteratorBytes)
+    this.#writes = new WritePath(parts.log, parts.door)
+    this.#defaults = defaults
+    this.#plain = defaults.signal === undefined
+    this.cluster = {
+      members: () => promised(() => (this.#admitted('members', 'read'), [...parts.log.status().members])),
+      snapshot: () => promised(() => (this.#admitted('snapshot', 'admin'), parts.log.snapshot())),
+    }
+    this.local = {
+      get: (key) => this.#localValue(key) as never,
+      getEntry: (key) => this.#local(key) as never,
+    }
+  }
+
+  with(defaults: StoreDefaults): Store {
+    return new Kv(this.#parts, { ...this.#defaults, ...checkDefaults(defaults) })
+  }
+
+  status(): Promise<Status> {
+    return promised(() => (this.#admitted('status', 'read'), this.#parts.status()))
+  }
+
+  // ------------------------------------------------------------------------------------ one key
+
+  put(key: Key, value: Value, options?: PutOptions): Promise<PutResult> {
+    try {
+      const call = this.#check(options, OPTIONS.put)
+      const ttlMs = options?.ttl === undefined ? undefined : ttlOf(options.ttl)
+      checkKey(key)
+      if (this.#door.isOpenIn) return this.#writes.put(key, value, ttlMs, call)
+      return this.#writes.write('put', [{ op: 'put', key, value, ttlMs }], call, encodeOne)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  get<T = unknown>(key: Key, options?: ReadOptions): Promise<T | undefined> {
+    try {
+      const call = this.#check(options, OPTIONS.read)
+      checkKey(key)
+      if (this.#door.isOpenOut && this.#plain && call.signal === undefined && call.minRevision === 0) {
+        const now = this.#log.readTimeNow(call.consistency)
+        if (now !== undefined) {
+          const { users } = this.#log.machine
+          const slot = find(users, key)
+          if (slot === -1) return ABSENT
+          const expires = expiresAt(users, slot)
+          if (expires === 0 || expires > now) return Promise.resolve(openStored(valueAt(users, slot)) as T)
+        }
+      }
+      return this.#reads.one(
+        'get',
+        key,
+        call,
+        (record, _, request) => this.#door.outgoing(record, request) as T,
+      )
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  getEntry<T = unknown>(key: Key, options?: ReadOptions): Promise<Entry<T> | undefined> {
+    return promised(() =>
+      this.#reads.one('getEntry', checkKey(key), this.#check(options, OPTIONS.read), (record, now, request) =>
+        this.#reads.entry(record, now, request),
+      ),
+    ) as Promise<Entry<T> | undefined>
+  }
+
+  ttl(key: Key, options?: ReadOptions): Promise<number | null | undefined> {
+    return promised(() =>
+      this.#reads.one('ttl', checkKey(key), this.#check(options, OPTIONS.read), (record, now) =>
+        secondsLeft(record.expiresAt, now),
+      ),
+    )
+  }
+
+  delete(key: Key, options?: WriteOptions): Promise<DeleteResult> {
+    return promised(() =>
+      this.#writes.write(
+        'delete',
+        [{ op: 'delete', key: checkKey(key) }],
+        this.#check(options, OPTIONS.write),
+        encodeOne,
+      ),
+    )
+  }
+
+  touch(key: Key, ttl: number, options?: WriteOptions): Promise<TouchResult> {
+    return promised(() => {
+      const write = { op: 'touch', key: checkKey(key), ttlMs: checkTouchTtl(ttl) } as const
+      return this.#writes.write('touch', [write], this.#check(options, OPTIONS.write), encodeOne)
+    })
+  }
+
+  increment(key: Key, options?: IncrementOptions): Promise<IncrementResult> {
+    return promised(() => {
+      const call = this.#check(options, OPTIONS.increment)
+      const write = {
+        op: 'increment',
+        key: checkKey(key),
+        by: checkBy(options?.by),
+        ttlMs: ttlOf(options?.ttl),
+      } as const
+      return this.#writes.write('increment', [write], call, encodeOne, toIncrement)
+    })
+  }
+
+  // ------------------------------------------------------------------------------------ conditions
+
+  putIf<T = unknown>(key: Key, value: Value, options: PutIfOptions<T>): Promise<ConditionalResult<T>> {
+    return promised(() => {
+      const call = this.#check(options, OPTIONS.putIf)
+      const write = { op: 'put', key: checkKey(key), value, ttlMs: ttlOf(options.ttl) } as const
+      return this.#conditional('putIf', write, checkCondition(options), call)
+    }) as Promise<ConditionalResult<T>>
+  }
+
+  deleteIf<T = unknown>(key: Key, options: DeleteIfOptions<T>): Promise<ConditionalResult<T>> {
+    return promised(() => {
+      const call = this.#check(options, OPTIONS.deleteIf)
+      return this.#conditional(
+        'deleteIf',
+        { op: 'delete', key: checkKey(key) },
+        checkCondition(options),
+        call,
+      )
+    }) as Promise<ConditionalResult<T>>
+  }
+
+  #conditional(
+    operation: 'putIf' | 'deleteIf',
+    write: Write,
+    condition: CheckedCondition,
+    call: Call,
+  ): Promise<ConditionalResult> {
+    if (condition.kind === 'revision') {
+      const compares = [{ key: write.key, revision: condition.revision }]
+      const map = (done: CommandResult, request: DoorRequest): ConditionalResult =>
+        toConditional(done as TxnDone, condition.absent, (record) => this.#reads.entryNow(record, request))
+      return this.#writes.write(operation, [write], call, encodeCompared(compares), map)
+    }
+    const judge = condition.kind === 'expected' ? expecting(condition.value) : satisfying(condition.fn)
+    const fingerprint = call.requestId === undefined ? undefined : fingerprintOf(operation, write, condition)
+    return this.#judged(operation, write, judge, { ...call, fingerprint })
+  }
+
+  /** A retry of a judged call must not be judged again: what its first try did is in the way (4.8). */
+  async #judged(operation: string, write: Write, judge: Judge, call: Call): Promise<ConditionalResult> {
+    const recorded = await this.#recall(call)
+    if (recorded !== undefined) return { ok: true, revision: recorded.revision }
+    return writeIfJudged(this.#optimist(operation, call), write.key, judge, operationOf(write))
+  }
+
+  /** The result recorded under the call's request id, if it took effect before. */
+  async #recall(call: Call): Promise<TxnDone | undefined> {
+    if (call.requestId === undefined) return undefined
+    await this.#log.readPoint('leader', 0, call)
+    const { actor } = this.#door.admit('recall', [], call)
+    const { requestId, fingerprint = '' } = call
+    const known = lookUp(this.#log.machine, { space: USERS, actor, requestId, call: fingerprint })
+    if (known === undefined) return undefined
+    if (known.call !== fingerprint) throw refusedAs('REQUEST_ID_REUSED', { requestId })
+    return known.result as TxnDone
+  }
+
+  /** Reads and commits on behalf of one call: its deadline, its signal, its request id. */
+  #optimist(operation: string, call: Call): Optimist {
+    const fresh: Call = call.consistency === 'eventual' ? { ...call, consistency: 'leader' } : call
+    return {
+      read: (keys) =>
+        this.#reads.many(operation, keys, fresh, (record, now, request) =>
+          this.#reads.entry(record, now, request),
+        ),
+      commit: (request) => this.#commit(operation, checkTxn(request, this.#batch), call),
+    }
+  }
+
+  // ------------------------------------------------------------------------------------ many keys
+
+  putMany(items: readonly PutItem[], options?: PutOptions): Promise<PutResult[]> {
+    return promised(() => {
+      const call = this.#check(options, OPTIONS.put)
+      const common = ttlOf(options?.ttl)
+      const writes = checkList(items, 'items', this.#batch, (item, at) => {
+        const { key, value, ttl } = checkPutItem(item, at)
+        return { op: 'put', key, value, ttlMs: ttl === undefined ? common : ttlOf(ttl) } as const
+      })
+      return this.#writeMany<PutResult>('putMany', writes, call)
+    })
+  }
+
+  deleteMany(keys: readonly Key[], options?: WriteOptions): Promise<DeleteResult[]> {
+    return promised(() => {
+      const call = this.#check(options, OPTIONS.write)
+      const writes = checkList(
+        keys,
+        'keys',
+        this.#batch,
+        (key) => ({ op: 'delete', key: checkKey(key) }) as const,
+      )
+      return this.#writeMany<DeleteResult>('deleteMany', writes, call)
+    })
+  }
+
+  touchMany(items: readonly TouchItem[], options?: WriteOptions): Promise<TouchResult[]> {
+    return promised(() => {
+      const call = this.#check(options, OPTIONS.write)
+      const writes = checkList(items, 'items', this.#batch, (item, at) => {
+        const { key, ttlMs } = checkTouchItem(item, at)
+        return { op: 'touch', key, ttlMs } as const
+      })
+      return this.#writeMany<TouchResult>('touchMany', writes, call)
+    })
+  }
+
+  getMany<T = unknown>(keys: readonly Key[], options?: ReadOptions): Promise<(T | undefined)[]> {
+    return promised(() => {
+      const call = this.#check(options, OPTIONS.read)
+      const checked = checkList(keys, 'keys', this.#batch, (key) => checkKey(key))
+      return this.#reads.many(
+        'getMany',
+        checked,
+        call,
+        (record, _, request) => this.#door.outgoing(record, request) as T,
+      )
+    })
+  }
+
+  txn<R>(run: (tx: Transaction) => R | Promise<R>, options?: CallOptions): Promise<R>
+  txn(request: TxnRequest, options?: WriteOptions): Promise<TxnResult>
+  txn<R>(
+    what: TxnRequest | ((tx: Transaction) => R | Promise<R>),
+    options?: WriteOptions,
+  ): Promise<R | TxnResult> {
+    return promised<R | TxnResult>(() => {
+      if (typeof what === 'function') {
+        return runTransaction(this.#optimist('txn', this.#check(options, OPTIONS.call)), what)
+      }
+      return this.#commit('txn', checkTxn(what, this.#batch), this.#check(options, OPTIONS.write))
+    })
+  }
+
+  /** A transaction that only reads needs no entry in the log: it is one linearizable moment. */
+  #commit(operation: string, txn: CheckedTxn, call: Call): Promise<TxnResult> {
+    if (isReadOnly(txn)) return this.#readTxn(operation, txn, call)
+    const writes = [...txn.success, ...txn.failure].filter((op): op is Write => op.op !== 'get')
+    const reads = [...txn.compares, ...txn.success, ...txn.failure].filter(
+      (item) => !('op' in item) || item.op === 'get',
+    )
+    const map = (done: CommandResult, request: DoorRequest): TxnResult =>
+      toTxn(done as TxnDone, (record) => this.#reads.entryNow(record, request))
+    return this.#writes.write(
+      operation,
+      writes,
+      call,
+      encodeRewritten(txn),
+      map,
+      reads.map(({ key }) => readAccess(key)),
+    )
+  }
+
+  async #readTxn(operation: string, txn: CheckedTxn, call: Call): Promise<TxnResult> {
+    const keys = [...txn.compares, ...txn.success, ...txn.failure].map(({ key }) => key)
+    let revision = 0
+    const records = await this.#reads.many(operation, keys, call, (record, now, request) => {
+      revision = this.#log.machine.revision
+      return this.#reads.entry(record, now, request)
+    })
+    const succeeded = txn.compares.every((compare, at) => (records[at]?.revision ?? 0) === compare.revision)
+    const from = txn.compares.length + (succeeded ? 0 : txn.success.length)
+    const branch = succeeded ? txn.success : txn.failure
+    const results = branch.map((_, at) => ({ entry: records[from + at] }))
+    return { succeeded, revision: revision === 0 ? this.#log.machine.revision : revision, results }
+  }
+
+  async *entries<T = unknown>(options?: EntriesOptions): AsyncGenerator<Entry<T>, undefined, undefined> {
+    const call = this.#check(options, OPTIONS.entries)
+    const prefix = options?.prefix ?? ''
+    if (typeof prefix !== 'string') refuse('prefix', prefix, 'a string')
+    const after = options?.after === undefined ? undefined : checkKey(options.after)
+    yield* this.#reads.entries(call, prefix, after) as AsyncGenerator<Entry<T>, undefined, undefined>
+    return undefined
+  }
+
+  // ------------------------------------------------------------------------------------ small things
+
+  get #batch(): number {
+    return this.#log.machine.settings.batch
+  }
+
+  #check(options: AnyOptions | undefined, allowed: ReadonlySet<string>): Call {
+    return checkCall(this.#parts.rules, this.#defaults, options, allowed)
+  }
+
+  /** A call on the cluster, past the door. */
+  #admitted(operation: string, permission: Permission): void {
+    this.#door.admit(operation, [{ permission }], this.#check(undefined, OPTIONS.call))
+  }
+
+  #writeMany<R extends PutResult | DeleteResult | TouchResult>(
+    operation: string,
+    writes: readonly Write[],
+    call: Call,
+  ): Promise<R[]> {
+    if (writes.length === 0) return Promise.resolve([])
+    return this.#writes.write(operation, writes, call, encodeBatch, (done) => toMany<R>(done))
+  }
+
+  /** Without an entry, when nobody stands at the door: a flag inside a loop costs a look into a map. */
+  #localValue(key: Key): unknown {
+    if (!this.#door.isOpenOut) return this.#local(key)?.value
+    const { users } = this.#log.machine
+    const slot = find(users, checkKey(key))
+    if (slot === -1 || expiresAt(users, slot) !== 0) return this.#local(key)?.value
+    return openStored(valueAt(users, slot))
+  }
+
+  #local(key: Key): Entry | undefined {
+    return this.#reads.local(checkKey(key), this.#check(undefined, OPTIONS.read))
+  }
+}
+
+/** A put or delete as the public surface says it. */
+function operationOf(write: Write): TxnOperation {
+  if (write.op !== 'put') return { op: 'delete', key: write.key }
+  const { key, value, ttlMs } = write
+  return { op: 'put', key, value: value as Value, ttl: ttlMs === undefined ? undefined : ttlMs / 1000 }
+}
+
+/** Milliseconds, or undefined for a key that does not expire. */
+function ttlOf(ttl: unknown): number | undefined {
+  const ttlMs = checkTtl(ttl)
+  return ttlMs === 0 ? undefined : ttlMs
+}
+
+/** What tells one judged call from another: all that the caller gave, but not what was read. */
+function fingerprintOf(operation: string, write: Write, condition: CheckedCondition): string {
+  const writer = new Writer(256)
+  const expected = condition.kind === 'expected' ? condition.value : null
+  encodeValue(writer, [operation, condition.kind, expected, { ...write }])
+  return createHash('sha256').update(writer.take()).digest('base64url')
+}
+
+/** Calls never throw synchronously. */
+function promised<R>(run: () => Promise<R> | R): Promise<R> {
+  try {
+    return Promise.resolve(run())
+  } catch (error) {
+    return Promise.reject(error as Error)
+  }
+}

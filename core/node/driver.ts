@@ -1,0 +1,416 @@
+/**
+ * One turn after another: take what has come in -> step the core -> start the write, send what may go
+ * -> apply what is committed -> answer who waited. A turn never waits, neither for the disk nor for a
+ * plugin: one write is in flight, and what gathers meanwhile is the next (group commit).
+ *
+ * This is the only place where promises, the ports and the two values, Raft and Machine, meet.
+ */
+import { assert } from '../assert.ts'
+import { AbortError, ConcordError } from '../errors.ts'
+import type { Writer } from '../bytes.ts'
+import { apply } from '../machine/index.ts'
+import type { Change, CommandResult, Machine } from '../machine/index.ts'
+import type { Clock, LogStore, SnapshotStore } from '../ports.ts'
+import {
+  clusterTimeNow,
+  hasReady,
+  leaseRead,
+  nextDeadline,
+  propose,
+  status,
+  step,
+  takeReady,
+} from '../raft/index.ts'
+import type { Entry, Input, Leadership, NodeId, Persist, Raft, Ready, Time } from '../raft/index.ts'
+import type { Consistency, Member } from '../types.ts'
+import { Expiry } from './expiry.ts'
+import { Proposals, type Waiter } from './proposals.ts'
+import { Reads, type ReadPoint } from './reads.ts'
+import type { LogStatus, Patience, ReplicatedLog } from './replicated-log.ts'
+import { Snapshots, type SnapshotDone } from './snapshots.ts'
+import { Ticker } from './ticker.ts'
+
+export interface DriverLimits {
+  readonly entryBytes: number
+  readonly queueBytes: number
+  /** Log since the last snapshot at which the next one is taken. */
+  readonly snapshotLogBytes: number
+  /** Keys in one command of the machine. */
+  readonly batch: number
+}
+
+export interface DriverPorts {
+  readonly clock: Clock
+  readonly log: LogStore
+  readonly snapshots: SnapshotStore
+}
+
+/** What the driver tells of itself; synchronous, and must not throw. */
+export interface DriverEvents {
+  /** Whether anybody looks at changes: building them costs something. */
+  wantsChanges(): boolean
+  applied(entry: Entry, revision: number, changes: readonly Change[], replay: boolean): void
+  leadership(leadership: Leadership): void
+  stall(durationMs: number): void
+  snapshot(done: SnapshotDone): void
+  /** The node has failed. Said once; `stop` is still to be called. */
+  failed(error: Error): void
+}
+
+export interface DriverStart {
+  readonly raft: Raft
+  readonly machine: Machine
+  /** Index of the last entry that recovery found: what is applied up to here was seen before. */
+  readonly recoveredIndex: number
+}
+
+export class Driver implements ReplicatedLog {
+  machine: Machine
+  readonly #raft: Raft
+  readonly #clock: Clock
+  readonly #log: LogStore
+  readonly #events: DriverEvents
+  readonly #recoveredIndex: number
+  readonly #proposals: Proposals
+  readonly #reads = new Reads()
+  readonly #expiry: Expiry
+  readonly #snapshots: Snapshots
+  readonly #ticker: Ticker
+  readonly #inputs: Input[] = []
+  #planned = false
+  #logWork: Promise<void> = Promise.resolve()
+  #leadership: Leadership = { term: 0, role: 'follower', leader: null, established: false }
+  #stopped: Error | undefined
+
+  constructor(start: DriverStart, ports: DriverPorts, limits: DriverLimits, events: DriverEvents) {
+    this.machine = start.machine
+    this.#raft = start.raft
+    this.#recoveredIndex = start.recoveredIndex
+    this.#clock = ports.clock
+    this.#log = ports.log
+    this.#events = events
+    this.#proposals = new Proposals(limits)
+    this.#expiry = new Expiry(this, limits.batch)
+    this.#snapshots = new Snapshots(ports, limits.snapshotLogBytes, {
+      machine: () => this.machine,
+      raft: this.#raft,
+      taken: (done) => this.#snapshotTaken(done),
+      failed: (error) => this.#fail(error),
+    })
+    this.#ticker = new Ticker(ports.clock, {
+      deadlineMs: () => nextDeadline(this.#raft),
+      tick: () => this.#tick(),
+      stall: (durationMs) => events.stall(durationMs),
+    })
+  }
+
+  start(): void {
+    this.#ticker.start()
+    this.#input({ type: 'tick' })
+  }
+
+  // ---------------------------------------------------------------------------------- the seam
+
+  nowMs(): number {
+    return this.#clock.monotonicMs()
+  }
+
+  begin(): Writer {
+    const writer = this.beginReserved()
+    if (this.#proposals.isFull || this.#snapshots.isFarBehind) {
+      throw new ConcordError('OVERLOADED', 'too many writes wait for the log; slow down and try again')
+    }
+    if (!this.#log.hasRoom(this.#proposals.queuedBytes)) {
+      throw new ConcordError('STORAGE_FULL', 'no space is left for the log; writes resume when there is')
+    }
+    return writer
+  }
+
+  /** As `begin`, for what may use the reserve: expiries go on when nobody else may write. */
+  beginReserved(): Writer {
+    if (this.#stopped !== undefined) throw this.#refusedAsStopped()
+    return this.#proposals.writer
+  }
+
+  propose<R>(start: number, patience: Patience, map?: (result: CommandResult) => R): Promise<R> {
+    let waiter!: Waiter
+    const result = new Promise<R>((resolve, reject) => {
+      waiter = {
+        resolve: resolve as (result: unknown) => void,
+        reject,
+        deadlineMs: patience.deadlineMs,
+        guarded: patience.requestId !== undefined,
+        map,
+        bytes: 0,
+        settled: false,
+      }
+      this.#proposals.add(start, waiter)
+    })
+    this.#plan()
+    return patience.signal === undefined ? result : this.#abortable(result, waiter, patience.signal)
+  }
+
+  readTimeNow(consistency: Consistency): number | undefined {
+    if (this.#stopped !== undefined) return undefined
+    const time = this.#time()
+    if (consistency === 'leader') {
+      const index = leaseRead(this.#raft, time)
+      return index !== undefined && index <= this.machine.appliedIndex
+        ? clusterTimeNow(this.#raft, time)
+        : undefined
+    }
+    return consistency === 'eventual' ? clusterTimeNow(this.#raft, time) : undefined
+  }
+
+  async readPoint(consistency: Consistency, minRevision: number, patience: Patience): Promise<ReadPoint> {
+    if (this.#stopped !== undefined) throw this.#refusedAsStopped()
+    const { deadlineMs, signal } = patience
+    signal?.throwIfAborted()
+    const round = abortableRead(signal, this.#point(consistency, deadlineMs))
+    const point = await round
+    if (minRevision <= this.machine.revision) return point
+    return abortableRead(signal, this.#reads.until(point, minRevision, deadlineMs))
+  }
+
+  async expireDue(
+    keys: readonly { readonly space: number; readonly key: string }[],
+    patience: Patience,
+  ): Promise<void> {
+    await this.#expiry.now(keys, patience)
+  }
+
+  /** Term in which a command decided now is to be applied, or undefined when this node does not lead. */
+  get leaderTerm(): number | undefined {
+    return this.#leadership.established && this.#leadership.role === 'leader'
+      ? this.#leadership.term
+      : undefined
+  }
+
+  clusterTimeNow(): number {
+    return clusterTimeNow(this.#raft, this.#time())
+  }
+
+  snapshot(): Promise<{ readonly index: number; readonly revision: number }> {
+    if (this.#stopped !== undefined) return Promise.reject(this.#refusedAsStopped())
+    return this.#snapshots.take()
+  }
+
+  status(): LogStatus {
+    const { role, term, leader, commitIndex, appliedIndex, lastIndex, snapshotIndex, membership } = status(
+      this.#raft,
+    )
+    const members = [...membership.voters, ...membership.learners].map((id) =>
+      memberOf(id, membership.members[id], membership.voters.includes(id), leader),
+    )
+    return {
+      role: this.#stopped === undefined ? role : 'stopped',
+      term,
+      leader,
+      ready: this.isReady,
+      commitIndex,
+      appliedIndex,
+      lastIndex,
+      snapshotIndex,
+      stalls: this.#ticker.stalls,
+      members,
+    }
+  }
+
+  /** A leader is known, and what it had committed when it was elected is applied here. */
+  get isReady(): boolean {
+    return (
+      this.#stopped === undefined &&
+      this.#leadership.established &&
+      this.machine.appliedIndex >= this.#recoveredIndex
+    )
+  }
+
+  // ---------------------------------------------------------------------------------- the turn
+
+  #input(input: Input): void {
+    this.#inputs.push(input)
+    this.#plan()
+  }
+
+  #plan(): void {
+    if (this.#planned || this.#stopped !== undefined) return
+    this.#planned = true
+    this.#clock.soon(() => {
+      this.#planned = false
+      this.#turn()
+    })
+  }
+
+  #turn(): void {
+    if (this.#stopped !== undefined) return
+    try {
+      const time = this.#time()
+      for (const input of this.#inputs.splice(0)) step(this.#raft, time, input)
+      this.#proposeNew(time)
+      if (hasReady(this.#raft)) this.#carryOut(takeReady(this.#raft))
+      if (hasReady(this.#raft)) this.#plan()
+      this.#ticker.look()
+    } catch (error) {
+      this.#fail(error as Error)
+    }
+  }
+
+  #proposeNew(time: Time): void {
+    if (!this.#proposals.hasUnplaced || !this.#leadership.established) return
+    const ids = propose(this.#raft, time, this.#proposals.unplaced())
+    if (ids !== undefined) this.#proposals.place(ids)
+  }
+
+  #carryOut(ready: Ready): void {
+    assert(ready.send.length === 0 && ready.installed === undefined, 'a cluster of one has no peers')
+    if (ready.persist !== undefined) this.#persist(ready.persist)
+    if (ready.leadership !== undefined) this.#lead(ready.leadership)
+    for (const { id, index, clusterTime } of ready.reads) this.#reads.confirm(id, { index, clusterTime })
+    for (const { id } of ready.refusedReads) this.#reads.refuse(id)
+    for (const entry of ready.committed) this.#apply(entry)
+    this.#reads.advance(this.machine.appliedIndex, this.machine.revision)
+    if (ready.compact !== undefined) this.#onLog(() => this.#log.compact(ready.compact as number))
+    if (ready.committed.length > 0) this.#snapshots.consider()
+  }
+
+  #persist({ sequence, batch }: Persist): void {
+    this.#onLog(async () => {
+      await this.#log.append(batch)
+      this.#inputs.push({ type: 'persisted', sequence })
+      this.#turn()
+    })
+  }
+
+  /** The log takes one call at a time: a write waits for a compaction, and the other way round. */
+  #onLog(work: () => Promise<void>): void {
+    this.#logWork = this.#logWork.then(work).catch((error: Error) => this.#fail(error))
+  }
+
+  #apply(entry: Entry): void {
+    const wanted = this.#events.wantsChanges()
+    const { results, changes } = apply(this.machine, entry, wanted)
+    this.#snapshots.count(entry.data.length)
+    this.#proposals.settle(entry.index, entry.term, results)
+    if (wanted && changes.length > 0) {
+      this.#events.applied(entry, this.machine.revision, changes, entry.index <= this.#recoveredIndex)
+    }
+  }
+
+  #lead(leadership: Leadership): void {
+    const changed =
+      leadership.leader !== this.#leadership.leader || leadership.established !== this.#leadership.established
+    this.#leadership = leadership
+    if (changed) this.#events.leadership(leadership)
+    if (leadership.established && this.#proposals.hasUnplaced) this.#plan()
+  }
+
+  #tick(): void {
+    if (this.#stopped !== undefined) return
+    const now = this.nowMs()
+    this.#proposals.expire(now, this.#leadership.leader !== null)
+    this.#reads.expire(now)
+    this.#expiry.consider()
+    this.#inputs.push({ type: 'tick' })
+    this.#turn()
+  }
+
+  // ---------------------------------------------------------------------------------- the end
+
+  /** Answers everybody, and leaves the ports to whoever opened them. */
+  async stop(error?: Error): Promise<void> {
+    if (this.#stopped === undefined)
+      this.#halt(error ?? new ConcordError('STOPPED', 'the node has been closed'))
+    await this.#snapshots.stop()
+    await this.#logWork
+  }
+
+  /** Resolves when nothing waits to be written, or at the deadline. */
+  async drain(deadlineMs: number): Promise<void> {
+    while (this.#stopped === undefined && !this.#proposals.isIdle && this.nowMs() < deadlineMs) {
+      await new Promise<void>((resolve) => void this.#clock.after(1, resolve))
+    }
+  }
+
+  #fail(error: Error): void {
+    if (this.#stopped !== undefined) return
+    step(this.#raft, this.#time(), { type: 'storageFailed' })
+    this.#halt(error)
+    this.#events.failed(error)
+  }
+
+  #halt(cause: Error): void {
+    this.#stopped = cause
+    this.#ticker.stop()
+    this.#proposals.failAll(
+      () => this.#refusedAsStopped(),
+      (guarded) =>
+        new ConcordError('STOPPED', 'the node stopped while the write was under way; it may have happened', {
+          outcome: 'unknown',
+          retryable: guarded,
+          cause,
+        }),
+    )
+    this.#reads.failAll(() => this.#refusedAsStopped())
+  }
+
+  #refusedAsStopped(): ConcordError {
+    return new ConcordError('STOPPED', 'this node has stopped', { cause: this.#stopped })
+  }
+
+  // ---------------------------------------------------------------------------------- small things
+
+  #time(): Time {
+    return { monotonicMs: this.#clock.monotonicMs(), wallMs: this.#clock.wallMs() }
+  }
+
+  #point(consistency: Consistency, deadlineMs: number): ReadPoint | Promise<ReadPoint> {
+    const clusterTime = this.readTimeNow(consistency)
+    if (clusterTime !== undefined) return { index: this.machine.appliedIndex, clusterTime }
+    const { id, point } = this.#reads.start(deadlineMs)
+    this.#input({ type: 'read', id })
+    return point
+  }
+
+  #snapshotTaken(done: SnapshotDone): void {
+    this.#input({ type: 'snapshotTaken', meta: done.meta })
+    this.#events.snapshot(done)
+  }
+
+  /** The listener goes with the call: a signal may outlive a million of them. */
+  #abortable<R>(result: Promise<R>, waiter: Waiter, signal: AbortSignal): Promise<R> {
+    const abort = (): void => {
+      if (waiter.settled) return
+      const outcome = this.#proposals.withdraw(waiter) ? 'not-applied' : 'unknown'
+      waiter.reject(new AbortError(signal.reason, outcome))
+    }
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort)
+    return result.finally(() => signal.removeEventListener('abort', abort))
+  }
+}
+
+/** A read that is no longer wanted: nothing is undone, the answer has no taker. */
+function abortableRead<T>(signal: AbortSignal | undefined, read: T | Promise<T>): T | Promise<T> {
+  if (signal === undefined || !(read instanceof Promise)) return read
+  return new Promise<T>((resolve, reject) => {
+    const abort = (): void => reject(new AbortError(signal.reason, 'not-applied'))
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    read.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
+
+function memberOf(
+  id: NodeId,
+  info: { readonly name: string; readonly address: string } | undefined,
+  isVoter: boolean,
+  leader: NodeId | null,
+): Member {
+  return {
+    id,
+    name: info?.name ?? id,
+    address: info?.address ?? '',
+    role: isVoter ? 'voter' : 'learner',
+    leader: id === leader,
+  }
+}

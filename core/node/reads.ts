@@ -1,0 +1,102 @@
+/**
+ * Who waits to read: for a ReadIndex round (6.4), or for this node's state to reach an index or a
+ * revision. A read that need not wait never comes here.
+ */
+import { ConcordError } from '../errors.ts'
+
+/** The moment at which a linearizable read holds. */
+export interface ReadPoint {
+  /** Everything up to here must be applied before the machine is read. */
+  readonly index: number
+  /** The leader's cluster time: a key due by now is not to be seen. */
+  readonly clusterTime: number
+}
+
+/** Reads that may wait at once: each holds a few hundred bytes. */
+const MAX_WAITING = 65_536
+
+interface Waiting {
+  readonly resolve: (point: ReadPoint) => void
+  readonly reject: (error: Error) => void
+  readonly deadlineMs: number
+  /** Known once the round is confirmed; until then the read waits for the leader. */
+  point: ReadPoint | undefined
+  minRevision: number
+}
+
+export class Reads {
+  readonly #waiting = new Map<number, Waiting>()
+  #nextId = 1
+
+  get isIdle(): boolean {
+    return this.#waiting.size === 0
+  }
+
+  /** A read that needs a round; the id goes to the core as `{ type: 'read', id }`. */
+  start(deadlineMs: number): { id: number; point: Promise<ReadPoint> } {
+    const id = this.#nextId++
+    return { id, point: this.#wait(id, deadlineMs, undefined, 0) }
+  }
+
+  /** Waits until this node has applied a point, or reached a revision. */
+  until(point: ReadPoint, minRevision: number, deadlineMs: number): Promise<ReadPoint> {
+    return this.#wait(this.#nextId++, deadlineMs, point, minRevision)
+  }
+
+  /** The round of read `id` is confirmed at `point`. */
+  confirm(id: number, point: ReadPoint): void {
+    const read = this.#waiting.get(id)
+    if (read !== undefined) read.point = point
+  }
+
+  /** The core cannot serve the read: this node does not lead. */
+  refuse(id: number): void {
+    const read = this.#waiting.get(id)
+    this.#waiting.delete(id)
+    read?.reject(new ConcordError('NO_LEADER', 'this node does not lead, and no leader is known'))
+  }
+
+  /** This node's state has moved on. */
+  advance(appliedIndex: number, revision: number): void {
+    if (this.#waiting.size === 0) return
+    for (const [id, read] of this.#waiting) {
+      if (read.point === undefined || read.point.index > appliedIndex || read.minRevision > revision) continue
+      this.#waiting.delete(id)
+      read.resolve(read.point)
+    }
+  }
+
+  expire(nowMs: number): void {
+    for (const [id, read] of this.#waiting) {
+      if (read.deadlineMs > nowMs) continue
+      this.#waiting.delete(id)
+      read.reject(
+        read.point === undefined
+          ? new ConcordError('NO_LEADER', 'no leader confirmed the read in time')
+          : new ConcordError('TIMEOUT', 'this node did not reach the asked-for revision in time', {
+              outcome: 'not-applied',
+              retryable: true,
+            }),
+      )
+    }
+  }
+
+  failAll(error: () => Error): void {
+    for (const read of this.#waiting.values()) read.reject(error())
+    this.#waiting.clear()
+  }
+
+  #wait(
+    id: number,
+    deadlineMs: number,
+    point: ReadPoint | undefined,
+    minRevision: number,
+  ): Promise<ReadPoint> {
+    if (this.#waiting.size >= MAX_WAITING) {
+      return Promise.reject(new ConcordError('OVERLOADED', `${MAX_WAITING} reads already wait on this node`))
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject, deadlineMs, point, minRevision })
+    })
+  }
+}

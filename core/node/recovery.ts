@@ -1,0 +1,75 @@
+/**
+ * From the disk to the two values: the newest snapshot becomes the machine, the log behind it goes to
+ * Raft, which commits and applies it again. In steps, so that a large state does not hold the loop.
+ */
+import { ConcordError } from '../errors.ts'
+import { UnsupportedByThisNode, createMachine, snapshotLoader } from '../machine/index.ts'
+import type { Machine, Slice } from '../machine/index.ts'
+import type { Clock, LogStore, RecoveredLog, SnapshotReader, SnapshotStore } from '../ports.ts'
+import { createRaft } from '../raft/index.ts'
+import type { Raft, RaftConfig, SnapshotMeta } from '../raft/index.ts'
+
+/** How long the loader works before others get their turn. */
+const STEP_MS = 5
+
+export interface RecoveryPorts {
+  readonly clock: Clock
+  readonly log: LogStore
+  readonly snapshots: SnapshotStore
+}
+
+export interface Recovery {
+  readonly raft: Raft
+  readonly machine: Machine
+  readonly recoveredIndex: number
+  readonly log: Pick<RecoveredLog, 'cut' | 'cleanStop'>
+  readonly snapshotIndex: number
+}
+
+/**
+ * @param founding what stands at index 0 when there is no snapshot yet.
+ * @throws `CORRUPTED` naming file and offset; `STORAGE_FAILED`; `SLICE_MISSING` when the state was made
+ *   with a plugin that this node does not have.
+ */
+export async function recover(
+  config: RaftConfig,
+  founding: SnapshotMeta,
+  slices: readonly Slice[],
+  ports: RecoveryPorts,
+): Promise<Recovery> {
+  const reader = await ports.snapshots.latest()
+  const machine = reader === undefined ? createMachine(slices) : await load(reader, slices, ports.clock)
+  const snapshot = reader?.meta ?? founding
+  const { hardState, entries, cut, cleanStop } = await ports.log.recover(snapshot.index)
+  const time = { monotonicMs: ports.clock.monotonicMs(), wallMs: ports.clock.wallMs() }
+  const raft = createRaft(config, { hardState, snapshot, entries }, time)
+  const recoveredIndex = entries.at(-1)?.index ?? snapshot.index
+  return { raft, machine, recoveredIndex, log: { cut, cleanStop }, snapshotIndex: snapshot.index }
+}
+
+async function load(reader: SnapshotReader, slices: readonly Slice[], clock: Clock): Promise<Machine> {
+  const loader = snapshotLoader(slices)
+  try {
+    let sinceMs = clock.monotonicMs()
+    for await (const chunk of reader.chunks()) {
+      loader.push(chunk)
+      if (clock.monotonicMs() - sinceMs < STEP_MS) continue
+      await new Promise<void>((resolve) => clock.soon(resolve))
+      sinceMs = clock.monotonicMs()
+    }
+    return loader.finish()
+  } catch (error) {
+    throw unusable(error, reader.meta.index)
+  } finally {
+    await reader.close()
+  }
+}
+
+/** What this node cannot carry out is a matter of its plugins; all else is damage. */
+function unusable(error: unknown, index: number): Error {
+  if (ConcordError.is(error)) return error
+  if (error instanceof UnsupportedByThisNode)
+    return new ConcordError('SLICE_MISSING', error.message, { cause: error })
+  const message = error instanceof Error ? error.message : String(error)
+  return new ConcordError('CORRUPTED', `snapshot at index ${index}: ${message}`, { cause: error })
+}

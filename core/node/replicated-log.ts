@@ -1,0 +1,60 @@
+/**
+ * The seam between the store and consensus: propose, read barrier, status. The store asks for nothing
+ * else, so a log that another system keeps could stand behind it. Raft is the one that ships.
+ */
+import type { Writer } from '../bytes.ts'
+import type { CommandResult, Machine } from '../machine/index.ts'
+import type { Consistency, Member, Status } from '../types.ts'
+import type { ReadPoint } from './reads.ts'
+
+/** How long a caller waits, and what makes it stop waiting. */
+export interface Patience {
+  /** Monotonic milliseconds, of `nowMs`. */
+  readonly deadlineMs: number
+  readonly signal?: AbortSignal | undefined
+  /** Given: a retry is safe, even when the outcome is unknown. */
+  readonly requestId?: string | undefined
+}
+
+export interface ReplicatedLog {
+  /** This node's applied state: to be read only, and within one tick. */
+  readonly machine: Machine
+  nowMs(): number
+  /**
+   * Where the next command is to be encoded, whole, before anything else happens. Throws when none is
+   * taken now: `STOPPED`, `OVERLOADED`, `STORAGE_FULL`. Nothing was applied then.
+   */
+  begin(): Writer
+  /** What stands in the writer from `start` on is a command; resolves with its result, mapped. */
+  propose<R>(start: number, patience: Patience, map?: (result: CommandResult) => R): Promise<R>
+  /**
+   * The cluster time at which a read of this machine holds right now, at this level; undefined when
+   * it has to wait, or when this node has stopped: then ask `readPoint`.
+   */
+  readTimeNow(consistency: Consistency): number | undefined
+  /** Waits until this machine may be read, at this level and revision. */
+  readPoint(consistency: Consistency, minRevision: number, patience: Patience): Promise<ReadPoint>
+  /** Expires, with their own changes, keys that are due at the cluster time of a read. */
+  expireDue(
+    keys: readonly { readonly space: number; readonly key: string }[],
+    patience: Patience,
+  ): Promise<void>
+  status(): LogStatus
+  /** Takes a snapshot of the machine, and drops the log behind it. */
+  snapshot(): Promise<{ readonly index: number; readonly revision: number }>
+}
+
+export interface LogStatus extends Pick<
+  Status,
+  | 'role'
+  | 'term'
+  | 'leader'
+  | 'ready'
+  | 'commitIndex'
+  | 'appliedIndex'
+  | 'lastIndex'
+  | 'snapshotIndex'
+  | 'stalls'
+> {
+  readonly members: readonly Member[]
+}

@@ -1,0 +1,134 @@
+/**
+ * When a snapshot of the machine is taken, and how: from a view of one moment, in small steps, while
+ * writes go on. The log is compacted only behind a snapshot that is durable (H41).
+ */
+import { ConcordError } from '../errors.ts'
+import { snapshotSource } from '../machine/index.ts'
+import type { Machine } from '../machine/index.ts'
+import type { Clock, SnapshotStore } from '../ports.ts'
+import { snapshotMeta } from '../raft/index.ts'
+import type { Raft, SnapshotMeta } from '../raft/index.ts'
+
+/** One step's worth of encoding: well under a millisecond of work for each write. */
+const CHUNK_BYTES = 128 * 1024
+/** What an entry costs beside its data: framing on disk, its record in memory. */
+const ENTRY_OVERHEAD_BYTES = 100
+/** So much log since the last snapshot that new writes have to wait for the next one. */
+const FAR_BEHIND = 8
+/** After a snapshot that found no space. */
+const RETRY_MS = 5000
+
+export interface SnapshotDone {
+  readonly meta: SnapshotMeta
+  readonly revision: number
+  readonly sizeBytes: number
+  readonly durationMs: number
+}
+
+export interface SnapshotOwner {
+  readonly raft: Raft
+  machine(): Machine
+  taken(done: SnapshotDone): void
+  failed(error: Error): void
+}
+
+export class Snapshots {
+  readonly #store: SnapshotStore
+  readonly #clock: Clock
+  readonly #owner: SnapshotOwner
+  readonly #logBytes: number
+  #sinceLast = 0
+  #notBeforeMs = -Infinity
+  #running: Promise<SnapshotDone> | undefined
+  #stopping = false
+
+  constructor(
+    ports: { readonly clock: Clock; readonly snapshots: SnapshotStore },
+    logBytes: number,
+    owner: SnapshotOwner,
+  ) {
+    this.#store = ports.snapshots
+    this.#clock = ports.clock
+    this.#owner = owner
+    this.#logBytes = logBytes
+  }
+
+  /** An entry with this much data was applied. */
+  count(dataBytes: number): void {
+    this.#sinceLast += dataBytes + ENTRY_OVERHEAD_BYTES
+  }
+
+  get isFarBehind(): boolean {
+    return this.#sinceLast > this.#logBytes * FAR_BEHIND
+  }
+
+  /** Takes a snapshot if the log has grown enough since the last one. */
+  consider(): void {
+    if (this.#sinceLast < this.#logBytes || this.#running !== undefined || this.#stopping) return
+    if (this.#clock.monotonicMs() < this.#notBeforeMs) return
+    this.#start().catch(() => undefined)
+  }
+
+  /** Takes one now; joins the one that is being taken. */
+  async take(): Promise<{ readonly index: number; readonly revision: number }> {
+    const { meta, revision } = await (this.#running ?? this.#start())
+    return { index: meta.index, revision }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true
+    await this.#running?.catch(() => undefined)
+  }
+
+  #start(): Promise<SnapshotDone> {
+    const covered = this.#sinceLast
+    this.#running = this.#write().then(
+      (done) => {
+        this.#running = undefined
+        this.#sinceLast -= covered
+        this.#owner.taken(done)
+        return done
+      },
+      (error: Error) => {
+        this.#running = undefined
+        this.#notBeforeMs = this.#clock.monotonicMs() + RETRY_MS
+        if (!isPassing(error)) this.#owner.failed(error)
+        throw error
+      },
+    )
+    return this.#running
+  }
+
+  async #write(): Promise<SnapshotDone> {
+    const startedMs = this.#clock.monotonicMs()
+    const machine = this.#owner.machine()
+    const { revision } = machine
+    const meta = snapshotMeta(this.#owner.raft, machine.appliedIndex)
+    const source = snapshotSource(machine)
+    let sizeBytes = 0
+    try {
+      const writer = await this.#store.create(meta)
+      try {
+        for (let chunk = source.next(CHUNK_BYTES); chunk !== undefined; chunk = source.next(CHUNK_BYTES)) {
+          if (this.#stopping)
+            throw new ConcordError('STOPPED', 'the node stopped while the snapshot was taken')
+          sizeBytes += chunk.length
+          await writer.write(chunk)
+        }
+        await writer.commit()
+      } catch (error) {
+        await writer.abort()
+        throw error
+      }
+    } finally {
+      source.close()
+    }
+    await this.#store.prune()
+    return { meta, revision, sizeBytes, durationMs: this.#clock.monotonicMs() - startedMs }
+  }
+}
+
+/** No space now, too much changed meanwhile, or stopping: nothing is lost, a later one will do. */
+function isPassing(error: Error): boolean {
+  return ConcordError.is(error) && ['STORAGE_FULL', 'STOPPED', 'SNAPSHOT_TOO_OLD'].includes(error.code)
+}

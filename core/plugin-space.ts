@@ -1,0 +1,171 @@
+/**
+ * A plugin's own replicated keys and commands, over the replicated log. The space is held by core beside
+ * the users' keys and needs no plugin code to apply; it enters the state when it is first written to.
+ */
+import { type Call, type CallRules, OPTIONS, type AnyOptions, checkCall, checkTtl } from './calls.ts'
+import { checkKey, openStored } from './codec.ts'
+import {
+  type CommandResult,
+  type Keyspace,
+  type Machine,
+  type SliceDone,
+  type SpaceDone,
+  encodeDelete,
+  encodePut,
+  encodeSlice,
+  encodeSliceRegister,
+  encodeSpace,
+  expiresAt,
+  find,
+  pluginSpace,
+  scan,
+  valueAt,
+} from './machine/index.ts'
+import type { Writer } from './bytes.ts'
+import type { ReplicatedLog } from './node/replicated-log.ts'
+import type { PluginSpace, ScanOptions } from './plugin.ts'
+import type { DeleteResult, Key, PutOptions, PutResult, ReadOptions, Value, WriteOptions } from './types.ts'
+
+/** Keys of one step of an asynchronous scan. */
+const SCAN_STEP = 256
+
+export class PluginState implements PluginSpace {
+  readonly #plugin: string
+  readonly #log: () => ReplicatedLog
+  readonly #rules: CallRules
+  readonly #sliceVersion: number | undefined
+  readonly local: PluginSpace['local']
+
+  /** @param log throws `NOT_READY` until the node runs. */
+  constructor(plugin: string, log: () => ReplicatedLog, rules: CallRules, sliceVersion: number | undefined) {
+    this.#plugin = plugin
+    this.#log = log
+    this.#rules = rules
+    this.#sliceVersion = sliceVersion
+    this.local = {
+      get: <T>(key: Key) => this.#valueNow(checkKey(key), this.#eventually()) as T | undefined,
+      scan: <T>(options?: ScanOptions) => this.#scanNow<T>(options ?? {}),
+    }
+  }
+
+  async get<T = unknown>(key: Key, options?: ReadOptions): Promise<T | undefined> {
+    const call = this.#check(options, OPTIONS.read)
+    checkKey(key)
+    const { clusterTime } = await this.#log().readPoint(call.consistency, call.minRevision, call)
+    return this.#valueNow(key, clusterTime) as T | undefined
+  }
+
+  async put(key: Key, value: Value, options?: PutOptions): Promise<PutResult> {
+    const call = this.#check(options, OPTIONS.put)
+    checkKey(key)
+    const ttlMs = checkTtl(options?.ttl)
+    const space = await this.#space(call)
+    return this.#propose<PutResult>(call, (writer, machine) =>
+      encodePut(
+        writer,
+        headerOf(space, call),
+        key,
+        value,
+        ttlMs === 0 ? undefined : ttlMs,
+        machine.settings.valueBytes,
+      ),
+    )
+  }
+
+  async delete(key: Key, options?: WriteOptions): Promise<DeleteResult> {
+    const call = this.#check(options, OPTIONS.write)
+    checkKey(key)
+    const space = await this.#space(call)
+    return this.#propose<DeleteResult>(call, (writer) => encodeDelete(writer, headerOf(space, call), key))
+  }
+
+  async *scan<T = unknown>(
+    options: ScanOptions = {},
+  ): AsyncGenerator<{ key: Key; value: T }, void, undefined> {
+    let { after } = options
+    let left = options.limit ?? Infinity
+    while (left > 0) {
+      const limit = Math.min(left, SCAN_STEP)
+      const page = [...this.#scanNow<T>({ ...options, after, limit })]
+      yield* page
+      if (page.length < limit) return
+      left -= page.length
+      after = page.at(-1)?.key
+      await Promise.resolve()
+    }
+  }
+
+  /** Proposes a command to the plugin's slice, which becomes part of the state with its first command. */
+  async proposeSlice(command: unknown, options?: WriteOptions): Promise<unknown> {
+    const call = this.#check(options, OPTIONS.write)
+    const version = this.#sliceVersion as number
+    const space = await this.#slice(version, call)
+    const done = await this.#propose<SliceDone>(call, (writer, machine) =>
+      encodeSlice(writer, headerOf(space, call), version, command, machine.settings.valueBytes),
+    )
+    return done.answer
+  }
+
+  #check(options: AnyOptions | undefined, allowed: ReadonlySet<string>): Call {
+    return checkCall(this.#rules, {}, options, allowed)
+  }
+
+  async #space(call: Call): Promise<number> {
+    const known = this.#keyspace()
+    if (known !== undefined) return known.id
+    const done = await this.#propose<SpaceDone>(call, (writer) => encodeSpace(writer, CORE, this.#plugin))
+    return done.space
+  }
+
+  async #slice(version: number, call: Call): Promise<number> {
+    const space = this.#keyspace()
+    const active = space === undefined ? undefined : this.#log().machine.active.get(space.id)
+    if (space !== undefined && active !== undefined && active.version >= version) return space.id
+    const done = await this.#propose<SpaceDone>(call, (writer) =>
+      encodeSliceRegister(writer, CORE, this.#plugin, version),
+    )
+    return done.space
+  }
+
+  #propose<R extends CommandResult>(
+    call: Call,
+    encode: (writer: Writer, machine: Machine) => void,
+  ): Promise<R> {
+    const log = this.#log()
+    const writer = log.begin()
+    const start = writer.length
+    encode(writer, log.machine)
+    return log.propose(start, call)
+  }
+
+  #keyspace(): Keyspace | undefined {
+    return pluginSpace(this.#log().machine, this.#plugin)
+  }
+
+  #eventually(): number {
+    return this.#log().readTimeNow('eventual') ?? 0
+  }
+
+  #valueNow(key: Key, clusterTime: number): unknown {
+    const space = this.#keyspace()
+    if (space === undefined) return undefined
+    const slot = find(space, key)
+    if (slot === -1 || isDue(expiresAt(space, slot), clusterTime)) return undefined
+    return openStored(valueAt(space, slot))
+  }
+
+  *#scanNow<T>(options: ScanOptions): Generator<{ key: Key; value: T }, void, undefined> {
+    const space = this.#keyspace()
+    if (space === undefined) return
+    const clusterTime = this.#eventually()
+    for (const { key, value, expiresAt: at } of scan(space, options)) {
+      if (!isDue(at, clusterTime)) yield { key, value: openStored(value) as T }
+    }
+  }
+}
+
+const CORE = { space: 0 } as const
+
+const headerOf = (space: number, call: Call) => ({ space, requestId: call.requestId })
+
+const isDue = (at: number, clusterTime: number): boolean => at !== 0 && at <= clusterTime

@@ -1,0 +1,115 @@
+/**
+ * The way of a read: past the door, to the moment at which it holds, then this machine's keys at that
+ * moment, all in one tick. A key that a linearizable read finds due is expired first, once, by a change
+ * with a revision of its own; `eventual` reads only hide it.
+ */
+import { toEntry } from './answers.ts'
+import type { Call } from './calls.ts'
+import type { Door } from './door.ts'
+import type { Access, DoorRequest } from './hook-events.ts'
+import { type RecordView, expiresAt, find, openView, recordAt } from './machine/index.ts'
+import type { ReplicatedLog } from './node/replicated-log.ts'
+import { ConcordError } from './errors.ts'
+import type { Entry, Key } from './types.ts'
+
+/** Space of the users' keys. */
+const USERS = 0
+/** Entries taken from a view at once; between two such steps others run. */
+const ENTRIES_STEP = 256
+
+/** What becomes of a record that is there, at the cluster time of the read. */
+export type Answer<R> = (record: RecordView, clusterTime: number, request: DoorRequest) => R
+
+export class ReadPath {
+  readonly #log: ReplicatedLog
+  readonly #door: Door
+  readonly #iteratorBytes: number
+
+  constructor(log: ReplicatedLog, door: Door, iteratorBytes: number) {
+    this.#log = log
+    this.#door = door
+    this.#iteratorBytes = iteratorBytes
+  }
+
+  async one<R>(operation: string, key: Key, call: Call, answer: Answer<R>): Promise<R | undefined> {
+    const [result] = await this.many(operation, [key], call, answer)
+    return result
+  }
+
+  /** All keys in one tick, at a moment that the level of the read allows; `undefined` for the absent. */
+  async many<R>(
+    operation: string,
+    keys: readonly Key[],
+    call: Call,
+    answer: Answer<R>,
+  ): Promise<(R | undefined)[]> {
+    const request = this.#door.admit(operation, keys.map(readAccess), call)
+    const { clusterTime } = await this.#log.readPoint(call.consistency, call.minRevision, call)
+    if (call.consistency !== 'eventual') {
+      const due = this.#dueAt(keys, clusterTime)
+      if (due.length > 0) await this.#log.expireDue(due, call)
+    }
+    return keys.map((key) => {
+      const record = this.visible(key, clusterTime)
+      return record === undefined ? undefined : answer(record, clusterTime, request)
+    })
+  }
+
+  async *entries(
+    call: Call,
+    prefix: string,
+    after: Key | undefined,
+  ): AsyncGenerator<Entry, undefined, undefined> {
+    const request = this.#door.admit('entries', [{ permission: 'read', prefix }], call)
+    const { clusterTime } = await this.#log.readPoint(call.consistency, call.minRevision, call)
+    const view = openView(this.#log.machine, { prefix, after, limitBytes: this.#iteratorBytes })
+    try {
+      for (let records = view.next(ENTRIES_STEP); records !== undefined; records = view.next(ENTRIES_STEP)) {
+        for (const record of records) {
+          if (!isDue(record.expiresAt, clusterTime)) yield this.entry(record, clusterTime, request)
+        }
+        call.signal?.throwIfAborted()
+      }
+    } finally {
+      view.close()
+    }
+  }
+
+  /** As this node's own state stands now. */
+  local(key: Key, call: Call): Entry | undefined {
+    const now = this.#log.readTimeNow('eventual')
+    if (now === undefined) throw new ConcordError('STOPPED', 'this node has stopped')
+    const request = this.#door.admit('get', [readAccess(key)], call)
+    const record = this.visible(key, now)
+    return record === undefined ? undefined : this.entry(record, now, request)
+  }
+
+  visible(key: Key, clusterTime: number): RecordView | undefined {
+    const { users } = this.#log.machine
+    const slot = find(users, key)
+    if (slot === -1 || isDue(expiresAt(users, slot), clusterTime)) return undefined
+    return recordAt(users, slot)
+  }
+
+  entry(record: RecordView, clusterTime: number, request: DoorRequest): Entry {
+    return toEntry(record, clusterTime, (found) => this.#door.outgoing(found, request))
+  }
+
+  /** An entry inside the answer of a command: it holds at the time of the machine that gave it. */
+  entryNow(record: RecordView, request: DoorRequest): Entry {
+    return this.entry(record, this.#log.machine.clusterTime, request)
+  }
+
+  #dueAt(keys: readonly Key[], clusterTime: number): { space: number; key: Key }[] {
+    const { users } = this.#log.machine
+    const due = keys.filter((key) => {
+      const slot = find(users, key)
+      return slot !== -1 && isDue(expiresAt(users, slot), clusterTime)
+    })
+    return [...new Set(due)].map((key) => ({ space: USERS, key }))
+  }
+}
+
+export const readAccess = (key: Key): Access => ({ permission: 'read', key })
+
+const isDue = (at: number, clusterTime: number): boolean => at !== 0 && at <= clusterTime

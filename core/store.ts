@@ -1,0 +1,144 @@
+/**
+ * The store's API, as applications see it: on a node in this process (`open`), on another process's
+ * node (`connect`), or with defaults of its own (`db.with`). `kv.ts` is its implementation over the
+ * replicated log, `remote-store.ts` over a connection.
+ *
+ * Every method returns a promise and never throws synchronously. Beside the errors named at each, any
+ * call may reject with:
+ *
+ * - `INVALID_KEY`, `INVALID_VALUE`, `INVALID_TTL`, `INVALID_OPTION`, `VALUE_TOO_LARGE`,
+ *   `BATCH_TOO_LARGE`: the call is wrong. Nothing was sent.
+ * - `NO_LEADER`, `NOT_READY`, `OVERLOADED`, `STORAGE_FULL`: not now. Nothing was applied; may be retried.
+ * - `TIMEOUT`, `LEADERSHIP_LOST`, `CONNECTION_LOST`: look at `outcome`. `unknown`: it may have
+ *   happened or may still; retry only under the same `requestId`.
+ * - `STOPPED`: this node has stopped; `cause` says why.
+ * - `AbortError`: the signal aborted; `outcome` as above.
+ */
+import type {
+  CallOptions,
+  ConditionalResult,
+  Consistency,
+  DeleteIfOptions,
+  DeleteResult,
+  EntriesOptions,
+  Entry,
+  IncrementOptions,
+  IncrementResult,
+  Key,
+  Member,
+  PutIfOptions,
+  PutItem,
+  PutOptions,
+  PutResult,
+  ReadOptions,
+  Revision,
+  Status,
+  TouchItem,
+  TouchResult,
+  Transaction,
+  TxnRequest,
+  TxnResult,
+  Value,
+  WriteOptions,
+} from './types.ts'
+
+/** Defaults for every call of a store made by `with`. */
+export interface StoreDefaults {
+  readonly consistency?: Consistency | undefined
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly token?: string | undefined
+}
+
+export interface Store {
+  /**
+   * Sets `key` to `value`. When the promise resolves, a quorum has fsynced the write, this node has
+   * applied it, and every later linearizable read sees it. Without `ttl` the key does not expire, even
+   * if it did before.
+   *
+   * @param key 1 to 1024 bytes of UTF-8.
+   * @param value what JSON has, and Date, Uint8Array, Map, Set, bigint; at most `limits.valueBytes`
+   *   (1 MiB) encoded, and 64 levels deep.
+   * @returns the store's revision of this change.
+   */
+  put(key: Key, value: Value, options?: PutOptions): Promise<PutResult>
+
+  /** The value of `key`, a fresh copy; `undefined` when the key is absent or has expired. */
+  get<T = unknown>(key: Key, options?: ReadOptions): Promise<T | undefined>
+
+  /** The key with its revisions and time to live; `undefined` when it is absent or has expired. */
+  getEntry<T = unknown>(key: Key, options?: ReadOptions): Promise<Entry<T> | undefined>
+
+  /** Removes `key`. Removing what is absent changes nothing and is no error. */
+  delete(key: Key, options?: WriteOptions): Promise<DeleteResult>
+
+  /** Sets the time to live of a key, in seconds from now. An absent or expired key is not revived. */
+  touch(key: Key, ttl: number, options?: WriteOptions): Promise<TouchResult>
+
+  /** Seconds left to live; `null` when the key does not expire, `undefined` when it is absent. */
+  ttl(key: Key, options?: ReadOptions): Promise<number | null | undefined>
+
+  /**
+   * Sets `key` if its condition holds; exactly one of `ifRevision`, `ifAbsent`, `expected`,
+   * `condition`. A condition that does not hold is a result, not an error. `expected` and `condition`
+   * are judged here on a linearizable read, and committed as "if the revision is still this one".
+   */
+  putIf<T = unknown>(key: Key, value: Value, options: PutIfOptions<T>): Promise<ConditionalResult<T>>
+
+  /** Removes `key` if its condition holds; as `putIf`. */
+  deleteIf<T = unknown>(key: Key, options: DeleteIfOptions<T>): Promise<ConditionalResult<T>>
+
+  /**
+   * Adds to a number, atomically. An absent key counts as 0. A number stays a safe integer or a
+   * finite float; a bigint is exact. What is not a number is a result: `{ ok: false, reason }`.
+   */
+  increment(key: Key, options?: IncrementOptions): Promise<IncrementResult>
+
+  /** All or nothing, as one change of the store; one result per item, in order. At most 500 items. */
+  putMany(items: readonly PutItem[], options?: PutOptions): Promise<PutResult[]>
+
+  /** The values at one moment, in the order of `keys`; `undefined` for what is absent. */
+  getMany<T = unknown>(keys: readonly Key[], options?: ReadOptions): Promise<(T | undefined)[]>
+
+  /** All or nothing, as one change; one result per key, in order. */
+  deleteMany(keys: readonly Key[], options?: WriteOptions): Promise<DeleteResult[]>
+
+  /** All or nothing, as one change; one result per item, in order. */
+  touchMany(items: readonly TouchItem[], options?: WriteOptions): Promise<TouchResult[]>
+
+  /**
+   * Runs a transaction. As a function: it reads one moment and its writes happen together, if what
+   * it read is unchanged; otherwise it runs again, until the deadline. As data: see `TxnRequest`.
+   * An unknown outcome is never rerun.
+   */
+  txn<R>(run: (tx: Transaction) => R | Promise<R>, options?: CallOptions): Promise<R>
+  txn(request: TxnRequest, options?: WriteOptions): Promise<TxnResult>
+
+  /**
+   * All keys as they stand at one moment, in the order of their bytes. Old versions are held for the
+   * iterator up to `limits.iteratorBytes`; past that it rejects with `SNAPSHOT_TOO_OLD`, and
+   * `details.cursor` is the key to go on `after`, at a later moment.
+   */
+  entries<T = unknown>(options?: EntriesOptions): AsyncIterableIterator<Entry<T>>
+
+  /** The same store with defaults for every call. */
+  with(defaults: StoreDefaults): Store
+
+  /** What the node that answers knows of itself. */
+  status(): Promise<Status>
+
+  readonly cluster: Cluster
+}
+
+export interface Cluster {
+  members(): Promise<Member[]>
+  /** Takes a snapshot of this node's state now and drops the log behind it. */
+  snapshot(): Promise<{ readonly index: number; readonly revision: Revision }>
+}
+
+/** Synchronous reads of this node's applied state: feature flags inside a render loop. */
+export interface LocalReads {
+  /** As `get` with `eventual`, at once. Throws what `get` would reject with. */
+  get<T = unknown>(key: Key): T | undefined
+  getEntry<T = unknown>(key: Key): Entry<T> | undefined
+}

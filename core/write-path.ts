@@ -1,0 +1,106 @@
+/**
+ * The way of a write: past the door, one command, encoded once straight into the entry that is being
+ * gathered, its result mapped for the caller.
+ */
+import type { Writer } from './bytes.ts'
+import type { Call } from './calls.ts'
+import type { CheckedTxn } from './conditions.ts'
+import type { Door } from './door.ts'
+import type { Access, DoorRequest, Write } from './hook-events.ts'
+import {
+  type CommandResult,
+  type Header,
+  encodeDelete,
+  encodeIncrement,
+  encodePut,
+  encodeTouch,
+  encodeTxn,
+} from './machine/index.ts'
+import type { ReplicatedLog } from './node/replicated-log.ts'
+
+/** Space of the users' keys. */
+const USERS = 0
+
+export type Encode = (writer: Writer, header: Header, writes: readonly Write[], maxBytes: number) => void
+
+/** From the machine's result to the caller's. */
+export type MapResult<R> = (done: CommandResult, request: DoorRequest) => R
+
+export class WritePath {
+  readonly #log: ReplicatedLog
+  readonly #door: Door
+
+  constructor(log: ReplicatedLog, door: Door) {
+    this.#log = log
+    this.#door = door
+  }
+
+  /** @param reads what the call needs to read beside its writes. */
+  write<R>(
+    operation: string,
+    writes: readonly Write[],
+    call: Call,
+    encode: Encode,
+    map?: MapResult<R>,
+    reads: readonly Access[] = [],
+  ): Promise<R> {
+    const request = this.#door.admit(operation, [...writes.map(writeAccess), ...reads], call)
+    const incoming = this.#door.incoming(request, writes)
+    const propose = (rewritten: readonly Write[]): Promise<R> => {
+      const writer = this.#log.begin()
+      const start = writer.length
+      encode(writer, headerOf(call, request.actor), rewritten, this.#log.machine.settings.valueBytes)
+      return this.#log.propose(start, call, map === undefined ? undefined : (done) => map(done, request))
+    }
+    return incoming instanceof Promise ? incoming.then(propose) : propose(incoming)
+  }
+
+  /** The short way of a put that nobody at the door wants to see. */
+  put<R>(key: string, value: unknown, ttlMs: number | undefined, call: Call): Promise<R> {
+    const writer = this.#log.begin()
+    const start = writer.length
+    encodePut(writer, headerOf(call), key, value, ttlMs, this.#log.machine.settings.valueBytes)
+    return this.#log.propose(start, call)
+  }
+}
+
+/** The command of a call that writes one key. */
+export const encodeOne: Encode = (writer, header, [write], maxBytes) => {
+  if (write === undefined) return
+  if (write.op === 'put') encodePut(writer, header, write.key, write.value, write.ttlMs, maxBytes)
+  else if (write.op === 'delete') encodeDelete(writer, header, write.key)
+  else if (write.op === 'touch') encodeTouch(writer, header, write.key, write.ttlMs)
+  else encodeIncrement(writer, header, write.key, write.by, write.ttlMs)
+}
+
+/** The writes happen if the revisions are these. */
+export function encodeCompared(compares: CheckedTxn['compares']): Encode {
+  return (writer, header, success, maxBytes) =>
+    encodeTxn(writer, header, { compares, success, failure: [] }, maxBytes)
+}
+
+/** A transaction, its writes replaced by what the door made of them, in order. */
+export function encodeRewritten(txn: CheckedTxn): Encode {
+  return (writer, header, writes, maxBytes) => {
+    let at = 0
+    const next = (op: CheckedTxn['success'][number]): CheckedTxn['success'][number] =>
+      op.op === 'get' ? op : (writes[at++] ?? op)
+    const success = txn.success.map(next)
+    const failure = txn.failure.map(next)
+    encodeTxn(writer, header, { compares: txn.compares, success, failure }, maxBytes)
+  }
+}
+
+const PLAIN_HEADER: Header = { space: USERS }
+
+function headerOf(call: Call, actor?: string): Header {
+  const { requestId, fingerprint } = call
+  return requestId === undefined && actor === undefined
+    ? PLAIN_HEADER
+    : { space: USERS, actor, requestId, fingerprint }
+}
+
+const writeAccess = ({ op, key }: Write): Access => ({
+  permission: op === 'delete' ? 'delete' : 'write',
+  key,
+})
