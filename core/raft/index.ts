@@ -1,24 +1,28 @@
 /**
- * Consensus as a value that steps: the door to the Raft core. Everything a driver needs is here, and the
- * record's fields are not: only the chapters see them. Start reading at README.md.
+ * The door to the Raft core: everything a driver needs, and none of the record's fields, which only the
+ * chapters see. Start reading at README.md.
  */
+import { proposeMembership as proposeMembershipIn } from './change.ts'
+import type { MembershipProposal } from './change.ts'
+import { clusterTimeNow as clusterTimeIn } from './clock.ts'
 import type { Input } from './input.ts'
+import { checkInvariants as checkInvariantsOf } from './invariants.ts'
+import type { Checked } from './invariants.ts'
+import type { MembershipChange } from './membership.ts'
+import { createRaft as create } from './raft.ts'
+import type { RaftState } from './raft.ts'
+import { leaseRead as leaseReadIn } from './read.ts'
+import { hasReady as hasReadyIn, takeReady as takeReadyOf } from './ready.ts'
 import type { Ready } from './ready.ts'
-import type {
-  EntryId,
-  Index,
-  MemberInfo,
-  Membership,
-  NodeId,
-  RaftConfig,
-  Recovered,
-  SnapshotMeta,
-  Term,
-  Time,
-} from './types.ts'
+import { snapshotMeta as snapshotMetaOf } from './snapshot.ts'
+import { status as statusOf } from './status.ts'
+import type { Status } from './status.ts'
+import { advanceTime, propose as proposeTo, step as stepIn } from './step.ts'
+import { nextDeadline as nextDeadlineOf } from './timer.ts'
+import type { EntryId, Index, RaftConfig, Recovered, SnapshotMeta, Term, Time } from './types.ts'
 
 declare const opaque: unique symbol
-/** The whole state of one node's consensus. Same state and same inputs give the same outputs. */
+/** The whole state of one node's consensus. The same state and the same inputs give the same outputs. */
 export interface Raft {
   readonly [opaque]: never
 }
@@ -26,102 +30,90 @@ export interface Raft {
 export type * from './types.ts'
 export type * from './message.ts'
 export type { Input } from './input.ts'
-export type * from './ready.ts'
+export type {
+  Leadership,
+  Persist,
+  ReadAnswer,
+  Ready,
+  RefusedRead,
+  SnapshotRead,
+  SnapshotWrite,
+} from './ready.ts'
+export type { MembershipChange } from './membership.ts'
+export type { MembershipProposal } from './change.ts'
+export type { PeerStatus, Status } from './status.ts'
+export type { Checked } from './invariants.ts'
 
-/** What a membership is to become; `expected` is `Status.membershipIndex` of the one it was made from. */
-export interface MembershipChange {
-  readonly expected: Index
-  readonly voters: readonly NodeId[]
-  readonly learners: readonly NodeId[]
-  /** One for each voter and learner. */
-  readonly members: Readonly<Record<NodeId, MemberInfo>>
+const inside = (raft: Raft) => raft as unknown as RaftState
+
+/** A core over what the disk held. Throws when the log does not reach back to the snapshot (H49). */
+export function createRaft(config: RaftConfig, recovered: Recovered, time: Time): Raft {
+  return create(config, recovered, time) as unknown as Raft
 }
 
-export type MembershipProposal =
-  | { readonly ok: true; readonly id: EntryId }
-  /** Nothing was appended. */
-  | {
-      readonly ok: false
-      readonly reason: 'notLeader' | 'notEstablished' | 'inProgress' | 'changedMeanwhile' | 'invalid'
-      readonly message: string
-    }
-
-export interface PeerStatus {
-  readonly id: NodeId
-  readonly kind: 'probe' | 'replicate' | 'snapshot'
-  readonly matchIndex: Index
-  readonly nextIndex: Index
-  /** Monotonic time of its last answer in this term. */
-  readonly heardAtMs: number
+/** Any input in any state. Monotonic time never goes back from one call to the next. */
+export function step(raft: Raft, time: Time, input: Input): void {
+  stepIn(inside(raft), time, input)
 }
 
-export interface Status {
-  readonly id: NodeId
-  readonly term: Term
-  readonly votedFor: NodeId | null
-  readonly role: 'follower' | 'preCandidate' | 'candidate' | 'leader'
-  readonly leader: NodeId | null
-  readonly established: boolean
-  /** The entry before the first one held. */
-  readonly baseIndex: Index
-  readonly snapshotIndex: Index
-  readonly appliedIndex: Index
-  readonly commitIndex: Index
-  readonly durableIndex: Index
-  readonly lastIndex: Index
-  readonly lastTerm: Term
-  /** Bytes of entries held in memory, and of those of them that are not committed. */
-  readonly logBytes: number
-  readonly uncommittedBytes: number
-  readonly membership: Membership
-  /** Index of the entry (or snapshot) that the membership came from. */
-  readonly membershipIndex: Index
-  /** Timers that fired later than a whole election timeout: this node stood still. */
-  readonly stallCount: number
-  readonly storageFailed: boolean
-  /** Whom leadership is being handed to. */
-  readonly transferTo: NodeId | null
-  /** Of a leader; empty elsewhere. */
-  readonly peers: readonly PeerStatus[]
-}
-
-/** A core over what the disk held. Throws when the log does not reach the snapshot (H49). */
-export declare function createRaft(config: RaftConfig, recovered: Recovered, time: Time): Raft
-/** Total: any input in any state. Monotonic time never goes back. */
-export declare function step(raft: Raft, time: Time, input: Input): void
 /**
- * Appends entries of commands, one for each of `datas`; their ids, or undefined when nothing was
- * appended: not the leader, handing over, storage failed, or `fenceTerm` is not the current term.
- * An id is lost when the entry committed at its index has another term.
+ * Appends an entry of commands for each of `datas`, and returns their ids; undefined when nothing was
+ * appended: this node does not lead, is handing over, has lost its disk, or leads in another term than
+ * `fenceTerm`. An id is settled by the entry committed at its index: of the same term, or it is lost.
  */
-export declare function propose(
+export function propose(
   raft: Raft,
   time: Time,
   datas: readonly Uint8Array[],
   fenceTerm?: Term,
-): readonly EntryId[] | undefined
-export declare function proposeMembership(
-  raft: Raft,
-  time: Time,
-  change: MembershipChange,
-): MembershipProposal
-export declare function hasReady(raft: Raft): boolean
-export declare function takeReady(raft: Raft): Ready
-/** Monotonic milliseconds of the earliest timer; Infinity when there is none. */
-export declare function nextDeadline(raft: Raft): number
-/** The index at which a read is linearizable now, by the lease; undefined: use a `read` input. */
-export declare function leaseRead(raft: Raft, time: Time): Index | undefined
-/** The leader's cluster time, or this node's estimate of it. Milliseconds. */
-export declare function clusterTimeNow(raft: Raft, time: Time): number
-/** What a snapshot of the machine at `index` must carry; `snapshotIndex <= index <= appliedIndex`. */
-export declare function snapshotMeta(raft: Raft, index: Index): SnapshotMeta
-export declare function status(raft: Raft): Status
-/** What `checkInvariants` remembers of a node from one step to the next. */
-export interface Checked {
-  readonly term: Term
-  readonly votedFor: NodeId | null
-  readonly commitIndex: Index
-  readonly appliedIndex: Index
+): readonly EntryId[] | undefined {
+  return proposeTo(inside(raft), time, datas, fenceTerm)
 }
-/** Throws when the state is not one that Raft can be in, or could not have come from `previous`. */
-export declare function checkInvariants(raft: Raft, previous?: Checked): Checked
+
+/** Appends the first step of a change of membership; the second follows by itself. */
+export function proposeMembership(raft: Raft, time: Time, change: MembershipChange): MembershipProposal {
+  if (!inside(raft).storageFailed) advanceTime(inside(raft), time)
+  return proposeMembershipIn(inside(raft), change)
+}
+
+/** Whether `takeReady` could bring anything. */
+export function hasReady(raft: Raft): boolean {
+  return hasReadyIn(inside(raft))
+}
+
+/** Ends a turn: all that the core wants done, once. */
+export function takeReady(raft: Raft): Ready {
+  return takeReadyOf(inside(raft))
+}
+
+/** Monotonic milliseconds of the earliest timer; Infinity when there is none. */
+export function nextDeadline(raft: Raft): number {
+  return nextDeadlineOf(inside(raft))
+}
+
+/**
+ * The index at which a read is linearizable at `time`, given bounded clock drift; undefined without a
+ * lease: use a `read` input. To be asked again just before the answer goes out.
+ */
+export function leaseRead(raft: Raft, time: Time): Index | undefined {
+  return leaseReadIn(inside(raft), time)
+}
+
+/** Cluster time in milliseconds, if this node leads; else its estimate. */
+export function clusterTimeNow(raft: Raft, time: Time): number {
+  return clusterTimeIn(inside(raft), time)
+}
+
+/** What a snapshot of the machine at `index` must carry; from the newest snapshot to what is applied. */
+export function snapshotMeta(raft: Raft, index: Index): SnapshotMeta {
+  return snapshotMetaOf(inside(raft), index)
+}
+
+export function status(raft: Raft): Status {
+  return statusOf(inside(raft))
+}
+
+/** Throws when the state is none that Raft can be in, or could not have come from `previous`. */
+export function checkInvariants(raft: Raft, previous?: Checked): Checked {
+  return checkInvariantsOf(inside(raft), previous)
+}

@@ -4,7 +4,17 @@
  * The write-before-send contract (3.8, 10.2.1) is kept in here and not by the driver: whatever is in
  * `send` may leave at once, in that order. What depends on the disk is held back until `persisted`.
  */
+import { moveMembershipOn } from './change.ts'
+import { slice } from './log.ts'
 import type { Envelope } from './message.ts'
+import { mustPersist, takePersist } from './persist.ts'
+import { emptyOut } from './raft.ts'
+import type { RaftState } from './raft.ts'
+import { confirmReads } from './read.ts'
+import { replicate } from './replication.ts'
+import { isEstablished, leaderOf } from './role.ts'
+import { readChunks } from './snapshot.ts'
+import { completeTransfer } from './transfer.ts'
 import type { Entry, HardState, Index, NodeId, SnapshotMeta, Term } from './types.ts'
 
 /**
@@ -84,4 +94,72 @@ export interface Ready {
   readonly snapshotWrites: readonly SnapshotWrite[]
   /** Present when it differs from what the last `Ready` said. */
   readonly leadership?: Leadership | undefined
+}
+
+/** Whether `takeReady` could bring anything. */
+export function hasReady(raft: RaftState): boolean {
+  return raft.touched || mustPersist(raft) || applicableIndex(raft) > raft.appliedIndex
+}
+
+/**
+ * Ends a turn: a leader sends what the turn has gathered, and everything wished for is handed over. Empty
+ * when nothing has happened.
+ */
+export function takeReady(raft: RaftState): Ready {
+  if (raft.touched && raft.role.kind === 'leader') {
+    const leader = raft.role
+    moveMembershipOn(raft, leader)
+    confirmReads(raft, leader)
+    replicate(raft, leader)
+    readChunks(raft, leader)
+    completeTransfer(raft, leader)
+  }
+  raft.touched = false
+  const persist = takePersist(raft)
+  const committed = takeCommitted(raft)
+  const leadership = takeLeadership(raft)
+  const { send, installed, reads, refusedReads, compact, snapshotReads, snapshotWrites } = raft.out
+  Object.assign(raft.out, emptyOut())
+  return {
+    send,
+    ...(persist !== undefined && { persist }),
+    ...(installed !== null && { installed }),
+    committed,
+    reads,
+    refusedReads,
+    ...(compact !== null && { compact }),
+    snapshotReads,
+    snapshotWrites,
+    ...(leadership !== undefined && { leadership }),
+  }
+}
+
+/** Committed, and durable here: what is applied can be read again after a crash (H21). */
+function applicableIndex(raft: RaftState): Index {
+  return raft.storageFailed ? raft.appliedIndex : Math.min(raft.commitIndex, raft.log.durableIndex)
+}
+
+function takeCommitted(raft: RaftState): readonly Entry[] {
+  const through = applicableIndex(raft)
+  if (through <= raft.appliedIndex) return []
+  const entries = slice(raft.log, raft.appliedIndex + 1, through, raft.config.maxReadyBytes)
+  raft.appliedIndex += entries.length
+  return entries
+}
+
+function takeLeadership(raft: RaftState): Leadership | undefined {
+  const told = raft.toldLeadership
+  const role = raft.role.kind
+  const leader = leaderOf(raft)
+  const established = isEstablished(raft)
+  if (
+    told.term === raft.term &&
+    told.role === role &&
+    told.leader === leader &&
+    told.established === established
+  ) {
+    return undefined
+  }
+  raft.toldLeadership = { term: raft.term, role, leader, established }
+  return raft.toldLeadership
 }

@@ -1,0 +1,101 @@
+/**
+ * The follower's side of replication (3.5): take what the leader's log has, drop what conflicts, say how
+ * far it goes. A result never says more than is durable; a heartbeat is answered at once, entries when the
+ * disk has them.
+ */
+import { assert } from '../assert.ts'
+import { hearTime } from './clock.ts'
+import { append, lastAtOrBefore, lastIndex, termAt, truncate } from './log.ts'
+import type { AppendEntries, InstallSnapshot, Refusal } from './message.ts'
+import { send } from './outbox.ts'
+import type { RaftState } from './raft.ts'
+import { becomeFollower } from './role.ts'
+import type { Follower } from './role.ts'
+import { armElectionTimer } from './timer.ts'
+import type { Entry, Index, NodeId } from './types.ts'
+
+/** A message of the leader of this term: whoever campaigned gives up, the timers begin anew (3.4). */
+export function followLeader(
+  raft: RaftState,
+  from: NodeId,
+  message: AppendEntries | InstallSnapshot,
+): Follower {
+  assert(message.term === raft.term, 'a leader of another term')
+  assert(raft.role.kind !== 'leader', `two leaders in term ${raft.term}: ${raft.config.id} and ${from}`)
+  if (raft.role.kind !== 'follower') becomeFollower(raft, raft.term, from)
+  const role = raft.role as Follower
+  assert(role.leader === null || role.leader === from, `two leaders in term ${raft.term}`)
+  role.leader = from
+  raft.leaderHeardAtMs = raft.time.monotonicMs
+  raft.leaderLostUntilMs = -Infinity
+  armElectionTimer(raft)
+  hearTime(raft, message.clusterTime)
+  return role
+}
+
+export function onAppendEntries(raft: RaftState, from: NodeId, message: AppendEntries): void {
+  const role = followLeader(raft, from, message)
+  const { prevIndex, prevTerm, entries, round } = message
+  const term = termAt(raft.log, prevIndex)
+  // What lies below our log is committed, and so the same in the leader's.
+  if (term !== prevTerm && term !== 'compacted') {
+    return sendResult(raft, role, round, refusalOf(raft, message))
+  }
+  takeEntries(raft, prevIndex, entries)
+  role.receivedIndex = Math.max(role.receivedIndex, prevIndex + entries.length)
+  // Only as far as this leader has shown its log to be ours (H14).
+  raft.commitIndex = Math.max(raft.commitIndex, Math.min(message.commitIndex, role.receivedIndex))
+  trustTail(raft, message.commitIndex)
+  if (entries.length > 0) {
+    const isDurable = raft.log.durableIndex >= prevIndex + entries.length
+    if (isDurable || round > 0) sendResult(raft, role, round, null)
+    role.owesResult ||= !isDurable
+  } else if (round > 0) {
+    sendResult(raft, role, round, null)
+  }
+}
+
+/** Appends what is missing; truncates at the first real conflict, and only there (H15). */
+function takeEntries(raft: RaftState, prevIndex: Index, entries: readonly Entry[]): void {
+  const { log } = raft
+  let at = Math.max(0, log.base.index - prevIndex)
+  while (at < entries.length && termAt(log, entries[at]!.index) === entries[at]!.term) at++
+  const next = entries[at]
+  if (next === undefined) return
+  if (next.index <= lastIndex(log)) {
+    assert(next.index > raft.commitIndex, `the leader contradicts committed entry ${next.index}`)
+    truncate(log, next.index)
+  }
+  append(log, at === 0 ? entries : entries.slice(at))
+}
+
+/** Caught up with a leader, durably: whatever the power loss took, a leader has given back. */
+function trustTail(raft: RaftState, leaderCommit: Index): void {
+  if (raft.tailInDoubt && raft.log.durableIndex >= leaderCommit && raft.commitIndex >= leaderCommit) {
+    raft.tailInDoubt = false
+  }
+}
+
+function refusalOf(raft: RaftState, { prevIndex, prevTerm }: AppendEntries): Refusal {
+  const hint = lastAtOrBefore(raft.log, prevIndex, prevTerm)
+  return { prevIndex, hintIndex: hint.index, hintTerm: hint.term }
+}
+
+export function sendResult(raft: RaftState, role: Follower, round: number, refusal: Refusal | null): void {
+  const { receivedIndex, leader } = role
+  send(raft, leader!, {
+    type: 'appendEntriesResult',
+    term: raft.term,
+    round,
+    matchIndex: Math.min(receivedIndex, raft.log.durableIndex),
+    receivedIndex,
+    refusal,
+  })
+}
+
+/** The disk has more: the leader is told what it waited for. */
+export function sendOwedResult(raft: RaftState, role: Follower): void {
+  if (!role.owesResult) return
+  role.owesResult = role.receivedIndex > raft.log.durableIndex
+  sendResult(raft, role, 0, null)
+}

@@ -1,0 +1,82 @@
+/**
+ * Who counts (chapter 4). A membership is a value; the one in force is the last one in the log, committed
+ * or not, and the log rolls it back with the entries (H56). Every change of voters goes through a joint
+ * membership, in which both the old and the new voters must agree (4.3), so any set can follow any other.
+ *
+ *     C_old --> enterJoint --> C_old,new committed --> leaveJoint --> C_new
+ *
+ * Proposing and the moments at which the leader moves on are in change.ts.
+ */
+import type { Electorate } from './quorum.ts'
+import type { Index, MemberInfo, Membership, NodeId } from './types.ts'
+
+/** What a membership is to become; `expected` is the index of the membership it was made from. */
+export interface MembershipChange {
+  readonly expected: Index
+  readonly voters: readonly NodeId[]
+  readonly learners: readonly NodeId[]
+  /** One for each voter and learner. */
+  readonly members: Readonly<Record<NodeId, MemberInfo>>
+}
+
+export function isJoint(membership: Membership): boolean {
+  return membership.outgoing.length > 0
+}
+
+/** Whether it may campaign and counts in quorums. */
+export function isVoter(membership: Electorate, id: NodeId): boolean {
+  return membership.voters.includes(id) || membership.outgoing.includes(id)
+}
+
+/** The only voter: it needs nobody to lead. */
+export function isSoleVoter(membership: Electorate, id: NodeId): boolean {
+  return (
+    [...membership.voters, ...membership.outgoing].every((voter) => voter === id) && isVoter(membership, id)
+  )
+}
+
+/** Everybody who receives the log, each once: voters first, in the order of the membership. */
+export function memberIds(membership: Membership): NodeId[] {
+  return [...new Set([...membership.voters, ...membership.outgoing, ...membership.learners])]
+}
+
+/** What is wrong with a change, in words; undefined when nothing is. */
+export function problemWith(current: Membership, change: MembershipChange): string | undefined {
+  const ids = [...change.voters, ...change.learners]
+  if (change.voters.length === 0) return 'voters: found none, expected at least one (H60)'
+  if (new Set(ids).size !== ids.length) return 'voters and learners: found an id twice'
+  for (const id of ids) {
+    if (!Object.hasOwn(change.members, id)) return `members: nothing about ${id}`
+    if (current.removed.includes(id)) return `${id} has been removed, and an id is never used again (H44)`
+  }
+  const extra = Object.keys(change.members).find((id) => !ids.includes(id))
+  return extra === undefined ? undefined : `members: ${extra} is neither a voter nor a learner`
+}
+
+/** The first step: joint when the voters change, at once the final one when only learners or addresses do. */
+export function enterJoint(current: Membership, change: MembershipChange): Membership {
+  const { voters, learners } = change
+  const sameVoters =
+    voters.length === current.voters.length && voters.every((id) => current.voters.includes(id))
+  const joint: Membership = {
+    voters,
+    outgoing: current.voters,
+    learners,
+    members: { ...current.members, ...change.members },
+    removed: current.removed,
+  }
+  return sameVoters ? leaveJoint(joint) : joint
+}
+
+/** The second step: the incoming voters alone. Whoever has no place any more is tombstoned. */
+export function leaveJoint(joint: Membership): Membership {
+  const stays = (id: NodeId) => joint.voters.includes(id) || joint.learners.includes(id)
+  const members = Object.entries(joint.members)
+  return {
+    voters: joint.voters,
+    outgoing: [],
+    learners: joint.learners,
+    members: Object.fromEntries(members.filter(([id]) => stays(id))),
+    removed: [...joint.removed, ...members.map(([id]) => id).filter((id) => !stays(id))],
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * The record: the whole state of one node's consensus, and how it is made from what the disk held. The
+ * chapters are functions over it. Nobody outside this folder sees its fields.
+ *
+ * Volatile state is rebuilt as Figure 3.1 says: commitIndex and appliedIndex start at the snapshot.
+ */
+import { assert } from '../assert.ts'
+import type { Anchor } from './clock.ts'
+import { effectiveMembership, lastId, recoverLog } from './log.ts'
+import type { Log } from './log.ts'
+import { isSoleVoter } from './membership.ts'
+import type { Envelope } from './message.ts'
+import { draw, seedFor } from './prng.ts'
+import type { Leadership, ReadAnswer, RefusedRead, SnapshotRead, SnapshotWrite } from './ready.ts'
+import type { Role } from './role.ts'
+import type {
+  EntryId,
+  HardState,
+  Index,
+  NodeId,
+  RaftConfig,
+  Recovered,
+  SnapshotMeta,
+  Term,
+  Time,
+} from './types.ts'
+
+/** What the next `Ready` takes along. */
+export interface Out {
+  send: Envelope[]
+  installed: SnapshotMeta | null
+  reads: ReadAnswer[]
+  refusedReads: RefusedRead[]
+  compact: Index | null
+  snapshotReads: SnapshotRead[]
+  snapshotWrites: SnapshotWrite[]
+}
+
+/** A snapshot on its way in. It outlives the role once its last piece is with the disk (H53). */
+export interface Install {
+  readonly from: NodeId
+  readonly term: Term
+  readonly meta: SnapshotMeta
+  /** Bytes accepted, and of those the bytes written. */
+  offset: number
+  writtenOffset: number
+  /** The last piece was accepted: the disk will say `snapshotReceived` or `snapshotRejected`. */
+  finishing: boolean
+}
+
+export interface RaftState {
+  readonly config: RaftConfig
+  /** What the clocks said at the last input. */
+  time: Time
+  term: Term
+  votedFor: NodeId | null
+  /** Of term and vote, what the disk has confirmed. */
+  durable: HardState
+  role: Role
+  readonly log: Log
+  commitIndex: Index
+  /** Up to here entries were handed over to be applied; snapshotIndex <= appliedIndex <= commitIndex. */
+  appliedIndex: Index
+  /** Where cluster time stood, and when, by our monotonic clock; null when we have restarted and not heard. */
+  clock: Anchor | null
+  /** State of the generator that draws election timeouts. */
+  random: number
+  electionDeadlineMs: number
+  /** When a message of a leader was last accepted: what loyalty and leases are counted from (4.2.3). */
+  leaderHeardAtMs: number
+  /** No vote before this: a node that has restarted does not know what lease it had helped to (6.4.1). */
+  votesFromMs: number
+  /** Until then the leader is taken to be dead, because its connection is. */
+  leaderLostUntilMs: number
+  preVoteRound: number
+  install: Install | null
+  tailInDoubt: boolean
+  stallCount: number
+  storageFailed: boolean
+  /** Messages of this term that may not leave before the term and the vote are durable. */
+  held: Envelope[]
+  persistSequence: number
+  /** The write under way: what will be durable when it is done. */
+  persisting: { readonly sequence: number; readonly hardState: HardState; readonly last: EntryId } | null
+  /** The disk's log must be dropped before anything else is written. */
+  resetTo: SnapshotMeta | null
+  readonly out: Out
+  /** Something was put in since the last `takeReady`. */
+  touched: boolean
+  toldLeadership: Leadership
+}
+
+export function emptyOut(): Out {
+  return {
+    send: [],
+    installed: null,
+    reads: [],
+    refusedReads: [],
+    compact: null,
+    snapshotReads: [],
+    snapshotWrites: [],
+  }
+}
+
+export function createRaft(config: RaftConfig, recovered: Recovered, time: Time): RaftState {
+  assert(config.leaseMs + config.driftMs <= config.electionTimeoutMs, 'leaseMs + driftMs > electionTimeoutMs')
+  const { hardState, snapshot } = recovered
+  const { log, stale } = recoverLog(snapshot, recovered.entries)
+  if (hardState.term < lastId(log).term) {
+    throw new Error(
+      `the log has an entry of term ${lastId(log).term}, but the saved term is ${hardState.term}`,
+    )
+  }
+  const { membership } = effectiveMembership(log)
+  const alone = isSoleVoter(membership, config.id)
+  const { state, value } = draw(seedFor(config.seed, config.id))
+  const now = time.monotonicMs
+  return {
+    config,
+    time,
+    term: hardState.term,
+    votedFor: hardState.votedFor,
+    durable: hardState,
+    role: { kind: 'follower', leader: null, receivedIndex: 0, owesResult: false },
+    log,
+    commitIndex: snapshot.index,
+    appliedIndex: snapshot.index,
+    clock: null,
+    random: state,
+    electionDeadlineMs: alone ? now : now + config.electionTimeoutMs * (1 + value),
+    leaderHeardAtMs: -Infinity,
+    votesFromMs: alone || hardState.term === 0 ? -Infinity : now + config.leaseMs + config.driftMs,
+    leaderLostUntilMs: -Infinity,
+    preVoteRound: 0,
+    install: null,
+    tailInDoubt: recovered.tailInDoubt === true && !alone,
+    stallCount: 0,
+    storageFailed: false,
+    held: [],
+    persistSequence: 0,
+    persisting: null,
+    resetTo: stale ? snapshot : null,
+    out: emptyOut(),
+    touched: stale,
+    toldLeadership: { term: hardState.term, role: 'follower', leader: null, established: false },
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * One input, one step. The rules for terms come before everything else (3.3): whoever meets a higher term
+ * adopts it and follows; whoever speaks from a lower one is told, or not heard.
+ */
+import { assert, assertNever } from '../assert.ts'
+import {
+  campaignIfAlone,
+  disregards,
+  onPeerLost,
+  onPreVote,
+  onPreVoteResult,
+  onRequestVote,
+  onRequestVoteResult,
+  onTick,
+} from './election.ts'
+import { onAppendEntries } from './following.ts'
+import type { Input } from './input.ts'
+import { lastIndex } from './log.ts'
+import type { Message } from './message.ts'
+import { send } from './outbox.ts'
+import { onPersisted, onStorageFailed } from './persist.ts'
+import { createPeer } from './progress.ts'
+import type { Peer } from './progress.ts'
+import type { RaftState } from './raft.ts'
+import { read } from './read.ts'
+import { appendOwn, onAppendEntriesResult } from './replication.ts'
+import { becomeFollower } from './role.ts'
+import type { Leader } from './role.ts'
+import {
+  onChunkRead,
+  onChunkWritten,
+  onInstallSnapshot,
+  onInstallSnapshotResult,
+  onReadFailed,
+  onSnapshotReceived,
+  onSnapshotRejected,
+  onSnapshotTaken,
+  rewindStalled,
+} from './snapshot.ts'
+import { onTimeoutNow, onTransfer } from './transfer.ts'
+import type { EntryId, NodeId, Term, Time } from './types.ts'
+
+export function step(raft: RaftState, time: Time, input: Input): void {
+  if (raft.storageFailed) return
+  advanceTime(raft, time)
+  handle(raft, input)
+  if (!raft.storageFailed) campaignIfAlone(raft)
+}
+
+/** Every way in: from here on this is the time. */
+export function advanceTime(raft: RaftState, time: Time): void {
+  assert(time.monotonicMs >= raft.time.monotonicMs, 'the monotonic clock went back')
+  raft.time = time
+  raft.touched = true
+}
+
+function handle(raft: RaftState, input: Input): void {
+  switch (input.type) {
+    case 'tick':
+      return onTick(raft)
+    case 'message':
+      return onMessage(raft, input.from, input.message)
+    case 'persisted':
+      return onPersisted(raft, input.sequence)
+    case 'storageFailed':
+      return onStorageFailed(raft)
+    case 'read':
+      return read(raft, input.id)
+    case 'snapshotTaken':
+      return onSnapshotTaken(raft, input.meta)
+    case 'snapshotChunkRead':
+      return onChunkRead(raft, input)
+    case 'snapshotReadFailed':
+      return onReadFailed(raft, input.to, input.index)
+    case 'snapshotChunkWritten':
+      return onChunkWritten(raft, input.index, input.offset)
+    case 'snapshotReceived':
+      return onSnapshotReceived(raft, input.index)
+    case 'snapshotRejected':
+      return onSnapshotRejected(raft, input.index)
+    case 'peerLost':
+      return onPeerLost(raft, input.peer)
+    case 'peerRegressed':
+      return onPeerRegressed(raft, input.peer)
+    case 'transfer':
+      return onTransfer(raft, input.to)
+    default:
+      return assertNever(input)
+  }
+}
+
+function onMessage(raft: RaftState, from: NodeId, message: Message): void {
+  if (message.type === 'preVote') return onPreVote(raft, from, message)
+  if (message.type === 'requestVote' && disregards(raft, message)) return
+  if (message.term < raft.term) return answerStale(raft, from, message)
+  if (message.term > raft.term) {
+    const leads = message.type === 'appendEntries' || message.type === 'installSnapshot'
+    becomeFollower(raft, message.term, leads ? from : null)
+  }
+  switch (message.type) {
+    case 'preVoteResult':
+      return onPreVoteResult(raft, from, message)
+    case 'requestVote':
+      return onRequestVote(raft, from, message)
+    case 'requestVoteResult':
+      return onRequestVoteResult(raft, from, message)
+    case 'appendEntries':
+      return onAppendEntries(raft, from, message)
+    case 'installSnapshot':
+      return onInstallSnapshot(raft, from, message)
+    case 'appendEntriesResult':
+    case 'installSnapshotResult':
+      return onResult(raft, from, message)
+    case 'timeoutNow':
+      return onTimeoutNow(raft, from)
+    default:
+      return assertNever(message)
+  }
+}
+
+/** 3.3: "If a server receives a request with a stale term number, it rejects the request." Results are dropped. */
+function answerStale(raft: RaftState, from: NodeId, message: Message): void {
+  const { term } = raft
+  switch (message.type) {
+    case 'requestVote':
+      return send(raft, from, {
+        type: 'requestVoteResult',
+        term,
+        granted: false,
+        clusterTime: null,
+        wallMs: raft.time.wallMs,
+      })
+    case 'appendEntries':
+    case 'installSnapshot':
+      // It learns of the newer term, and nothing else.
+      return send(raft, from, {
+        type: 'appendEntriesResult',
+        term,
+        round: 0,
+        matchIndex: 0,
+        receivedIndex: 0,
+        refusal: null,
+      })
+    case 'preVoteResult':
+      // Our question asked for the next term, so the answer of a voter that is behind us still counts.
+      return onPreVoteResult(raft, from, message)
+    case 'preVote':
+    case 'requestVoteResult':
+    case 'appendEntriesResult':
+    case 'installSnapshotResult':
+    case 'timeoutNow':
+      return undefined
+    default:
+      return assertNever(message)
+  }
+}
+
+type Result = Extract<Message, { type: 'appendEntriesResult' | 'installSnapshotResult' }>
+
+/** Heard by a leader, from those it replicates to; nobody else's acknowledgement counts (H05). */
+function onResult(raft: RaftState, from: NodeId, message: Result): void {
+  if (raft.role.kind !== 'leader') return
+  const leader: Leader = raft.role
+  const peer: Peer | undefined = leader.peers.get(from)
+  if (peer === undefined) return
+  if (message.type === 'installSnapshotResult') return onInstallSnapshotResult(raft, leader, peer, message)
+  onAppendEntriesResult(raft, leader, peer, message)
+  rewindStalled(raft, peer)
+}
+
+/** What the peer had acknowledged is void: it is asked anew, and does not count until it has answered. */
+function onPeerRegressed(raft: RaftState, id: NodeId): void {
+  if (raft.role.kind !== 'leader' || !raft.role.peers.has(id)) return
+  raft.role.peers.set(id, createPeer(id, lastIndex(raft.log) + 1, raft.time.monotonicMs))
+}
+
+/**
+ * Appends an entry of commands for each of `datas`. Undefined when nothing was appended: this node does not
+ * lead, is handing over, has lost its disk, or leads in another term than `fenceTerm` (H23).
+ */
+export function propose(
+  raft: RaftState,
+  time: Time,
+  datas: readonly Uint8Array[],
+  fenceTerm?: Term,
+): readonly EntryId[] | undefined {
+  if (raft.storageFailed) return undefined
+  advanceTime(raft, time)
+  const { role } = raft
+  if (role.kind !== 'leader' || role.transfer !== null) return undefined
+  if (fenceTerm !== undefined && fenceTerm !== raft.term) return undefined
+  return appendOwn(
+    raft,
+    role,
+    datas.map((data) => ({ kind: 'commands', data })),
+  )
+}
