@@ -266,7 +266,7 @@ export class Driver implements ReplicatedLog {
     if (ready.persist !== undefined) this.#persist(ready.persist)
     if (ready.leadership !== undefined) this.#lead(ready.leadership)
     for (const { id, index, clusterTime } of ready.reads) this.#reads.confirm(id, { index, clusterTime })
-    for (const { id } of ready.refusedReads) this.#reads.refuse(id)
+    for (const { id } of ready.refusedReads) this.#reads.hold(id)
     for (const entry of ready.committed) this.#apply(entry)
     this.#reads.advance(this.machine.appliedIndex, this.machine.revision)
     if (ready.compact !== undefined) this.#onLog(() => this.#log.compact(ready.compact as number))
@@ -301,7 +301,9 @@ export class Driver implements ReplicatedLog {
       leadership.leader !== this.#leadership.leader || leadership.established !== this.#leadership.established
     this.#leadership = leadership
     if (changed) this.#events.leadership(leadership)
-    if (leadership.established && this.#proposals.hasUnplaced) this.#plan()
+    if (!leadership.established) return
+    for (const id of this.#reads.takeHeld()) this.#input({ type: 'read', id })
+    this.#plan()
   }
 
   #tick(): void {

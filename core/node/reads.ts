@@ -26,6 +26,7 @@ interface Waiting {
 
 export class Reads {
   readonly #waiting = new Map<number, Waiting>()
+  readonly #held: number[] = []
   #nextId = 1
 
   get isIdle(): boolean {
@@ -49,11 +50,14 @@ export class Reads {
     if (read !== undefined) read.point = point
   }
 
-  /** The core cannot serve the read: this node does not lead. */
-  refuse(id: number): void {
-    const read = this.#waiting.get(id)
-    this.#waiting.delete(id)
-    read?.reject(new ConcordError('NO_LEADER', 'this node does not lead, and no leader is known'))
+  /** The core cannot serve the read, for there is no leader: it waits for one, until its deadline. */
+  hold(id: number): void {
+    if (this.#waiting.has(id)) this.#held.push(id)
+  }
+
+  /** Reads that wait for a leader, to be asked for again. */
+  takeHeld(): readonly number[] {
+    return this.#held.splice(0).filter((id) => this.#waiting.has(id))
   }
 
   /** This node's state has moved on. */
