@@ -29,9 +29,13 @@ export const CLI_VARIABLES = [
   'CONCORD_YES',
 ] as const
 
-/** For a Service named `concord`, or `concord-http`: CONCORD_HTTP_PORT, CONCORD_HTTP_PORT_4000_TCP_ADDR … */
-const kubernetes =
-  /^CONCORD_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:ADDR|PORT|PROTO))?)?)$/
+/** For a Service named `concord-http`, say: CONCORD_HTTP_SERVICE_HOST, CONCORD_HTTP_PORT_4000_TCP_ADDR … */
+const ofService =
+  /^CONCORD_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:ADDR|PORT|PROTO))?)$/
+
+/** And CONCORD_HTTP_PORT, which is an option's name too until one looks at the value: tcp://10.0.0.1:4000. */
+const isOfKubernetes = (name: string, value: string | undefined) =>
+  ofService.test(name) || (name.endsWith('_PORT') && /^(?:tcp|udp|sctp):/.test(value ?? ''))
 
 export interface EnvironmentLayers {
   readonly layers: readonly ConfigLayer[]
@@ -133,7 +137,7 @@ export function unknownVariables(
 ): string[] {
   const warnings: string[] = []
   for (const name of Object.keys(env).sort()) {
-    if (!name.startsWith('CONCORD_') || known.has(name) || kubernetes.test(name)) continue
+    if (!name.startsWith('CONCORD_') || known.has(name) || isOfKubernetes(name, env[name])) continue
     if ((CLI_VARIABLES as readonly string[]).includes(name)) continue
     const off = pluginsOff.find((plugin) => ownsVariable(plugin, name))
     warnings.push(

@@ -1,6 +1,6 @@
 /** Why an option has the value it has: every layer that says something, the one that won, the default. */
 import { ConcordError } from '../errors.ts'
-import { didYouMean } from '../suggest.ts'
+import { closestTo } from '../suggest.ts'
 import { sourceOf, valueAt, type Layer, type Tree } from './layers.ts'
 import { typeOf, type Option } from './options.ts'
 import { redact } from './redact.ts'
@@ -88,9 +88,14 @@ const isInMap = ({ path, schema }: Option, wanted: string) =>
 function unknownPath(path: string, options: readonly Option[]): ConcordError {
   const paths = options.map((option) => option.path)
   const inside = paths.filter((one) => one.startsWith(`${path}.`))
+  // `fsync` is near to `storage.fsync` too.
+  const byName = new Map(paths.map((one) => [one.slice(one.lastIndexOf('.') + 1), one]))
+  const near = closestTo(path, paths) ?? byName.get(closestTo(path, byName.keys()) ?? '')
   const hint =
     inside.length > 0
       ? ` It is a section: ${inside.join(', ')}.`
-      : didYouMean(path, [...paths, ...paths.map((one) => one.slice(one.lastIndexOf('.') + 1))])
+      : near === undefined
+        ? ''
+        : ` Did you mean "${near}"?`
   return new ConcordError('INVALID_ARGUMENT', `no option "${path}".${hint}`, { details: { path } })
 }

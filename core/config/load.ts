@@ -5,8 +5,8 @@
  * that the config throws, take a missing default export for no config, merge `$import`, and keep a module
  * for ever. Node itself runs TypeScript, by stripping types.
  */
-import { readFile, stat } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { lstat, readFile, stat } from 'node:fs/promises'
+import { createRequire, stripTypeScriptTypes } from 'node:module'
 import { basename, extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { cosmiconfig, defaultLoaders, type Loader } from 'cosmiconfig'
@@ -29,28 +29,36 @@ export async function readConfig(path: string): Promise<Tree> {
     )
   }
   await checkReadable(file)
-  let loaded: unknown
+  // In a box of ours: cosmiconfig would await a promise, and write on an error that is no object.
+  let loaded: { readonly value?: unknown; readonly error?: unknown; readonly text: string } = { text: '' }
   const keep =
     (load: (file: string, text: string) => unknown): Loader =>
     async (filepath, text) => {
-      loaded = await load(filepath, text)
+      try {
+        loaded = { ...((await load(filepath, text)) as { value: unknown }), text }
+      } catch (error) {
+        loaded = { error, text }
+      }
       return {}
     }
   const loaders = Object.fromEntries([
     ...scripts.map((one) => [one, keep(importFresh)]),
-    ...documents.map((one) => [
-      one,
-      keep((filepath, text) => defaultLoaders[one as '.json'](filepath, text) as unknown),
-    ]),
+    ...documents.map((one) => [one, keep((name, text) => ({ value: parse(one, name, text) }))]),
   ]) as Record<string, Loader>
   try {
     await cosmiconfig('concord', { loaders, cache: false }).load(file)
   } catch (cause) {
-    if (ConcordError.is(cause)) throw cause
-    throw notLoaded(file, reasonOf(file, cause), cause)
+    throw unreadable(file, cause)
   }
-  return checkShape(file, basename(file) === 'package.json' ? keyOf(file, loaded) : loaded)
+  if ('error' in loaded) {
+    const { error } = loaded
+    throw ConcordError.is(error) ? error : notLoaded(file, reasonOf(file, loaded.text, error), error)
+  }
+  return checkShape(file, basename(file) === 'package.json' ? keyOf(file, loaded.value) : loaded.value)
 }
+
+const parse = (extension: string, path: string, text: string): unknown =>
+  defaultLoaders[extension as '.json'](path, text.replace(/^\uFEFF/, ''))
 
 async function checkReadable(file: string): Promise<void> {
   try {
@@ -58,13 +66,17 @@ async function checkReadable(file: string): Promise<void> {
     await readFile(file)
   } catch (cause) {
     if (ConcordError.is(cause)) throw cause
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw unreadable(file, cause)
+    const isThere = await lstat(file).then(
+      () => true,
+      () => false,
+    )
+    if (isThere || (cause as NodeJS.ErrnoException).code !== 'ENOENT') throw unreadable(file, cause)
     throw new ConcordError('CONFIG_NOT_FOUND', `there is no ${file}`, { cause, details: { file } })
   }
 }
 
 /** Imports a module as it is on disk now. What it imports itself stays as first loaded. */
-async function importFresh(file: string): Promise<unknown> {
+async function importFresh(file: string): Promise<{ readonly value: unknown }> {
   const { mtimeNs, size } = await stat(file, { bigint: true })
   const { cache } = createRequire(file)
   delete cache[file]
@@ -76,10 +88,9 @@ async function importFresh(file: string): Promise<unknown> {
     throw notLoaded(file, `${what}. Write: export default defineConfig({ … })`)
   }
   const exported = module['default']
-  // A module that a compiler made CommonJS of.
-  return isPlainObject(exported) && exported['__esModule'] === true && 'default' in exported
-    ? exported['default']
-    : exported
+  // A module that a compiler made CommonJS of has its default inside.
+  const nested = isPlainObject(exported) && exported['__esModule'] === true && 'default' in exported
+  return { value: nested ? exported['default'] : exported }
 }
 
 function keyOf(file: string, manifest: unknown): unknown {
@@ -104,23 +115,33 @@ function checkShape(file: string, value: unknown): Tree {
   throw notLoaded(file, `holds ${describe(value)}, expected an object`)
 }
 
-function reasonOf(file: string, cause: unknown): string {
+function reasonOf(file: string, text: string, cause: unknown): string {
   if (!(cause instanceof Error)) return `threw ${describe(cause)}`
   const { code } = cause as NodeJS.ErrnoException
   // Parsers name the file in a first line of their own.
   const message = cause.message.replace(/^(?:JSON|YAML) Error in [^\n]*:\n/, '').trim()
-  const line = lineIn(file, cause)
+  const isSyntax = cause instanceof SyntaxError || cause.name === 'YAMLException'
+  const line = lineIn(file, cause) ?? (isSyntax ? syntaxLine(file, text, message) : undefined)
   const at = line === undefined ? '' : ` (line ${line})`
-  if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' || code === 'ERR_INVALID_TYPESCRIPT_SYNTAX') {
-    const hint = /enum|namespace|parameter property/i.test(message)
-      ? '. Node strips types and cannot compile this; use plain JavaScript for it'
-      : ''
-    return `${message}${at}${hint}`
+  if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') {
+    return `${message}${at}. Node strips types and cannot compile this; use plain JavaScript for it`
   }
-  if (cause instanceof SyntaxError || cause.name === 'YAMLException') return `${message}${at}`
-  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND')
+  if (isSyntax) return `${message}${at}`
+  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') {
     return `imports what is not there: ${message}${at}`
+  }
   return `failed while it ran: ${message}${at}`
+}
+
+/** V8 does not say where a module or a JSON text is wrong; Node's parser of TypeScript knows both. */
+function syntaxLine(file: string, text: string, message: string): string | undefined {
+  if (/\(line \d+|\(\d+:\d+\)/.test(message)) return undefined
+  try {
+    stripTypeScriptTypes(extname(file) === '.json' ? `(${text})` : text, { sourceUrl: file })
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? lineIn(file, error) : undefined
+  }
 }
 
 /** The first line of the stack, or of a parser's report, that is in the file itself. */

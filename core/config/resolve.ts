@@ -125,7 +125,7 @@ export async function resolveRaw(raw: Raw): Promise<ResolvedConfig> {
   const together = checkTogether(config, sources)
   if (together.length > 0) throw invalid(where, together)
 
-  warnings.push(...warningsOf(config, sources))
+  warnings.push(...warningsOf(config, sources), ...warningsOfMode(mode, [...parts.modes.keys()]))
   for (const name of known.used) {
     const said = [parts.base, ...parts.modes.values()].some(
       (one) => valueAt(one, ['plugins', name]) !== undefined,
@@ -252,6 +252,14 @@ function optionsOfPlugins(definitions: ReadonlyMap<string, AnyDefinition>): Opti
 }
 
 const variablesOf = (options: readonly Option[]) => new Set(options.flatMap(({ variable }) => variable ?? []))
+
+/** A mode that was probably misspelt: sections there are, and it is neither one of them nor a usual name. */
+function warningsOfMode(mode: string | undefined, modes: readonly string[]): string[] {
+  if (mode === undefined || modes.length === 0 || modes.includes(mode)) return []
+  const near = didYouMean(mode, modes)
+  if (near === '' && ['development', 'test', 'production'].includes(mode)) return []
+  return [`mode "${mode}" has no section in env.${near}`]
+}
 
 /** `plugins` is checked name by name, not by core's schema. */
 function coreOf(values: Tree): Tree {

@@ -1,0 +1,66 @@
+/** What is made from the schemas is current, and editors accept what Concord accepts. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { registerHooks } from 'node:module'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { loadConfig, resolveConfig } from '../../core/config/index.ts'
+import { generate } from '../../scripts/generate-schema.ts'
+import { builtins } from '../../plugins/index.ts'
+import { lines, failure } from './project.ts'
+
+const root = new URL('../../', import.meta.url)
+
+test('types, config.schema.json and docs/config.md are current: npm run schema', async () => {
+  for (const [file, text] of await generate()) {
+    assert.equal(readFileSync(new URL(file, root), 'utf8'), text, `${file} is not current: npm run schema`)
+  }
+})
+
+test("the editor's schema and Concord agree on what is right and what is wrong", async () => {
+  const schema = JSON.parse(readFileSync(new URL('config.schema.json', root), 'utf8')) as object
+  const keywords = ['x-env', 'x-secret', 'x-path', 'x-unit', 'x-expected']
+  const validate = new Ajv2020({ strict: true, allowUnionTypes: true, keywords }).compile(schema)
+  const right: object[] = [
+    {},
+    { $schema: './node_modules/concord-kv/config.schema.json' },
+    { storage: 'memory', env: { test: { storage: { fsync: 'never' } } }, use: [] },
+    { cluster: { name: 'a', members: { n1: 'h:1' } }, env: { production: { cluster: { insecure: true } } } },
+  ]
+  for (const config of right) {
+    assert.ok(validate(config), JSON.stringify(validate.errors))
+    await resolveConfig(config)
+  }
+  const wrong: object[] = [
+    { stroage: 'memory' },
+    { storage: 'memroy' },
+    { env: { test: { storage: { fsnyc: 'never' } } } },
+    { env: { test: { env: {} } } },
+    { env: { test: { use: [] } } },
+    { cluster: { name: 'a' } },
+    { plugins: { http: 5 } },
+    { use: 'x' },
+  ]
+  for (const config of wrong) {
+    assert.ok(!validate(config), JSON.stringify(config))
+    assert.ok(lines(await failure('CONFIG_INVALID', resolveConfig(config))).length > 0)
+  }
+})
+
+test('the annotated example runs as it stands: one node, its data beside it', async (t) => {
+  // The example imports the package by its name; here that is the sources, built or not.
+  const sources = new URL('core/config/index.ts', root).href
+  const hooks = registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier === 'concord-kv' ? { url: sources, shortCircuit: true } : next(specifier, context),
+  })
+  t.after(() => hooks.deregister())
+  const file = fileURLToPath(new URL('concord.config.ts', root))
+  const config = await loadConfig({ file, env: {}, builtins })
+  assert.equal(config.storage === 'memory' ? '' : config.storage.dir, fileURLToPath(new URL('data', root)))
+  assert.equal(config.cluster, undefined)
+  assert.deepEqual(config.warnings, [])
+  const production = await loadConfig({ file, env: {}, builtins, mode: 'production' })
+  assert.deepEqual(production.warnings, [])
+})

@@ -1,0 +1,225 @@
+/** What is wrong with a config is said in one error: where, what was found, what was expected, did you mean. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { clusterRefusal, loadConfig, resolveConfig, type Config } from '../../core/config/index.ts'
+import { failure, lines, project } from './project.ts'
+
+/** The problems of an object; it may be anything. */
+async function problems(config: object, mode?: string): Promise<string[]> {
+  return lines(await failure('CONFIG_INVALID', resolveConfig(config, { mode })))
+}
+
+describe('single options', () => {
+  const cases: readonly (readonly [config: object, expected: string])[] = [
+    [
+      { storage: { fsync: 'alway' } },
+      'storage.fsync: "alway" is not allowed. Expected "always", "interval" or "never". Did you mean "always"?',
+    ],
+    [{ stroage: 'memory' }, 'unknown option "stroage". Did you mean "storage"?'],
+    [{ storage: { dirr: 'x' } }, 'storage: unknown option "dirr". Did you mean "dir"?'],
+    [{ raft: { zzz: 1 } }, 'raft: unknown option "zzz". Expected electionTimeoutMs, heartbeatMs or leaseMs.'],
+    [
+      { storage: 'memroy' },
+      'storage: "memroy" is not allowed. Expected "memory" or object. Did you mean "memory"?',
+    ],
+    [{ storage: 5 }, 'storage: 5 is not allowed. Expected "memory" or object.'],
+    [{ storage: [] }, 'storage: an array is not allowed. Expected "memory" or object.'],
+    [
+      { timeoutMs: '5000' },
+      'timeoutMs: expected integer (milliseconds), found "5000". Write 5000, without quotes.',
+    ],
+    [{ timeoutMs: '5s' }, 'timeoutMs: expected integer (milliseconds), found "5s". Write 5000.'],
+    [
+      { limits: { valueBytes: '2 MiB' } },
+      'limits.valueBytes: expected integer (bytes), found "2 MiB". Write 2097152.',
+    ],
+    [
+      { limits: { valueBytes: 2 ** 25 } },
+      'limits.valueBytes: expected at most 16777216 bytes, found 33554432',
+    ],
+    [{ timeoutMs: 0 }, 'timeoutMs: expected at least 1 milliseconds, found 0'],
+    [{ timeoutMs: 1.5 }, 'timeoutMs: expected integer (milliseconds), found 1.5.'],
+    [{ timeoutMs: Number.NaN }, 'timeoutMs: expected integer (milliseconds), found NaN.'],
+    [{ timeoutMs: 10n }, 'timeoutMs: expected integer (milliseconds), found 10n.'],
+    [{ log: null }, 'log: expected object, found null.'],
+    [{ log: () => ({}) }, 'log: expected object, found a function.'],
+    [{ storage: { dir: '' } }, 'storage.dir: expected at least 1 characters, found 0'],
+    [
+      { node: { id: 'a b' } },
+      'node.id: expected a letter or digit, then up to 62 letters, digits, dots, dashes and underscores, found "a b"',
+    ],
+    [{ plugins: [] }, 'plugins: expected an object of plugins by name, found an array'],
+    [{ use: 'acme' }, 'use: expected an array, found "acme"'],
+    [{ env: [] }, 'env: expected an object of modes, found an array'],
+    [{ env: { test: true } }, 'env.test: expected an object of options, found true'],
+    [{ env: { test: { env: {} } } }, 'env.test.env: a mode has no modes of its own'],
+  ]
+  for (const [config, expected] of cases) {
+    test(expected, async () => assert.deepEqual(await problems(config), [expected]))
+  }
+})
+
+describe('all at once', () => {
+  test('every problem is listed, with the file, and once', async (t) => {
+    const cwd = project(t, {
+      'concord.config.json': JSON.stringify({
+        stroage: 'memory',
+        timeoutMs: '1',
+        plugins: { htpp: true },
+        env: { production: { log: { levle: 'info' } }, test: { log: { level: 'loud' } } },
+      }),
+    })
+    const error = await failure('CONFIG_INVALID', loadConfig({ cwd, env: { CONCORD_RAFT_LEASE_MS: 'long' } }))
+    assert.deepEqual(lines(error), [
+      'plugins.htpp: no plugin named "htpp". A plugin that is not built in is listed in `use`.',
+      'unknown option "stroage". Did you mean "storage"?',
+      'timeoutMs: expected integer (milliseconds), found "1". Write 1, without quotes.',
+      'CONCORD_RAFT_LEASE_MS (raft.leaseMs): expected integer (milliseconds), found "long".',
+      'env.production.log: unknown option "levle". Did you mean "level"?',
+      'env.test.log.level: "loud" is not allowed. Expected "trace", "debug", "info", "warn", "error", "fatal" or "silent".',
+    ])
+    assert.match(error.message, /^\/.*concord\.config\.json: 6 problems\n {2}plugins\.htpp: /)
+  })
+
+  test('a mode that is in force, and one that is not, are named by their path', async () => {
+    const config = { env: { production: { timeoutMs: -1 } } }
+    const expected = ['env.production.timeoutMs: expected at least 1 milliseconds, found -1']
+    assert.deepEqual(await problems(config), expected)
+    assert.deepEqual(await problems(config, 'production'), expected)
+  })
+
+  test('what a mode does not say is not missing in it, and what is missing in force is', async () => {
+    const cluster = { name: 'app', members: { n1: '10.0.0.1:4100' } }
+    const { cluster: merged } = await resolveConfig(
+      { cluster, env: { production: { cluster: { secret: 'a secret of some length' } as never } } },
+      { mode: 'production' },
+    )
+    assert.equal(merged?.name, 'app')
+    assert.equal(merged.secret, 'a secret of some length')
+    assert.deepEqual(await problems({ cluster: { members: { n1: 'h:1' } } }), [
+      'cluster: missing required option "name"',
+    ])
+    // Not in force: a variable of that environment may say the rest.
+    await resolveConfig({ env: { production: { cluster: { name: 'app' } as never } } })
+  })
+})
+
+describe('hostile objects', () => {
+  test('__proto__ in JSON is an unknown option and changes no prototype', async (t) => {
+    const files = {
+      'concord.config.json':
+        '{ "__proto__": { "timeoutMs": 1 }, "log": { "__proto__": { "level": "trace" } } }',
+    }
+    const error = await failure('CONFIG_INVALID', loadConfig({ cwd: project(t, files), env: {} }))
+    assert.deepEqual(
+      lines(error).map((line) => line.replace(/ Expected .*/, '')),
+      ['unknown option "__proto__".', 'log: unknown option "__proto__".'],
+    )
+    assert.equal(({} as { timeoutMs?: number }).timeoutMs, undefined)
+
+    const inEnv = {
+      'concord.config.json': '{ "env": { "__proto__": { "timeoutMs": 0 }, "test": { "__proto__": {} } } }',
+    }
+    const other = await failure('CONFIG_INVALID', loadConfig({ cwd: project(t, inEnv), env: {} }))
+    assert.deepEqual(
+      lines(other).map((line) => line.replace(/ Expected .*/, '')),
+      [
+        'env.__proto__.timeoutMs: expected at least 1 milliseconds, found 0',
+        'env.test: unknown option "__proto__".',
+      ],
+    )
+  })
+
+  test('names of Object.prototype are unknown options like any other', async () => {
+    assert.deepEqual(
+      (await problems({ constructor: 1, log: { toString: 1 } })).map((line) => line.split('.')[0]),
+      ['unknown option "constructor"', 'log: unknown option "toString"'],
+    )
+  })
+
+  test('an object that contains itself', async () => {
+    const loop: { log?: unknown } = {}
+    loop.log = loop
+    const error = await failure('CONFIG_INVALID', resolveConfig(loop as Config))
+    assert.match(error.message, /log\.log.*nested deeper than 32 objects\. Does it refer to itself\?/)
+  })
+
+  test('no object at all', async () => {
+    const error = await failure('CONFIG_INVALID', resolveConfig('memory' as never))
+    assert.match(error.message, /config: expected an object, found "memory"/)
+  })
+
+  test('a secret is not repeated in the error about it', async () => {
+    const found = await problems({ cluster: { name: 'app', members: { n1: 'h:1' }, secret: 'hunter2' } })
+    assert.deepEqual(found, ['cluster.secret: expected at least 16 characters, found 7'])
+    const wrong = await failure('CONFIG_INVALID', resolveConfig({ cluster: { secret: 12345678 } } as never))
+    assert.doesNotMatch(wrong.message, /12345678/)
+  })
+})
+
+describe('options that have to fit together', () => {
+  const members = { n1: '10.0.0.1:4100', n2: '10.0.0.2:4100' }
+  const secret = 'sixteen letters!'
+  const cases: readonly (readonly [config: object, expected: string])[] = [
+    [{ raft: { leaseMs: 90 } }, 'raft.leaseMs: expected at least twice raft.heartbeatMs (50), found 90'],
+    [
+      { raft: { electionTimeoutMs: 150 } },
+      'raft.electionTimeoutMs: expected more than raft.leaseMs (150), found 150',
+    ],
+    [
+      { snapshot: { keepBytes: 2 ** 27 } },
+      'snapshot.keepBytes: expected at most snapshot.logBytes (67108864), found 134217728',
+    ],
+    [
+      { limits: { valueBytes: 2 ** 24, queueBytes: 2 ** 20 } },
+      'limits.queueBytes: expected at least limits.valueBytes (16777216), found 1048576',
+    ],
+    [
+      { node: { id: 'n4' }, cluster: { name: 'app', members, secret } },
+      'cluster.members: expected this node, "n4", among them; node.id and members must match',
+    ],
+    [
+      { cluster: { name: 'app', members: { n1: 'h:99999' } } },
+      'cluster.members.n1: expected a port of 1 to 65535, found 99999',
+    ],
+    [
+      { cluster: { name: 'app', members, secret, tls: { ca: 'a', cert: 'b', key: 'c' } } },
+      'cluster: has both secret and tls; peers authenticate by one of them',
+    ],
+    [
+      { cluster: { name: 'app', members, listen: '0.0.0.0:4100' } },
+      'cluster.listen: 0.0.0.0:4100 is beyond loopback; give cluster.secret or cluster.tls, or say insecure: true',
+    ],
+    [
+      { cluster: { name: 'app', members: { n1: 'nowhere' } } },
+      'cluster.members.n1: expected host:port, an IPv6 host in brackets, found "nowhere"',
+    ],
+    [{ cluster: { name: 'app', members: {} } }, 'cluster.members: expected at least 1 entries, found 0'],
+  ]
+  for (const [config, expected] of cases) {
+    test(expected, async () => assert.deepEqual(await problems(config), [expected]))
+  }
+
+  test('and those that do', async () => {
+    await resolveConfig({ cluster: { name: 'app', members, secret, listen: '0.0.0.0:4100' } })
+    await resolveConfig({ cluster: { name: 'app', members: { n1: '[::1]:4100' }, listen: '[::1]:0' } })
+    await resolveConfig({ cluster: { name: 'app', members, listen: '0.0.0.0:4100', insecure: true } })
+  })
+
+  test('an interval without `fsync: interval` warns', async () => {
+    const { warnings } = await resolveConfig({ storage: { intervalMs: 5 } })
+    assert.deepEqual(warnings, ['storage.intervalMs has no effect: storage.fsync is "always"'])
+    assert.deepEqual((await resolveConfig({ storage: { intervalMs: 5, fsync: 'interval' } })).warnings, [])
+  })
+})
+
+describe('a cluster, in a version that has none', () => {
+  test('is checked, and has an error of its own for open', async () => {
+    const single = await resolveConfig({})
+    assert.equal(clusterRefusal(single), undefined)
+    const members = { n1: '10.0.0.1:4100', n2: '10.0.0.2:4100', n3: '10.0.0.3:4100' }
+    const refusal = clusterRefusal(await resolveConfig({ cluster: { name: 'app', members } }))
+    assert.equal(refusal?.code, 'CONFIG_INVALID')
+    assert.match(refusal.message, /does not start alone what should be 3 members/)
+  })
+})
