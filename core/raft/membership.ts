@@ -29,10 +29,8 @@ export function isVoter(membership: Electorate, id: NodeId): boolean {
 }
 
 /** The only voter: it needs nobody to lead. */
-export function isSoleVoter(membership: Electorate, id: NodeId): boolean {
-  return (
-    [...membership.voters, ...membership.outgoing].every((voter) => voter === id) && isVoter(membership, id)
-  )
+export function isSoleVoter({ voters, outgoing }: Electorate, id: NodeId): boolean {
+  return voters.length === 1 && voters[0] === id && outgoing.every((voter) => voter === id)
 }
 
 /** Everybody who receives the log, each once: voters first, in the order of the membership. */

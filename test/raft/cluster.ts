@@ -157,6 +157,11 @@ export class Cluster {
     return this.turn(id)
   }
 
+  /** One input, and no turn yet: several inputs in a turn. */
+  stepOnly(id: NodeId, input: Input): void {
+    step(this.node(id).raft, this.time(), input)
+  }
+
   propose(id: NodeId, count = 1, bytes = 0): readonly EntryId[] | undefined {
     const datas = Array.from({ length: count }, () => new Uint8Array(bytes))
     const ids = propose(this.node(id).raft, this.time(), datas)
