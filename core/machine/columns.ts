@@ -1,105 +1,187 @@
 /**
- * Records as columns: a record is a slot, and each of its fields is a place in an array. A million objects
- * of six fields would cost twice the memory, and the collector would visit each of them.
+ * Records as rows of numbers and pairs of references: a record is a slot, and its fields are places in
+ * arrays. A million objects of six fields would cost twice the memory, and the collector would visit each.
  *
+ * What is read together lies together: reaching for memory is what a write of one key among millions costs.
  * Arrays come in pages and are never copied, so no write pays for the growth of all. A freed slot is used
- * again. Expiry has columns only where something expires.
+ * again. Deadlines have a column only where something expires.
  */
 import type { Stored } from '../codec.ts'
 import type { RecordView } from './result.ts'
 
-const PAGE_BITS = 10
-const PAGE_SLOTS = 1 << PAGE_BITS
-const PAGE_MASK = PAGE_SLOTS - 1
+/**
+ * A row is 32 bytes: two floats, then four words. Hashes are signed, so that V8 needs no heap number for them;
+ * the version is not, and comes out of its word by `>>> 0`.
+ */
+const ROW_FLOATS = 4
+const ROW_WORDS = 8
+const VERSION = 4
+const CONTENT = 5
+const KEY_HASH = 6
+const PLACE = 7
+const MAX_VERSION = 0xffffffff
 
 export interface Page {
-  readonly keys: (string | undefined)[]
-  readonly values: (Stored | undefined)[]
-  readonly revision: Float64Array
-  readonly createRevision: Float64Array
-  /** Of a freed slot: the next freed one, plus 1; 0 ends the list. */
-  readonly version: Uint32Array
-  /** Hash of space, key and value. */
-  readonly content: Int32Array
+  /** Key and value of each slot, beside each other. */
+  readonly cells: (Stored | undefined)[]
+  /** revision, createRevision, and the four words in the same bytes. */
+  readonly floats: Float64Array
+  readonly words: Int32Array
   /** 0 when the key does not expire. */
   expiresAt: Float64Array | undefined
-  /** Where the slot stands in the heap of deadlines; meaningless while `expiresAt` is 0. */
-  place: Int32Array | undefined
 }
 
 export interface Columns {
   readonly pages: Page[]
+  /** A page has 2^bits slots. */
+  readonly bits: number
   /** Slots ever used: the first one never used yet. */
   end: number
   /** Head of the list of freed slots, plus 1; 0 when there is none. */
   free: number
 }
 
-export const createColumns = (): Columns => ({ pages: [], end: 0, free: 0 })
+export const createColumns = (bits: number): Columns => ({ pages: [], bits, end: 0, free: 0 })
 
-export const pageOf = (columns: Columns, slot: number): Page => columns.pages[slot >>> PAGE_BITS]!
-export const offsetOf = (slot: number): number => slot & PAGE_MASK
+export const keyAt = (columns: Columns, slot: number): string =>
+  pageOf(columns, slot).cells[2 * rowOf(columns, slot)] as string
 
-export function takeSlot(columns: Columns): number {
-  const { free } = columns
-  if (free !== 0) {
-    const slot = free - 1
-    columns.free = pageOf(columns, slot).version[offsetOf(slot)]!
-    return slot
-  }
-  const slot = columns.end++
-  if (offsetOf(slot) === 0) columns.pages.push(createPage())
-  return slot
+export const valueAt = (columns: Columns, slot: number): Stored =>
+  pageOf(columns, slot).cells[2 * rowOf(columns, slot) + 1]!
+
+export const revisionAt = (columns: Columns, slot: number): number =>
+  pageOf(columns, slot).floats[ROW_FLOATS * rowOf(columns, slot)]!
+
+export const keyHashAt = (columns: Columns, slot: number): number =>
+  pageOf(columns, slot).words[ROW_WORDS * rowOf(columns, slot) + KEY_HASH]!
+
+/** Where the slot stands in the heap of deadlines; meaningless while it has none. */
+export const placeAt = (columns: Columns, slot: number): number =>
+  pageOf(columns, slot).words[ROW_WORDS * rowOf(columns, slot) + PLACE]!
+
+export function setPlace(columns: Columns, slot: number, place: number): void {
+  pageOf(columns, slot).words[ROW_WORDS * rowOf(columns, slot) + PLACE] = place
 }
 
-export function freeSlot(columns: Columns, slot: number): void {
-  const page = pageOf(columns, slot)
-  const at = offsetOf(slot)
-  page.keys[at] = undefined
-  page.values[at] = undefined
-  page.version[at] = columns.free
-  columns.free = slot + 1
-}
-
-export function expiresAtOf(columns: Columns, slot: number): number {
+export function expiresAt(columns: Columns, slot: number): number {
   const column = pageOf(columns, slot).expiresAt
-  return column === undefined ? 0 : column[offsetOf(slot)]!
+  return column === undefined ? 0 : column[rowOf(columns, slot)]!
 }
 
-export function setExpiresAt(columns: Columns, slot: number, expiresAt: number): void {
+export function setExpiresAt(columns: Columns, slot: number, time: number): void {
   const page = pageOf(columns, slot)
   if (page.expiresAt === undefined) {
-    if (expiresAt === 0) return
-    page.expiresAt = new Float64Array(PAGE_SLOTS)
-    page.place = new Int32Array(PAGE_SLOTS)
+    if (time === 0) return
+    page.expiresAt = new Float64Array(1 << columns.bits)
   }
-  page.expiresAt[offsetOf(slot)] = expiresAt
+  page.expiresAt[rowOf(columns, slot)] = time
 }
 
 /** A copy of one record; its value is shared, and never changed by anybody. */
 export function recordAt(columns: Columns, slot: number): RecordView {
   const page = pageOf(columns, slot)
-  const at = offsetOf(slot)
+  const row = rowOf(columns, slot)
   return {
-    key: page.keys[at]!,
-    value: page.values[at]!,
-    revision: page.revision[at]!,
-    createRevision: page.createRevision[at]!,
-    version: page.version[at]!,
-    expiresAt: page.expiresAt === undefined ? 0 : page.expiresAt[at]!,
+    key: page.cells[2 * row] as string,
+    value: page.cells[2 * row + 1]!,
+    revision: page.floats[ROW_FLOATS * row]!,
+    createRevision: page.floats[ROW_FLOATS * row + 1]!,
+    version: page.words[ROW_WORDS * row + VERSION]! >>> 0,
+    expiresAt: page.expiresAt === undefined ? 0 : page.expiresAt[row]!,
   }
 }
 
-function createPage(): Page {
+/** A new record, without a deadline. `content` is the hash of the value behind the key's. */
+export function addRow(
+  columns: Columns,
+  key: string,
+  keyHash: number,
+  value: Stored,
+  content: number,
+  revision: number,
+  createRevision: number,
+  version: number,
+): number {
+  const slot = takeSlot(columns)
+  const page = pageOf(columns, slot)
+  const row = rowOf(columns, slot)
+  page.cells[2 * row] = key
+  page.cells[2 * row + 1] = value
+  page.floats[ROW_FLOATS * row] = revision
+  page.floats[ROW_FLOATS * row + 1] = createRevision
+  page.words[ROW_WORDS * row + VERSION] = version
+  page.words[ROW_WORDS * row + CONTENT] = content
+  page.words[ROW_WORDS * row + KEY_HASH] = keyHash
+  return slot
+}
+
+export function setValue(columns: Columns, slot: number, value: Stored, content: number): void {
+  const page = pageOf(columns, slot)
+  const row = rowOf(columns, slot)
+  page.cells[2 * row + 1] = value
+  page.words[ROW_WORDS * row + CONTENT] = content
+}
+
+/** One more change of the record. The count stands still at the end of its range. */
+export function setRevision(columns: Columns, slot: number, revision: number): void {
+  const page = pageOf(columns, slot)
+  const row = rowOf(columns, slot)
+  page.floats[ROW_FLOATS * row] = revision
+  const version = page.words[ROW_WORDS * row + VERSION]! >>> 0
+  if (version < MAX_VERSION) page.words[ROW_WORDS * row + VERSION] = version + 1
+}
+
+/** One lane of the state hash, over all of a record. */
+export function foldRow(
+  columns: Columns,
+  slot: number,
+  lane: (content: number, revision: number, created: number, version: number, expiresAt: number) => number,
+): number {
+  const page = pageOf(columns, slot)
+  const row = rowOf(columns, slot)
+  return lane(
+    page.words[ROW_WORDS * row + CONTENT]!,
+    page.floats[ROW_FLOATS * row]!,
+    page.floats[ROW_FLOATS * row + 1]!,
+    page.words[ROW_WORDS * row + VERSION]!,
+    page.expiresAt === undefined ? 0 : page.expiresAt[row]!,
+  )
+}
+
+/** Requires that the slot has no deadline. */
+export function freeRow(columns: Columns, slot: number): void {
+  const page = pageOf(columns, slot)
+  const row = rowOf(columns, slot)
+  page.cells[2 * row] = undefined
+  page.cells[2 * row + 1] = undefined
+  page.words[ROW_WORDS * row + VERSION] = columns.free
+  columns.free = slot + 1
+}
+
+function takeSlot(columns: Columns): number {
+  const { free } = columns
+  if (free !== 0) {
+    const slot = free - 1
+    // A freed row keeps the next one of the list where its version was.
+    columns.free = pageOf(columns, slot).words[ROW_WORDS * rowOf(columns, slot) + VERSION]! >>> 0
+    return slot
+  }
+  const slot = columns.end++
+  if (rowOf(columns, slot) === 0) columns.pages.push(createPage(1 << columns.bits))
+  return slot
+}
+
+const pageOf = (columns: Columns, slot: number): Page => columns.pages[slot >>> columns.bits]!
+
+const rowOf = (columns: Columns, slot: number): number => slot & ((1 << columns.bits) - 1)
+
+function createPage(slots: number): Page {
+  const floats = new Float64Array(slots * ROW_FLOATS)
   return {
-    // Filled, so that the arrays hold tagged values from the start and never turn into arrays of doubles.
-    keys: Array.from({ length: PAGE_SLOTS }, () => undefined),
-    values: Array.from({ length: PAGE_SLOTS }, () => undefined),
-    revision: new Float64Array(PAGE_SLOTS),
-    createRevision: new Float64Array(PAGE_SLOTS),
-    version: new Uint32Array(PAGE_SLOTS),
-    content: new Int32Array(PAGE_SLOTS),
+    // Filled, so that the array holds tagged values from the start and never turns into one of doubles.
+    cells: Array<undefined>(2 * slots).fill(undefined),
+    floats,
+    words: new Int32Array(floats.buffer),
     expiresAt: undefined,
-    place: undefined,
   }
 }

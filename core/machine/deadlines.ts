@@ -6,7 +6,7 @@
  * Equal deadlines go by revision, so the request table empties in the same order on every node.
  */
 import type { Columns } from './columns.ts'
-import { expiresAtOf, offsetOf, pageOf, setExpiresAt } from './columns.ts'
+import { expiresAt as deadlineOf, placeAt, revisionAt, setExpiresAt, setPlace } from './columns.ts'
 
 const PAGE_BITS = 10
 const PAGE_NODES = 1 << PAGE_BITS
@@ -22,7 +22,7 @@ export const createDeadlines = (): Deadlines => ({ slots: [], size: 0 })
 
 /** Sets when a slot is due; 0 for never. */
 export function schedule(heap: Deadlines, columns: Columns, slot: number, expiresAt: number): void {
-  const was = expiresAtOf(columns, slot)
+  const was = deadlineOf(columns, slot)
   if (was === 0 && expiresAt === 0) return
   if (expiresAt === 0) {
     cancel(heap, columns, slot)
@@ -30,7 +30,7 @@ export function schedule(heap: Deadlines, columns: Columns, slot: number, expire
   }
   setExpiresAt(columns, slot, expiresAt)
   if (was !== 0) {
-    const at = placeOf(columns, slot)
+    const at = placeAt(columns, slot)
     if (up(heap, columns, slot, at) === at) down(heap, columns, slot, at)
     return
   }
@@ -51,7 +51,7 @@ export function collectSlots(heap: Deadlines, columns: Columns, time: number, li
     const at = open.pop()!
     if (at >= heap.size) continue
     const slot = slotAt(heap, at)
-    if (expiresAtOf(columns, slot) > time) continue
+    if (deadlineOf(columns, slot) > time) continue
     found.push(slot)
     open.push(2 * at + 2, 2 * at + 1)
   }
@@ -59,7 +59,7 @@ export function collectSlots(heap: Deadlines, columns: Columns, time: number, li
 }
 
 function cancel(heap: Deadlines, columns: Columns, slot: number): void {
-  const at = placeOf(columns, slot)
+  const at = placeAt(columns, slot)
   const last = slotAt(heap, --heap.size)
   if (last !== slot) {
     put(heap, columns, at, last)
@@ -105,17 +105,15 @@ function down(heap: Deadlines, columns: Columns, slot: number, from: number): vo
 }
 
 function before(columns: Columns, a: number, b: number): boolean {
-  const timeA = expiresAtOf(columns, a)
-  const timeB = expiresAtOf(columns, b)
+  const timeA = deadlineOf(columns, a)
+  const timeB = deadlineOf(columns, b)
   if (timeA !== timeB) return timeA < timeB
-  return pageOf(columns, a).revision[offsetOf(a)]! < pageOf(columns, b).revision[offsetOf(b)]!
+  return revisionAt(columns, a) < revisionAt(columns, b)
 }
 
 const slotAt = (heap: Deadlines, at: number): number => heap.slots[at >>> PAGE_BITS]![at & PAGE_MASK]!
 
-const placeOf = (columns: Columns, slot: number): number => pageOf(columns, slot).place![offsetOf(slot)]!
-
 function put(heap: Deadlines, columns: Columns, at: number, slot: number): void {
   heap.slots[at >>> PAGE_BITS]![at & PAGE_MASK] = slot
-  pageOf(columns, slot).place![offsetOf(slot)] = at
+  setPlace(columns, slot, at)
 }

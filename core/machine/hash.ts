@@ -14,10 +14,11 @@ const TWO_32 = 2 ** 32
 const FRACTION = 1024
 const HIGH = 2 ** 22
 
-/** Of a key and its value, in the space they are in. */
-export function contentHash(space: number, key: string, value: Stored): number {
-  return hashStored(hashStored(space + 1, key), value)
-}
+/** Of a key, in the space it is in: finds its slot, and is half of its record's content. */
+export const keyHash = (space: number, key: string): number => hashStored(space + 1, key) | 0
+
+/** Of a key and its value. */
+export const contentHash = (hashOfKey: number, value: Stored): number => hashStored(hashOfKey, value) | 0
 
 /** The two lanes of one record, computed one at a time so that nothing is allocated. */
 export function laneA(

@@ -25,6 +25,7 @@ export { decodeCommand, decodeCommands } from './decode.ts'
 export {
   type Keyspace,
   type ScanOptions,
+  countOf,
   dueAt,
   expiresAt,
   find,
@@ -43,6 +44,7 @@ export {
   spaceOf,
   stateHash,
 } from './machine.ts'
+export { type Known, lookUp } from './requests.ts'
 export type * from './result.ts'
 export { type Settings, APPLY_VERSION, DEFAULT_SETTINGS, checkSettings } from './settings.ts'
 export type { Slice, SliceMeta, SliceSpace } from './slice.ts'

@@ -1,40 +1,25 @@
 /**
- * One space of keys: a map from key to slot, the columns behind it, the order of the keys, their deadlines,
+ * One space of keys: a table from key to slot, the columns behind it, the order of the keys, their deadlines,
  * the moments that are being read, and the hash of it all. Every change of the replicated state, whoever
  * asked for it, goes through `insert`, `replace`, `extend` and `remove`, so none of these can be forgotten.
- *
- * The map is many maps, chosen by a cheap hash of the key: one that holds a million keys takes tens of
- * milliseconds to grow, and all writes would wait for it.
  */
 import type { Stored } from '../codec.ts'
-import type { Columns, Page } from './columns.ts'
-import {
-  createColumns,
-  expiresAtOf,
-  freeSlot,
-  offsetOf,
-  pageOf,
-  recordAt as recordInColumns,
-  takeSlot,
-} from './columns.ts'
+import type { Columns } from './columns.ts'
+import * as columns from './columns.ts'
 import type { Deadlines } from './deadlines.ts'
 import { collectSlots, createDeadlines, earliest, schedule } from './deadlines.ts'
-import { contentHash, laneA, laneB } from './hash.ts'
+import { contentHash, keyHash, laneA, laneB } from './hash.ts'
 import type { Moment } from './moment.ts'
 import { keepBeforeChange, keepBeforeRemoval } from './moment.ts'
 import type { Order } from './order.ts'
 import { appendKey, createOrder, isBefore, keyAppeared, keyGone, keysFrom, merge } from './order.ts'
 import type { RecordView } from './result.ts'
-
-const SHARDS = 256
-/** With fewer keys than this one map does; then it is dealt out, once. */
-const ONE_MAP_KEYS = 4096
+import type { Table } from './table.ts'
+import { addSlot, createTable, dropSlot, findSlot } from './table.ts'
 
 export interface Keyspace {
   readonly id: number
-  count: number
-  /** One, or SHARDS. */
-  shards: Map<string, number>[]
+  readonly table: Table
   readonly columns: Columns
   readonly order: Order
   readonly deadlines: Deadlines
@@ -44,12 +29,15 @@ export interface Keyspace {
   hashB: number
 }
 
-export function createKeyspace(id: number): Keyspace {
+/** A large space has large pages: fewer of them to find one's way through. */
+const PAGE_BITS = 9
+const LARGE_PAGE_BITS = 12
+
+export function createKeyspace(id: number, isLarge = false): Keyspace {
   return {
     id,
-    count: 0,
-    shards: [new Map()],
-    columns: createColumns(),
+    table: createTable(),
+    columns: columns.createColumns(isLarge ? LARGE_PAGE_BITS : PAGE_BITS),
     order: createOrder(),
     deadlines: createDeadlines(),
     moments: [],
@@ -60,28 +48,28 @@ export function createKeyspace(id: number): Keyspace {
 
 // ---------------------------------------------------------------------------------------------- reading
 
+/** How many keys there are. */
+export const countOf = (space: Keyspace): number => space.table.count
+
 /** The slot of a key, good until the space changes; -1 when it is absent. */
-export function find(space: Keyspace, key: string): number {
-  const slot = shardOf(space, key).get(key)
-  return slot === undefined ? -1 : slot
-}
+export const find = (space: Keyspace, key: string): number =>
+  findSlot(space.table, space.columns, key, keyHash(space.id, key))
 
-export const valueAt = (space: Keyspace, slot: number): Stored =>
-  pageOf(space.columns, slot).values[offsetOf(slot)]!
+export const valueAt = (space: Keyspace, slot: number): Stored => columns.valueAt(space.columns, slot)
 
-export const revisionAt = (space: Keyspace, slot: number): number =>
-  pageOf(space.columns, slot).revision[offsetOf(slot)]!
+/** Of the key's last change. */
+export const revisionAt = (space: Keyspace, slot: number): number => columns.revisionAt(space.columns, slot)
 
 /** When the key is due, in ms of clusterTime; 0 when it does not expire. */
-export const expiresAt = (space: Keyspace, slot: number): number => expiresAtOf(space.columns, slot)
+export const expiresAt = (space: Keyspace, slot: number): number => columns.expiresAt(space.columns, slot)
 
 /** Whether the key should have gone by this clusterTime. */
 export function dueAt(space: Keyspace, slot: number, clusterTime: number): boolean {
-  const at = expiresAtOf(space.columns, slot)
+  const at = expiresAt(space, slot)
   return at !== 0 && at <= clusterTime
 }
 
-export const recordAt = (space: Keyspace, slot: number): RecordView => recordInColumns(space.columns, slot)
+export const recordAt = (space: Keyspace, slot: number): RecordView => columns.recordAt(space.columns, slot)
 
 /** The record of a key as it stands; undefined when it is absent. */
 export function findRecord(space: Keyspace, key: string): RecordView | undefined {
@@ -137,7 +125,7 @@ const startsAfter = (space: Keyspace, after: string, prefix: string): boolean =>
 /** When the first key of the space is due; Infinity when none expires. */
 export function nextDueIn(space: Keyspace): number {
   const slot = earliest(space.deadlines)
-  return slot < 0 ? Infinity : expiresAtOf(space.columns, slot)
+  return slot < 0 ? Infinity : expiresAt(space, slot)
 }
 
 /** Up to `limit` slots that are due; costs as much as there are. */
@@ -147,7 +135,7 @@ export const dueSlots = (space: Keyspace, clusterTime: number, limit: number): n
 /** The slot that is due first, if it is due; else -1. */
 export function firstDue(space: Keyspace, clusterTime: number): number {
   const slot = earliest(space.deadlines)
-  return slot >= 0 && expiresAtOf(space.columns, slot) <= clusterTime ? slot : -1
+  return slot >= 0 && expiresAt(space, slot) <= clusterTime ? slot : -1
 }
 
 // --------------------------------------------------------------------------------------------- changing
@@ -160,12 +148,12 @@ export function insert(
   revision: number,
   deadline: number,
 ): number {
-  const slot = place(space, key, value, revision, revision, 1, deadline)
+  const slot = add(space, key, value, revision, revision, 1, deadline)
   if (keyAppeared(space.order, key)) mergeOrder(space)
   return slot
 }
 
-/** Gives a key another value. */
+/** Gives a key another value and deadline. */
 export function replace(
   space: Keyspace,
   slot: number,
@@ -174,53 +162,40 @@ export function replace(
   deadline: number,
 ): void {
   if (space.moments.length > 0) keepBeforeChange(space, slot)
-  unhash(space, slot)
-  const page = pageOf(space.columns, slot)
-  const at = offsetOf(slot)
-  page.values[at] = value
-  page.content[at] = contentHash(space.id, page.keys[at]!, value)
-  page.revision[at] = revision
-  countChange(page, at)
+  hash(space, slot, -1)
+  columns.setValue(space.columns, slot, value, contentHash(columns.keyHashAt(space.columns, slot), value))
+  columns.setRevision(space.columns, slot, revision)
   schedule(space.deadlines, space.columns, slot, deadline)
-  hash(space, slot)
+  hash(space, slot, 1)
 }
 
 /** Gives a key another deadline; it keeps its value. */
 export function extend(space: Keyspace, slot: number, revision: number, deadline: number): void {
   if (space.moments.length > 0) keepBeforeChange(space, slot)
-  unhash(space, slot)
-  const page = pageOf(space.columns, slot)
-  const at = offsetOf(slot)
-  page.revision[at] = revision
-  countChange(page, at)
+  hash(space, slot, -1)
+  columns.setRevision(space.columns, slot, revision)
   schedule(space.deadlines, space.columns, slot, deadline)
-  hash(space, slot)
-}
-
-/** Stands still at the end of its range rather than begin anew. */
-function countChange(page: Page, at: number): void {
-  if (page.version[at]! < 0xffffffff) page.version[at]!++
+  hash(space, slot, 1)
 }
 
 export function remove(space: Keyspace, slot: number): void {
   if (space.moments.length > 0) keepBeforeRemoval(space, slot)
-  unhash(space, slot)
+  hash(space, slot, -1)
   schedule(space.deadlines, space.columns, slot, 0)
-  const key = pageOf(space.columns, slot).keys[offsetOf(slot)]!
-  shardOf(space, key).delete(key)
-  freeSlot(space.columns, slot)
-  space.count--
+  const key = columns.keyAt(space.columns, slot)
+  dropSlot(space.table, space.columns, slot)
+  columns.freeRow(space.columns, slot)
   if (keyGone(space.order, key)) mergeOrder(space)
 }
 
 /** Puts back a record as it was saved, behind all others of its space. */
 export function restore(space: Keyspace, record: RecordView): void {
   const { key, value, revision, createRevision, version } = record
-  place(space, key, value, revision, createRevision, version, record.expiresAt)
+  add(space, key, value, revision, createRevision, version, record.expiresAt)
   appendKey(space.order, key)
 }
 
-function place(
+function add(
   space: Keyspace,
   key: string,
   value: Stored,
@@ -229,73 +204,21 @@ function place(
   version: number,
   deadline: number,
 ): number {
-  const { columns } = space
-  const slot = takeSlot(columns)
-  const page = pageOf(columns, slot)
-  const at = offsetOf(slot)
-  page.keys[at] = key
-  page.values[at] = value
-  page.revision[at] = revision
-  page.createRevision[at] = createRevision
-  page.version[at] = version
-  page.content[at] = contentHash(space.id, key, value)
-  schedule(space.deadlines, columns, slot, deadline)
-  if (++space.count > ONE_MAP_KEYS && space.shards.length === 1) deal(space)
-  shardOf(space, key).set(key, slot)
-  hash(space, slot)
+  const hashed = keyHash(space.id, key)
+  const content = contentHash(hashed, value)
+  const slot = columns.addRow(space.columns, key, hashed, value, content, revision, createRevision, version)
+  schedule(space.deadlines, space.columns, slot, deadline)
+  addSlot(space.table, space.columns, slot, hashed)
+  hash(space, slot, 1)
   return slot
 }
 
-function hash(space: Keyspace, slot: number): void {
-  const page = pageOf(space.columns, slot)
-  const at = offsetOf(slot)
-  const content = page.content[at]!
-  const revision = page.revision[at]!
-  const created = page.createRevision[at]!
-  const version = page.version[at]!
-  const deadline = page.expiresAt === undefined ? 0 : page.expiresAt[at]!
-  space.hashA = (space.hashA + laneA(content, revision, created, version, deadline)) | 0
-  space.hashB = (space.hashB + laneB(content, revision, created, version, deadline)) | 0
-}
-
-function unhash(space: Keyspace, slot: number): void {
-  const page = pageOf(space.columns, slot)
-  const at = offsetOf(slot)
-  const content = page.content[at]!
-  const revision = page.revision[at]!
-  const created = page.createRevision[at]!
-  const version = page.version[at]!
-  const deadline = page.expiresAt === undefined ? 0 : page.expiresAt[at]!
-  space.hashA = (space.hashA - laneA(content, revision, created, version, deadline)) | 0
-  space.hashB = (space.hashB - laneB(content, revision, created, version, deadline)) | 0
+/** Adds a record to the hash, or takes it out. */
+function hash(space: Keyspace, slot: number, sign: 1 | -1): void {
+  space.hashA = (space.hashA + sign * columns.foldRow(space.columns, slot, laneA)) | 0
+  space.hashB = (space.hashB + sign * columns.foldRow(space.columns, slot, laneB)) | 0
 }
 
 function mergeOrder(space: Keyspace): void {
   merge(space.order, (key) => find(space, key) >= 0)
-}
-
-function shardOf(space: Keyspace, key: string): Map<string, number> {
-  const { shards } = space
-  return shards.length === 1 ? shards[0]! : shards[shardIndex(key)]!
-}
-
-/** All of a short key; of a long one its end, and samples of what comes before. */
-function shardIndex(key: string): number {
-  const units = key.length
-  let h = units
-  let i = 0
-  if (units > 32) {
-    const stride = units >>> 3
-    for (; i < units - 16; i += stride) h = Math.imul(h, 31) + key.charCodeAt(i)
-    i = units - 16
-  }
-  for (; i < units; i++) h = (Math.imul(h, 31) + key.charCodeAt(i)) | 0
-  h = Math.imul(h ^ (h >>> 15), 0x85ebca6b)
-  return (h >>> 16) & (SHARDS - 1)
-}
-
-function deal(space: Keyspace): void {
-  const [only] = space.shards
-  space.shards = Array.from({ length: SHARDS }, () => new Map<string, number>())
-  for (const [key, slot] of only!) shardOf(space, key).set(key, slot)
 }

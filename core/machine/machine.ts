@@ -51,7 +51,7 @@ export interface Machine {
 
 /** An empty machine at index 0. `slices` is all the code of slices that this node has. */
 export function createMachine(slices: readonly Slice[] = []): Machine {
-  const users = createKeyspace(USERS)
+  const users = createKeyspace(USERS, true)
   const facts = createKeyspace(FACTS)
   const requests = createKeyspace(REQUESTS)
   return {

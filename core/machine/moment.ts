@@ -7,7 +7,7 @@
  * put aside are counted against a limit; past it the moment is lost, and says so when it is read.
  */
 import type { Columns } from './columns.ts'
-import { offsetOf, pageOf, recordAt } from './columns.ts'
+import { keyAt, recordAt, revisionAt } from './columns.ts'
 import { storedBytes } from '../codec.ts'
 import type { Order } from './order.ts'
 import { isBefore } from './order.ts'
@@ -51,18 +51,16 @@ interface Momentary {
 }
 
 export function keepBeforeChange(space: Momentary, slot: number): void {
-  const page = pageOf(space.columns, slot)
-  const key = page.keys[offsetOf(slot)]!
-  const revision = page.revision[offsetOf(slot)]!
+  const key = keyAt(space.columns, slot)
+  const revision = revisionAt(space.columns, slot)
   for (const moment of space.moments) {
     if (revision <= moment.revision && isAhead(space, moment, key)) keep(space, moment, slot, false)
   }
 }
 
 export function keepBeforeRemoval(space: Momentary, slot: number): void {
-  const page = pageOf(space.columns, slot)
-  const key = page.keys[offsetOf(slot)]!
-  const revision = page.revision[offsetOf(slot)]!
+  const key = keyAt(space.columns, slot)
+  const revision = revisionAt(space.columns, slot)
   for (const moment of space.moments) {
     if (!isAhead(space, moment, key)) continue
     if (revision <= moment.revision) {

@@ -18,11 +18,13 @@ export interface Order {
   readonly chunks: string[][]
   /** Keys whose presence has changed since the last merge; with repetitions. */
   pending: string[]
+  /** Whether keys in `pending` may be gone; else all of them are there, each once. */
+  hasGone: boolean
   /** Some key holds a unit from U+D800 up: only then does the order of bytes differ from that of units. */
   wide: boolean
 }
 
-export const createOrder = (): Order => ({ chunks: [], pending: [], wide: false })
+export const createOrder = (): Order => ({ chunks: [], pending: [], hasGone: false, wide: false })
 
 /** True when enough has gathered that the caller should `merge` before it goes on. */
 export function keyAppeared(order: Order, key: string): boolean {
@@ -31,6 +33,7 @@ export function keyAppeared(order: Order, key: string): boolean {
 }
 
 export function keyGone(order: Order, key: string): boolean {
+  order.hasGone = true
   return order.pending.push(key) >= PENDING_KEYS
 }
 
@@ -46,11 +49,13 @@ export function isBefore(order: Order, a: string, b: string): boolean {
   return order.wide ? compareKeys(a, b) < 0 : a < b
 }
 
-/** Brings the chunks up to date. `has` says whether a key is there now. */
-export function merge(order: Order, has: (key: string) => boolean): void {
+/** Brings the chunks up to date. `isThere` says whether a key is there now. */
+export function merge(order: Order, isThere: (key: string) => boolean): void {
   const keys = order.pending
   if (keys.length === 0) return
+  const has = order.hasGone ? isThere : always
   order.pending = []
+  order.hasGone = false
   sortKeys(order, keys)
   const { chunks } = order
   let from = 0
@@ -84,6 +89,8 @@ export function keysFrom(order: Order, bound: string, inclusive: boolean, max: n
   }
   return found
 }
+
+const always = (): boolean => true
 
 /** The chunk that a key belongs to: the last one that does not begin after it, or the first. */
 function chunkOf(order: Order, key: string, from: number): number {
@@ -170,7 +177,7 @@ function sortKeys(order: Order, keys: string[]): void {
   else keys.sort()
 }
 
-function isWide(key: string): boolean {
-  for (let i = 0; i < key.length; i++) if (key.charCodeAt(i) >= 0xd800) return true
-  return false
-}
+/** Costs nothing on a string that V8 keeps as one byte a unit. */
+const WIDE = /[\ud800-\uffff]/
+
+const isWide = (key: string): boolean => WIDE.test(key)
