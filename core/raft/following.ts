@@ -95,7 +95,7 @@ export function sendResult(raft: RaftState, role: Follower, round: number, refus
 
 /** The disk has more: the leader is told what it waited for. */
 export function sendOwedResult(raft: RaftState, role: Follower): void {
-  if (!role.owesResult) return
+  if (!role.owesResult || role.leader === null) return
   role.owesResult = role.receivedIndex > raft.log.durableIndex
   sendResult(raft, role, 0, null)
 }
