@@ -28,15 +28,19 @@ const compiled = new WeakMap<object, ValidateFunction>()
 let forCore: Ajv2020 | undefined
 let forPlugins: Ajv2020 | undefined
 
+/** Core's own schema is judged by a test, not at every start: that takes longer than to compile it. */
+const coreValidator = () =>
+  compileOnce(configSchema, () => (forCore ??= new Ajv2020({ ...shared, validateSchema: false })))
+
 /** Checks a config without `plugins`, `use` and `env` against core's schema. */
 export function validateCore(values: Tree, sources: ReadonlyMap<string, Layer>): Problem[] {
-  const validate = compileOnce(configSchema, () => (forCore ??= new Ajv2020(shared)))
+  const validate = coreValidator()
   return validate(values) ? [] : problemsOf(validate.errors ?? [], [], sources)
 }
 
 /** The same for a mode that is not in force: what another layer may still add is not missed. */
 export function validatePartial(values: Tree, sources: ReadonlyMap<string, Layer>): Problem[] {
-  const validate = compileOnce(configSchema, () => (forCore ??= new Ajv2020(shared)))
+  const validate = coreValidator()
   if (validate(values)) return []
   const errors = (validate.errors ?? []).filter(({ keyword }) => keyword !== 'required')
   return problemsOf(errors, [], sources)

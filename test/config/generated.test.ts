@@ -5,7 +5,8 @@ import { registerHooks } from 'node:module'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { loadConfig, resolveConfig } from '../../core/config/index.ts'
+import { CLI_VARIABLES, loadConfig, resolveConfig } from '../../core/config/index.ts'
+import { configSchema } from '../../core/config/schema.ts'
 import { generate } from '../../scripts/generate-schema.ts'
 import { builtins } from '../../plugins/index.ts'
 import { lines, failure } from './project.ts'
@@ -16,6 +17,19 @@ test('types, config.schema.json and docs/config.md are current: npm run schema',
   for (const [file, text] of await generate()) {
     assert.equal(readFileSync(new URL(file, root), 'utf8'), text, `${file} is not current: npm run schema`)
   }
+})
+
+test('the reference page names every variable of the command line', () => {
+  const page = readFileSync(new URL('docs/config.md', root), 'utf8')
+  assert.deepEqual(
+    CLI_VARIABLES.filter((name) => !page.includes(`\`${name}\``)),
+    [],
+  )
+})
+
+test("core's schema is one, by the standard's own", () => {
+  const ajv = new Ajv2020({ keywords: ['x-env', 'x-secret', 'x-path', 'x-unit', 'x-expected'] })
+  assert.ok(ajv.validateSchema(configSchema), ajv.errorsText())
 })
 
 test("the editor's schema and Concord agree on what is right and what is wrong", async () => {
