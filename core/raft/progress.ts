@@ -16,8 +16,8 @@ export interface Probe {
   readonly kind: 'probe'
   /** The next entry to send; the entry before it is what is asked about. */
   nextIndex: Index
-  /** The last entry sent with the question; null while none is under way. */
-  askedThrough: Index | null
+  /** The question under way: the last entry sent with it, and the round of heartbeats it came after. */
+  asked: { readonly throughIndex: Index; readonly round: number } | null
 }
 
 /** In step: entries are sent before earlier ones are acknowledged. */
@@ -66,12 +66,12 @@ export function createPeer(id: NodeId, nextIndex: Index, nowMs: number): Peer {
     heardAtMs: nowMs,
     ackedRound: 0,
     toldCommitIndex: 0,
-    progress: { kind: 'probe', nextIndex, askedThrough: null },
+    progress: { kind: 'probe', nextIndex, asked: null },
   }
 }
 
 export function becomeProbe(peer: Peer, nextIndex: Index): void {
-  peer.progress = { kind: 'probe', nextIndex: Math.max(nextIndex, peer.matchIndex + 1), askedThrough: null }
+  peer.progress = { kind: 'probe', nextIndex: Math.max(nextIndex, peer.matchIndex + 1), asked: null }
 }
 
 export function becomeReplicate(peer: Peer, nextIndex: Index): void {
@@ -110,7 +110,9 @@ export function accepted(peer: Peer, receivedIndex: Index, round: number): void 
   const { progress } = peer
   if (progress.kind === 'probe') {
     if (receivedIndex < progress.nextIndex - 1) return
-    becomeReplicate(peer, Math.max(receivedIndex, progress.askedThrough ?? 0) + 1)
+    // The entries sent with the question will be acknowledged on their own, or a later round shows them lost.
+    const sentIndex = progress.asked === null || round > progress.asked.round ? 0 : progress.asked.throughIndex
+    becomeReplicate(peer, Math.max(receivedIndex, sentIndex) + 1)
   } else if (progress.kind === 'replicate' && progress.mark !== null && round >= progress.mark.round) {
     if (receivedIndex < progress.mark.sentIndex) becomeProbe(peer, receivedIndex + 1)
     else progress.mark = null

@@ -71,8 +71,9 @@ export function replicate(raft: RaftState, leader: Leader): void {
     if (progress.nextIndex <= raft.log.base.index) {
       becomeSnapshot(peer, raft.log.snapshot, raft.time.monotonicMs)
     } else if (progress.kind === 'probe') {
-      if (progress.askedThrough !== null || progress.nextIndex > lastIndex(raft.log)) continue
-      progress.askedThrough = sendEntries(raft, peer, progress.nextIndex)
+      if (progress.asked !== null || progress.nextIndex > lastIndex(raft.log)) continue
+      const throughIndex = sendEntries(raft, peer, progress.nextIndex)
+      progress.asked = { throughIndex, round: leader.round }
     } else {
       stream(raft, peer, progress)
     }

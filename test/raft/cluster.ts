@@ -294,6 +294,19 @@ export class Cluster {
     throw new Error('the cluster never comes to rest')
   }
 
+  /** Lets time pass among `ids` (all), with their timers and messages; the others are cut off. */
+  run(ms: number, ids: readonly NodeId[] = [...this.nodes.keys()]): void {
+    const stepMs = 10
+    for (let passed = 0; passed < ms; passed += stepMs) {
+      this.advance(stepMs)
+      for (const id of ids) {
+        if (nextDeadline(this.node(id).raft) <= this.monotonicMs) this.step(id, { type: 'tick' })
+      }
+      this.settle(ids)
+      this.drop((from, to) => ids.includes(from) !== ids.includes(to))
+    }
+  }
+
   /** Lets time pass until this node's next timer, and gives it the tick. */
   timeout(id: NodeId): void {
     this.advance(Math.max(0, nextDeadline(this.node(id).raft) - this.monotonicMs))

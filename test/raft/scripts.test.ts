@@ -74,6 +74,13 @@ const commands: Readonly<Record<string, Command>> = {
   },
   timeout: (cluster, { words }) => cluster.timeout(words[0]!),
   tick: (cluster, { words }) => void words.map((id) => cluster.step(id, { type: 'tick' })),
+  /** Time passes in small steps among these nodes, and every message of theirs arrives. */
+  run(cluster, { words }) {
+    const [ms = '0', ...ids] = words
+    cluster.isQuiet = true
+    cluster.run(Number(ms), ids.length > 0 ? ids : undefined)
+    cluster.isQuiet = false
+  },
   advance: (cluster, { words }) => cluster.advance(Number(words[0])),
   wall(cluster, { words }) {
     cluster.wallMs += Number(words[0])
