@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 
@@ -71,6 +72,22 @@ describe('values', () => {
       bytes.fill(0)
       assert.deepStrictEqual(openStored(stored), value)
     }
+  })
+
+  test('a short string that a reader keeps does not keep the long value it came from', () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const kept: string[] = []
+    collect()
+    const before = process.memoryUsage().heapUsed
+    for (let i = 0; i < 2000; i++) {
+      const value = openStored(store({ long: `${i}`.padEnd(3000, '.'), id: `the id of number ${i}` }))
+      kept.push((value as { id: string }).id)
+    }
+    collect()
+    const grown = process.memoryUsage().heapUsed - before
+    assert.equal(kept.length, 2000)
+    assert.ok(grown < 2000 * 1000, `${grown} bytes for 2000 strings of 20 units`)
   })
 
   test('bytes come back as a plain Uint8Array over a buffer of its own', () => {
