@@ -2,7 +2,16 @@
 import { type Entry, type Membership, type Raft, type Ready, status } from '../../core/raft/index.ts'
 import { answerReads, forgetWritesThrough, refuseReads, settleWrites } from './clients.ts'
 import { mix } from './hash.ts'
-import { judgeApply, judgeInstall, judgeLeader, judgeMembership, judgePersist, judgeSend, Violation } from './judge.ts'
+import {
+  chainEnd,
+  judgeApply,
+  judgeInstall,
+  judgeLeader,
+  judgeMembership,
+  judgePersist,
+  judgeSend,
+  Violation,
+} from './judge.ts'
 import { post } from './mail.ts'
 import { applyToModel, hashEntry, modelFrom } from './model.ts'
 import { beginPersist, compact, readSnapshot, snapshotAt, takeSnapshotIfDue, writeSnapshot } from './store.ts'
@@ -24,7 +33,14 @@ export function carryOut(world: World, node: Node, raft: Raft, ready: Ready): vo
   for (const envelope of ready.send) {
     judgeSend(world.judge, node, envelope)
     const to = world.byId.get(envelope.to)
-    if (to) post(world, node, to, envelope.message)
+    if (!to) continue
+    if (envelope.message.type === 'preVoteResult' && !envelope.message.granted && !isBehind(to, node)) {
+      world.counters.refusedByStickiness++
+    }
+    if (envelope.message.type === 'requestVote' && envelope.message.reason === 'transfer') {
+      node.transferTerm = envelope.message.term
+    }
+    post(world, node, to, envelope.message)
   }
   if (ready.installed) install(world, node, ready.installed.index)
   if (ready.committed.length > 0) applyCommitted(world, node, raft, ready.committed)
@@ -36,9 +52,16 @@ export function carryOut(world: World, node: Node, raft: Raft, ready: Ready): vo
   takeSnapshotIfDue(world, node)
 }
 
+/** Whether a's log is less up to date than b's (3.6.1). */
+function isBehind({ chain: a }: Node, { chain: b }: Node): boolean {
+  const term = a.terms.at(-1)! - b.terms.at(-1)!
+  return term < 0 || (term === 0 && chainEnd(a) < chainEnd(b))
+}
+
 function leads(world: World, node: Node): void {
   const { term } = node.leadership
   world.counters.leaderChanges++
+  if (node.transferTerm === term) world.counters.transfersDone++
   world.traceHash = mix(mix(world.traceHash, term), node.serial)
   say(world, () => `${node.id} leads term ${term}`)
   judgeLeader(world.judge, node, term)
@@ -56,7 +79,8 @@ function applyCommitted(world: World, node: Node, raft: Raft, entries: readonly 
     applyToModel(node.model, entry, hash)
     const first = entry.index === world.judge.states.length
     if (first) inForce ??= status(raft).membership
-    judgeApply(world.judge, node, entry, hash, [inForce ?? applied.membership, applied.membership], disks)
+    const memberships = [inForce ?? applied.membership, applied.membership]
+    judgeApply(world.judge, node, entry, hash, node.leadership.term, memberships, disks)
     settleWrites(world, node, entry)
     if (first && entry.membership) judgeMembership(world.judge, node, applied.membership, entry.membership)
   }

@@ -5,7 +5,15 @@
  * or below `floor`, and the operation's answer must come after it. All nodes agree on the state at each index,
  * so this is strict serializability over the whole store.
  */
-import { type Entry, leaseRead, propose, type ReadAnswer, type RefusedRead, step, type Time } from '../../core/raft/index.ts'
+import {
+  type Entry,
+  leaseRead,
+  propose,
+  type ReadAnswer,
+  type RefusedRead,
+  step,
+  type Time,
+} from '../../core/raft/index.ts'
 import { readClocks } from './clock.ts'
 import { judgeAnswer, judgeEffect, Violation } from './judge.ts'
 import { post } from './mail.ts'

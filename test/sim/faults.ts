@@ -1,5 +1,6 @@
 /** Makes the items of the plan happen. Each picks its victim when its time comes, and counts only if it bit. */
 import {
+  type Membership,
   type MembershipChange,
   type NodeId,
   proposeMembership,
@@ -57,7 +58,8 @@ type NodeFault = Extract<Fault, { target: Target }>
 
 function strikeNode(world: World, node: Node, fault: Exclude<NodeFault, { kind: 'partition' }>): void {
   const { counters } = world
-  if (fault.kind !== 'snapshot') counters[fault.kind === 'fsync-failure' ? 'fsync-failures-armed' : fault.kind]++
+  if (fault.kind !== 'snapshot')
+    counters[fault.kind === 'fsync-failure' ? 'fsync-failures-armed' : fault.kind]++
   switch (fault.kind) {
     case 'crash':
       crashFor(world, node, fault.downMs)
@@ -213,11 +215,15 @@ function changeMembership(world: World, bits: number): void {
   const leader = leaderOf(world)
   if (!leader?.raft || leader.pausedUntil > world.now || leader.storageFailed) return
   const { membership, membershipIndex } = status(leader.raft)
-  const { voters, learners } = drawMembership(world, bits, membership.voters, membership.learners)
+  const { voters, learners } = drawMembership(world, leader, bits, membership)
   const members = Object.fromEntries([...voters, ...learners].map((id) => [id, memberInfo(id)]))
   const change: MembershipChange = { expected: membershipIndex, voters, learners, members }
   const proposal = proposeMembership(leader.raft, timeOf(world, leader), change)
-  say(world, () => `${leader.id} is asked for voters ${voters.join()} learners ${learners.join()}: ${JSON.stringify(proposal)}`)
+  say(
+    world,
+    () =>
+      `${leader.id} is asked for voters ${voters.join()} learners ${learners.join()}: ${JSON.stringify(proposal)}`,
+  )
   if (!proposal.ok) {
     world.counters.membershipsRefused++
     return
@@ -233,9 +239,9 @@ function changeMembership(world: World, bits: number): void {
 
 function drawMembership(
   world: World,
+  leader: Node,
   bits: number,
-  voters: readonly NodeId[],
-  learners: readonly NodeId[],
+  { voters, learners }: Membership,
 ): { voters: readonly NodeId[]; learners: readonly NodeId[] } {
   const pick = bits >>> 8
   const oneOf = (ids: readonly NodeId[]): NodeId | undefined => ids[pick % ids.length]
@@ -245,7 +251,7 @@ function drawMembership(
   switch (bits % 8) {
     case 0:
     case 1: {
-      const newcomer = freeNode(world, pick, [...voters, ...learners])
+      const newcomer = freeNode(world, leader, pick, [...voters, ...learners])
       return { voters, learners: newcomer ? [...learners, newcomer.id] : learners }
     }
     case 2:
@@ -272,10 +278,11 @@ function drawMembership(
  * A node that is no member: one that never became one, or a new incarnation in a slot whose last one is
  * removed for good. Wiping a member's disk would be out of contract.
  */
-function freeNode(world: World, pick: number, members: readonly NodeId[]): Node | undefined {
+function freeNode(world: World, leader: Node, pick: number, members: readonly NodeId[]): Node | undefined {
   const removed = committedRemovals(world)
   const free = [...world.slots.keys()].filter((slot) => {
     const node = world.slots[slot]
+    if (node === leader) return false
     return !node || removed.has(node.id) || (!members.includes(node.id) && node.life === 0)
   })
   const slot = free[pick % free.length]

@@ -60,6 +60,8 @@ export interface Judge {
   readonly committedHashes: number[]
   readonly committedChains: number[]
   readonly committedTimes: number[]
+  /** The term in which whoever first applied it stood: at or above the one that committed it. */
+  readonly committedIn: Term[]
   readonly states: number[]
   /** By payload number: where it was applied; 0 not yet, -1 must never be. */
   readonly effects: number[]
@@ -77,6 +79,7 @@ export function createJudge(counters: Counters, founding: Model): Judge {
     committedHashes: [0],
     committedChains: [0],
     committedTimes: [0],
+    committedIn: [0],
     states: [founding.hash],
     effects: [0],
     floor: 0,
@@ -112,8 +115,16 @@ export function chainEnd(chain: Chain): Index {
 
 function extend(judge: Judge, chain: Chain, entry: Entry, owner: string): void {
   const last = chain.terms.length - 1
-  claim(entry.index === chain.base + last + 1, 'log is contiguous', () => `${owner} wrote entry ${entry.index}`)
-  claim(entry.term >= chain.terms[last]!, 'terms never fall along the log', () => `${owner} at ${entry.index}`)
+  claim(
+    entry.index === chain.base + last + 1,
+    'log is contiguous',
+    () => `${owner} wrote entry ${entry.index}`,
+  )
+  claim(
+    entry.term >= chain.terms[last]!,
+    'terms never fall along the log',
+    () => `${owner} at ${entry.index}`,
+  )
   claim(
     entry.clusterTime >= chain.times[last]!,
     'clusterTime never falls along the log',
@@ -142,8 +153,13 @@ export function judgePersist(judge: Judge, node: Witness, persist: Persist, lead
 function resetChain(judge: Judge, node: Witness, meta: SnapshotMeta): void {
   const { chain } = node
   const at = meta.index - chain.base
-  if (at >= 0 && at < chain.terms.length && chain.terms[at] !== meta.term) judge.counters.installsOverConflict++
-  claim(meta.index < judge.states.length, 'a snapshot holds committed entries only', () => `${node.id} ${meta.index}`)
+  if (at >= 0 && at < chain.terms.length && chain.terms[at] !== meta.term)
+    judge.counters.installsOverConflict++
+  claim(
+    meta.index < judge.states.length,
+    'a snapshot holds committed entries only',
+    () => `${node.id} ${meta.index}`,
+  )
   Object.assign(chain, emptyChain(judge, meta.index))
 }
 
@@ -179,10 +195,12 @@ export function judgeLeader(judge: Judge, node: Witness, term: Term): void {
     () => `${known} and ${node.id} both lead term ${term}`,
   )
   if (known === undefined) judge.leaders.set(term, node.id)
-  const last = judge.states.length - 1
+  // One that wins an old term late owes nothing to the terms above it.
+  const last = judge.committedIn.findLastIndex((committed) => committed < term)
   const { chain } = node
   claim(
-    chainEnd(chain) >= last && (chain.base >= last || chain.terms[last - chain.base] === judge.committedTerms[last]),
+    chainEnd(chain) >= last &&
+      (chain.base >= last || chain.terms[last - chain.base] === judge.committedTerms[last]),
     'leader completeness',
     () =>
       `${node.id} leads term ${term} without the committed entry (${last}, ${judge.committedTerms[last]}); ` +
@@ -256,12 +274,13 @@ function judgeAck(node: Witness, matchIndex: Index): void {
 
 // ------------------------------------------------------------------------------------------- commit, apply
 
-/** Applies one entry on the node's model and holds it against what others applied at its index. */
+/** One entry is on the node's model, in `term`: held against what others applied at its index. */
 export function judgeApply(
   judge: Judge,
   node: Witness,
   entry: Entry,
   hash: number,
+  term: Term,
   memberships: readonly Membership[],
   disks: (id: NodeId) => Disk | undefined,
 ): void {
@@ -272,6 +291,7 @@ export function judgeApply(
     judge.committedHashes.push(hash)
     judge.committedChains.push(mix(judge.committedChains[index - 1]!, hash))
     judge.committedTimes.push(entry.clusterTime)
+    judge.committedIn.push(term)
     judge.states.push(node.model.hash)
     judge.counters.entriesCommitted++
   } else {
@@ -279,9 +299,14 @@ export function judgeApply(
     claim(
       judge.committedHashes[index] === hash,
       'state machine safety',
-      () => `${node.id} applies another entry at ${index}: term ${entry.term}, not ${judge.committedTerms[index]}`,
+      () =>
+        `${node.id} applies another entry at ${index}: term ${entry.term}, not ${judge.committedTerms[index]}`,
     )
-    claim(judge.states[index] === node.model.hash, 'equal state at equal index', () => `${node.id} at ${index}`)
+    claim(
+      judge.states[index] === node.model.hash,
+      'equal state at equal index',
+      () => `${node.id} at ${index}`,
+    )
   }
   claim(
     holds(node.disk, index, entry.term),
@@ -307,7 +332,8 @@ function judgeCommit(
   claim(
     memberships.some((membership) => quorum(membership.voters) && quorum(membership.outgoing)),
     'a committed entry is durable on a quorum',
-    () => `${node.id} applies (${entry.index}, ${entry.term}) held by no quorum of ${JSON.stringify(memberships[0])}`,
+    () =>
+      `${node.id} applies (${entry.index}, ${entry.term}) held by no quorum of ${JSON.stringify(memberships[0])}`,
   )
   if (judge.states.length > 1) {
     claim(
@@ -321,7 +347,8 @@ function judgeCommit(
 /** Quorum overlap: from one committed membership to the next only by way of the joint one (4.3). */
 export function judgeMembership(judge: Judge, node: Witness, before: Membership, after: Membership): void {
   const { counters } = judge
-  const same = (a: readonly NodeId[], b: readonly NodeId[]): boolean => a.toSorted().join() === b.toSorted().join()
+  const same = (a: readonly NodeId[], b: readonly NodeId[]): boolean =>
+    a.toSorted().join() === b.toSorted().join()
   const enters = before.outgoing.length === 0 && same(after.outgoing, before.voters)
   const leaves = after.outgoing.length === 0 && same(after.voters, before.voters)
   claim(
@@ -360,7 +387,11 @@ export function judgeState(judge: Judge, owner: NodeId, model: Model): void {
 /** Every payload has one effect, and a refused one has none (exactly once, and refused means refused). */
 export function judgeEffect(judge: Judge, owner: NodeId, entry: Entry, payload: number): void {
   const known = judge.effects[payload]
-  claim(known !== undefined && known !== -1, 'a refused write has no effect', () => `${owner} payload ${payload}`)
+  claim(
+    known !== undefined && known !== -1,
+    'a refused write has no effect',
+    () => `${owner} payload ${payload}`,
+  )
   claim(
     known === 0 || known === entry.index,
     'a write has one effect',
@@ -393,5 +424,9 @@ export function judgeEnd(
     const disk = disks(id)
     return disk !== undefined && holds(disk, last, judge.committedTerms[last]!)
   })
-  claim(2 * holders.length > voters.length, 'durability', () => `(${last}) is held by ${holders.join()} alone`)
+  claim(
+    2 * holders.length > voters.length,
+    'durability',
+    () => `(${last}) is held by ${holders.join()} alone`,
+  )
 }

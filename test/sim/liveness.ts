@@ -88,7 +88,8 @@ function proposeOne(world: World): void {
   new DataView(data.buffer).setUint32(0, number, true)
   judge.effects.push(0)
   const ids = propose(leader.raft, timeOf(world, leader), [data])
-  if (ids) leader.pendingWrites.set(ids[0]!.index, { term: ids[0]!.term, payload: number, floor: judge.floor })
+  if (ids)
+    leader.pendingWrites.set(ids[0]!.index, { term: ids[0]!.term, payload: number, floor: judge.floor })
   else judge.effects[number] = -1
   wake(world, leader)
 }
@@ -115,14 +116,18 @@ function isAtRest(world: World): boolean {
   if (commitIndex !== lastIndex || membership.outgoing.length > 0) return false
   return [...membership.voters, ...membership.learners].every((id) => {
     const node = world.byId.get(id)!
-    return node.model.applied.index === commitIndex && node.coreReads.size === 0 && node.waitingReads.length === 0
+    return (
+      node.model.applied.index === commitIndex && node.coreReads.size === 0 && node.waitingReads.length === 0
+    )
   })
 }
 
 function describeNodes(world: World): string {
   const lines = world.slots.map((node) => {
     if (!node?.raft) return `${node?.id ?? '-'} down`
-    const { role, term, leader, commitIndex, lastIndex, lastTerm, durableIndex, membership } = status(node.raft)
+    const { role, term, leader, commitIndex, lastIndex, lastTerm, durableIndex, membership } = status(
+      node.raft,
+    )
     return (
       `${node.id} ${role} term ${term} leader ${leader} applied ${node.model.applied.index} commit ${commitIndex} ` +
       `durable ${durableIndex} last (${lastIndex}, ${lastTerm}) voters ${membership.voters.join()} ` +

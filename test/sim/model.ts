@@ -50,7 +50,8 @@ export function modelFrom(snapshot: StoredSnapshot): Model | undefined {
   const view = new DataView(snapshot.data.buffer, snapshot.data.byteOffset, snapshot.data.length)
   const hash = view.getUint32(0)
   for (let at = 0; at + 8 <= view.byteLength; at += 8) {
-    if (view.getUint32(at) !== hash || view.getUint32(at + 4) !== mix(snapshot.meta.index, at)) return undefined
+    if (view.getUint32(at) !== hash || view.getUint32(at + 4) !== mix(snapshot.meta.index, at))
+      return undefined
   }
   return { applied: snapshot.meta, hash }
 }

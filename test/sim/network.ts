@@ -96,7 +96,10 @@ export function archive<Letter>(network: Network<Letter>, chance: Stream, letter
 }
 
 /** Cuts the given directions; the result mends exactly those. */
-export function cut<Letter>(network: Network<Letter>, pairs: readonly (readonly [number, number])[]): () => void {
+export function cut<Letter>(
+  network: Network<Letter>,
+  pairs: readonly (readonly [number, number])[],
+): () => void {
   for (const [from, to] of pairs) linkOf(network, from, to).cuts++
   return () => {
     for (const [from, to] of pairs) linkOf(network, from, to).cuts--

@@ -101,7 +101,7 @@ export interface Plan {
 export function drawPlan(options: Options): Plan {
   const swarm = new Stream(options.seed, 'swarm')
   const profile = drawProfile(options, swarm)
-  const horizonMs = swarm.between(2500, 12_000) * (options.events / 5000)
+  const horizonMs = swarm.between(2500, 18_000) * (options.events / 5000)
   return {
     options,
     profile,
@@ -135,7 +135,7 @@ function drawProfile(options: Options, swarm: Stream): Profile {
     snapshotEvery: on() ? Math.floor(swarm.scaled(3, 100)) : 0,
     snapshotBytes: Math.floor(swarm.scaled(48, 2000)),
     chunkBytes: Math.floor(swarm.scaled(40, 1000)),
-    retainBytes: Math.floor(swarm.scaled(1, 20_000)),
+    retainBytes: on() ? 1 : Math.floor(swarm.scaled(100, 20_000)),
     payloadBytes: on(0.7) ? 8 : Math.floor(swarm.scaled(8, 400)),
     maxMessageBytes: on() ? 65_536 : Math.floor(swarm.scaled(100, 4000)),
     inflightBytes: on() ? 1 << 20 : Math.floor(swarm.scaled(200, 8000)),
@@ -148,7 +148,15 @@ function drawProfile(options: Options, swarm: Stream): Profile {
 
 // ------------------------------------------------------------------------------------------------ faults
 
-const shapes: readonly PartitionShape[] = ['halves', 'isolate', 'isolate', 'bridge', 'one-way', 'deaf', 'mute']
+const shapes: readonly PartitionShape[] = [
+  'halves',
+  'isolate',
+  'isolate',
+  'bridge',
+  'one-way',
+  'deaf',
+  'mute',
+]
 
 function drawFaults(seed: number, swarm: Stream, profile: Profile, horizonMs: number): readonly Fault[] {
   const faults: Fault[] = []
@@ -240,10 +248,10 @@ type FaultSource = (stream: Stream, at: number) => Fault
 // -------------------------------------------------------------------------------------------- operations
 
 function drawOperations(seed: number, swarm: Stream, horizonMs: number): readonly Operation[] {
-  const perSecond = swarm.scaled(5, 250)
+  const perSecond = swarm.scaled(5, 300)
   const readShare = swarm.pick([0, 0.2, 0.5, 0.8])
   const leaseShare = swarm.pick([0, 0.5, 1])
-  const anywhere = swarm.pick([0, 0.2, 1])
+  const anywhere = swarm.pick([0, 0.1, 0.5])
   const burst = swarm.pick([1, 1, 4])
   const stream = new Stream(seed, 'operations')
   const operations: Operation[] = []

@@ -114,6 +114,7 @@ function endProcess(world: World, node: Node): void {
   node.mailbox = []
   node.turnPending = false
   node.timerAt = Infinity
+  node.timerIsDue = false
   node.persisting = undefined
   node.snapshotting = false
   node.receiving = undefined
@@ -181,8 +182,10 @@ export function wake(world: World, node: Node): void {
   const works = node.mailbox
   node.mailbox = []
   for (const work of works) perform(world, node, work)
-  const time = timeOf(world, node)
-  if (nextDeadline(raft) <= time.monotonicMs) step(raft, time, { type: 'tick' })
+  if (node.timerIsDue) {
+    node.timerIsDue = false
+    step(raft, timeOf(world, node), { type: 'tick' })
+  }
   drain(world, node, raft)
 }
 
@@ -226,6 +229,7 @@ function setTimer(world: World, node: Node, raft: Raft): void {
 export function timerFires(world: World, node: Node): void {
   if (world.now < node.timerAt) return
   node.timerAt = Infinity
+  node.timerIsDue = true
   if (!node.turnPending) wake(world, node)
 }
 
@@ -250,6 +254,7 @@ export function resume(world: World, node: Node): void {
   runClock(world, node)
   node.pausedUntil = 0
   node.timerAt = Infinity
+  node.timerIsDue = true
   wake(world, node)
 }
 

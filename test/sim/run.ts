@@ -11,7 +11,16 @@ import { demandLife } from './liveness.ts'
 import type { Plan } from './plan.ts'
 import { give, hand, start, timerFires, wake } from './process.ts'
 import { linkOf } from './network.ts'
-import { addNode, createWorld, describeMail, diskOf, type Happening, noteTrace, say, type World } from './world.ts'
+import {
+  addNode,
+  createWorld,
+  describeMail,
+  diskOf,
+  type Happening,
+  noteTrace,
+  say,
+  type World,
+} from './world.ts'
 
 export interface Outcome {
   readonly seed: number

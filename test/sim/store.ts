@@ -27,7 +27,10 @@ function latency(world: World, node: Node): number {
 
 export function beginPersist(world: World, node: Node, persist: Persist): void {
   if (node.persisting) {
-    throw new Violation('one write at a time', `${node.id} ${persist.sequence} while ${node.persisting.sequence}`)
+    throw new Violation(
+      'one write at a time',
+      `${node.id} ${persist.sequence} while ${node.persisting.sequence}`,
+    )
   }
   node.persisting = persist
   later(world, latency(world, node), 'persisted', () => persisted(world, node, persist), node)
@@ -62,7 +65,10 @@ function writeHardState(node: Node, next: { readonly term: number; readonly vote
   const old = disk.hardState
   const keepsVote = next.term > old.term || old.votedFor === null || next.votedFor === old.votedFor
   if (next.term < old.term || !keepsVote) {
-    throw new Violation('term and vote never go back', `${node.id} ${JSON.stringify(old)} to ${JSON.stringify(next)}`)
+    throw new Violation(
+      'term and vote never go back',
+      `${node.id} ${JSON.stringify(old)} to ${JSON.stringify(next)}`,
+    )
   }
   disk.hardState = next
 }

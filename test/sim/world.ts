@@ -2,7 +2,16 @@
  * The simulated world: nodes, network, agenda and judge as one record, and the loop that turns events into
  * steps. True time is `now`; nothing here reads a clock or rolls a die that the seed did not give.
  */
-import type { Checked, Input, Leadership, Message, NodeId, Persist, Raft, SnapshotMeta } from '../../core/raft/index.ts'
+import type {
+  Checked,
+  Input,
+  Leadership,
+  Message,
+  NodeId,
+  Persist,
+  Raft,
+  SnapshotMeta,
+} from '../../core/raft/index.ts'
 import { Agenda } from './agenda.ts'
 import type { Clocks } from './clock.ts'
 import { type Counters, createCounters } from './counters.ts'
@@ -51,6 +60,8 @@ export interface Node extends Witness {
   retired: boolean
   checked: Checked | undefined
   leadership: Leadership
+  /** The term it campaigned for because its leader handed over. */
+  transferTerm: number
   pausedUntil: number
   /** True time since when the monotonic clock has stood still too; undefined when it runs. */
   suspendedAt: number | undefined
@@ -58,6 +69,8 @@ export interface Node extends Witness {
   turnPending: boolean
   /** True time of the earliest timer event under way. */
   timerAt: number
+  /** It has fired, and the next turn gives the core a tick. */
+  timerIsDue: boolean
   persisting: Persist | undefined
   diskStalledUntil: number
   /** The next write fails; the process ends, and comes back after so long. */
@@ -191,11 +204,13 @@ export function addNode(world: World, slot: number): Node {
     retired: false,
     checked: undefined,
     leadership: { term: 0, role: 'follower', leader: null, established: false },
+    transferTerm: 0,
     pausedUntil: 0,
     suspendedAt: undefined,
     mailbox: [],
     turnPending: false,
     timerAt: Infinity,
+    timerIsDue: false,
     persisting: undefined,
     diskStalledUntil: 0,
     failsForMs: undefined,

@@ -1,0 +1,77 @@
+/** Many seeds, one after another: runs each, runs one in a hundred twice, and adds up what happened. */
+import { addCounters, type Counters, createCounters } from './counters.ts'
+import { mix } from './hash.ts'
+import { drawPlan, type Options } from './plan.ts'
+import { type Failure, type Outcome, run } from './run.ts'
+
+export interface Batch {
+  /** The first seed, and the distance to the next. */
+  readonly seed: number
+  readonly stride: number
+  readonly seeds: number
+  /** Stops after this long; Infinity never. */
+  readonly seconds: number
+  readonly nodes: number
+  readonly events: number
+}
+
+export interface Tally {
+  seeds: number
+  events: number
+  simulatedMs: number
+  /** Milliseconds of processor time, which another program on the machine does not stretch. */
+  cpuMs: number
+  replayed: number
+  readonly counters: Counters
+  failed?: { readonly options: Options; readonly failure: Failure } | undefined
+}
+
+export function createTally(): Tally {
+  return { seeds: 0, events: 0, simulatedMs: 0, cpuMs: 0, replayed: 0, counters: createCounters() }
+}
+
+/** Stops at the first failure. */
+export function runBatch(batch: Batch): Tally {
+  const tally = createTally()
+  const began = performance.now()
+  const cpuBegan = process.threadCpuUsage()
+  for (let i = 0; i < batch.seeds && performance.now() - began < batch.seconds * 1000; i++) {
+    const options = { seed: batch.seed + i * batch.stride, nodes: batch.nodes, events: batch.events }
+    const outcome = runChecked(options, tally)
+    tally.seeds++
+    tally.events += outcome.events
+    tally.simulatedMs += outcome.simulatedMs
+    addCounters(tally.counters, outcome.counters)
+    if (outcome.failure) {
+      tally.failed = { options, failure: outcome.failure }
+      break
+    }
+  }
+  const { user, system } = process.threadCpuUsage(cpuBegan)
+  tally.cpuMs = (user + system) / 1000
+  return tally
+}
+
+/** One seed in a hundred runs twice: the second run must leave the same trace. */
+function runChecked(options: Options, tally: Tally): Outcome {
+  const outcome = run(drawPlan(options))
+  if (mix(7, options.seed) % 100 !== 0) return outcome
+  const again = run(drawPlan(options))
+  tally.replayed++
+  tally.events += again.events
+  if (again.traceHash === outcome.traceHash) return outcome
+  const message = `trace ${outcome.traceHash} and ${again.traceHash} from seed ${options.seed}`
+  return { ...outcome, failure: { invariant: 'one seed is one run', message, atEvent: 0, atMs: 0 } }
+}
+
+export function addTally(sum: Tally, more: Tally): void {
+  sum.seeds += more.seeds
+  sum.events += more.events
+  sum.simulatedMs += more.simulatedMs
+  sum.cpuMs += more.cpuMs
+  sum.replayed += more.replayed
+  addCounters(sum.counters, more.counters)
+  if (more.failed && (!sum.failed || more.failed.options.seed < sum.failed.options.seed)) {
+    sum.failed = more.failed
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Makes a failing plan as small as it will get while it fails in the same way: fault items by halves, then
+ * operations, then rates back to calm, and around again.
+ */
+import { calmable, narrow, type Narrowing } from './narrow.ts'
+import type { Plan } from './plan.ts'
+import { run } from './run.ts'
+
+export interface Shrunk {
+  readonly narrowing: Narrowing
+  readonly runs: number
+}
+
+/** `mostRuns` bounds the work: each attempt runs the seed once. */
+export function shrink(plan: Plan, invariant: string, mostRuns = 400): Shrunk {
+  let runs = 0
+  let best: Required<Narrowing> = {
+    faults: [...plan.faults.keys()],
+    operations: [...plan.operations.keys()],
+    calm: [],
+  }
+  const fails = (candidate: Narrowing): boolean => {
+    if (runs >= mostRuns) return false
+    runs++
+    return run(narrow(plan, candidate)).failure?.invariant === invariant
+  }
+  for (let before = -1; before !== size(best) && runs < mostRuns;) {
+    before = size(best)
+    best = { ...best, faults: dropByHalves(best.faults ?? [], (faults) => fails({ ...best, faults })) }
+    best = {
+      ...best,
+      operations: dropByHalves(best.operations ?? [], (operations) => fails({ ...best, operations })),
+    }
+    for (const field of calmable) {
+      const calm: readonly string[] = [...(best.calm ?? []), field]
+      if (!best.calm?.includes(field) && fails({ ...best, calm })) best = { ...best, calm }
+    }
+  }
+  return { narrowing: best, runs }
+}
+
+function size({ faults, operations, calm }: Narrowing): number {
+  return (faults?.length ?? 0) + (operations?.length ?? 0) - (calm?.length ?? 0)
+}
+
+/** Drops halves, then quarters, down to single items, for as long as `stillFails`. */
+export function dropByHalves<T>(
+  items: readonly T[],
+  stillFails: (rest: readonly T[]) => boolean,
+): readonly T[] {
+  let kept = items
+  for (
+    let length = Math.ceil(kept.length / 2);
+    length >= 1;
+    length = length === 1 ? 0 : Math.ceil(length / 2)
+  ) {
+    for (let from = kept.length - length; from > -length; from -= length) {
+      const start = Math.max(0, from)
+      const rest = [...kept.slice(0, start), ...kept.slice(from + length)]
+      if (rest.length < kept.length && stillFails(rest)) kept = rest
+    }
+  }
+  return kept
+}
