@@ -12,60 +12,25 @@ import {
   loadConfig,
   resolveConfig,
 } from './config/index.ts'
-import { Door } from './door.ts'
 import { ConcordError } from './errors.ts'
-import type { NodeEvents } from './hook-events.ts'
-import { Kv, type KvParts } from './kv.ts'
 import { type NodeLog, createLog } from './log.ts'
-import { encodeSettings, stateHash } from './machine/index.ts'
+import { encodeSettings } from './machine/index.ts'
 import { Driver, type DriverEvents } from './node/driver.ts'
 import type { ReplicatedLog } from './node/replicated-log.ts'
 import { recover } from './node/recovery.ts'
-import type { LogStore, SnapshotStore } from './ports.ts'
+import { type NodeStorage, openStorage } from './node-storage.ts'
+import { type Concord, OpenNode } from './open-node.ts'
 import { PluginHost } from './plugin-host.ts'
 import { PluginState } from './plugin-space.ts'
-import type { BuiltinPlugins, Plugin, PluginName, ServiceOf } from './plugin.ts'
-import type { Membership, RaftConfig } from './raft/index.ts'
-import { openFileStorage } from './storage/file/storage.ts'
-import { openMemoryStorage } from './storage/memory.ts'
+import type { BuiltinPlugins } from './plugin.ts'
+import type { RaftConfig } from './raft/index.ts'
 import type { Store } from './store.ts'
 import { type Telemetry, createTelemetry } from './telemetry.ts'
-import type { CallOptions, Closed, Status } from './types.ts'
-import { VERSION } from './version.ts'
-
 import { systemClock, systemEntropy } from './world.ts'
 
 const MIB = 1024 * 1024
 /** What two monotonic clocks may differ by within one lease. */
 const DRIFT_MS = 15
-
-/** What `db.on` tells. */
-export interface ConcordEvents extends Omit<NodeEvents, 'started'> {
-  /** A leader is known, and this node has caught up with what was committed when it started. */
-  ready: { readonly revision: number }
-}
-
-/** A node in this process, and the store on it. */
-export interface Concord extends Store, AsyncDisposable {
-  readonly local: Kv['local']
-  /**
-   * Resolves once a leader is known and this node has caught up.
-   *
-   * @throws `NOT_READY` - not within `timeoutMs` (default 5000); try again. `STOPPED`, `AbortError`.
-   */
-  ready(options?: CallOptions): Promise<void>
-  /** What the plugin's `setup` returned. Throws `PLUGIN_NOT_ENABLED`, or `PLUGIN_UNKNOWN` with a suggestion. */
-  plugin<R extends PluginName | Plugin>(ref: R): ServiceOf<R>
-  /** `fn` is called synchronously; what it throws is logged. Returns the way out. */
-  on<E extends keyof ConcordEvents>(event: E, fn: (event: ConcordEvents[E]) => void): () => void
-  /** Resolves when this node has stopped, whatever the reason; never rejects. */
-  readonly closed: Promise<Closed>
-  /**
-   * Finishes what is under way (at most `shutdownMs`), closes the plugins in reverse, marks the log as
-   * cleanly stopped. Calls that come later reject with `STOPPED`. May be called again.
-   */
-  close(): Promise<void>
-}
 
 export interface OpenContext {
   readonly builtins: BuiltinPlugins
@@ -194,16 +159,19 @@ class Assembly {
     this.nodeLog.flush()
   }
 
-  /** The limits that `apply` enforces are facts in the log: this node's config only proposes them. */
+  /**
+   * Waits until the log that recovery found is applied, then agrees on limits: those that `apply`
+   * enforces are facts in the log, and this node's config only proposes them.
+   */
   async #agreeOnSettings(driver: Driver): Promise<void> {
-    const { limits, requests, timeoutMs } = this.config
+    const { limits, requests } = this.config
     const wanted = {
       valueBytes: limits.valueBytes,
       batch: limits.batch,
       'requests.keepMs': requests.keepMs,
       'requests.max': requests.max,
     }
-    const patience = { deadlineMs: driver.nowMs() + timeoutMs }
+    const patience = { deadlineMs: Infinity }
     await driver.readPoint('strong', 0, patience)
     const { settings } = driver.machine
     const names = Object.keys(wanted) as (keyof typeof wanted)[]
@@ -254,194 +222,6 @@ class Assembly {
   }
 }
 
-class OpenNode extends Kv implements Concord {
-  readonly closed: Promise<Closed>
-  readonly #assembly: Assembly
-  readonly #driver: Driver
-  readonly #storage: NodeStorage
-  readonly #listeners = new Map<keyof ConcordEvents, Set<(event: never) => void>>()
-  #resolveClosed!: (closed: Closed) => void
-  #stopping: Promise<void> | undefined
-  #lastError: Error | undefined
-  #wasReady = false
-
-  constructor(assembly: Assembly, driver: Driver, storage: NodeStorage, id: string) {
-    const { config, host, rules } = assembly
-    super({
-      log: driver,
-      door: new Door(host.hooks),
-      rules,
-      iteratorBytes: config.limits.iteratorBytes,
-      status: () => this.#status(id),
-    })
-    this.#assembly = assembly
-    this.#driver = driver
-    this.#storage = storage
-    this.closed = new Promise((resolve) => {
-      this.#resolveClosed = resolve
-    })
-  }
-
-  async ready(options: CallOptions = {}): Promise<void> {
-    const { timeoutMs = this.#assembly.config.timeoutMs, signal } = options
-    try {
-      await this.#driver.readPoint('strong', 0, { deadlineMs: this.#driver.nowMs() + timeoutMs, signal })
-    } catch (error) {
-      if (!ConcordError.is(error) || error.code !== 'NO_LEADER') throw error
-      throw new ConcordError('NOT_READY', `no leader is known after ${timeoutMs} ms`, { cause: error })
-    }
-  }
-
-  plugin<R extends PluginName | Plugin>(ref: R): ServiceOf<R> {
-    return this.#assembly.host.service(ref) as ServiceOf<R>
-  }
-
-  on<E extends keyof ConcordEvents>(event: E, fn: (event: ConcordEvents[E]) => void): () => void {
-    const listeners = this.#listeners.get(event) ?? new Set()
-    this.#listeners.set(event, listeners.add(fn as (event: never) => void))
-    return () => void listeners.delete(fn as (event: never) => void)
-  }
-
-  close(): Promise<void> {
-    return this.stop({ reason: 'closed' })
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
-
-  /** Runs a plugin's verb of the command line on this node. */
-  runCommand: PluginHost['runCommand'] = (name, call) => this.#assembly.host.runCommand(name, call)
-
-  tellLeader(event: ConcordEvents['leader']): void {
-    this.#assembly.host.hooks.leader.call(event)
-    this.tell('leader', event)
-    if (this.#wasReady || event.leader === null) return
-    this.#wasReady = true
-    this.tell('ready', { revision: this.#driver.machine.revision })
-  }
-
-  tell<E extends keyof ConcordEvents>(event: E, payload: ConcordEvents[E]): void {
-    if (event === 'stall') this.#assembly.host.hooks.stall.call(payload as ConcordEvents['stall'])
-    for (const fn of this.#listeners.get(event) ?? []) {
-      try {
-        ;(fn as (event: ConcordEvents[E]) => void)(payload)
-      } catch (error) {
-        this.#assembly.nodeLog.log.error({ err: error, event }, 'a listener of db.on failed')
-      }
-    }
-  }
-
-  stop(why: Closed): Promise<void> {
-    this.#stopping ??= this.#stop(why)
-    return this.#stopping
-  }
-
-  /** Takes no more work, finishes what is under way, closes plugins in reverse, then the files. */
-  async #stop(why: Closed): Promise<void> {
-    const { host, nodeLog, config } = this.#assembly
-    const failed = why.error !== undefined
-    this.#lastError = why.error
-    if (failed) nodeLog.log.fatal({ err: why.error }, 'the node has failed and stops')
-    const report = (error: unknown): void => nodeLog.log.error({ err: error }, 'while stopping')
-    await host.drain().catch(report)
-    await this.#driver.drain(this.#driver.nowMs() + config.shutdownMs)
-    await host.close().catch(report)
-    await this.#driver.stop(why.error)
-    await this.#storage.close(!failed).catch(report)
-    host.hooks.stopped.call(why)
-    this.tell('stopped', why)
-    nodeLog.flush()
-    this.#resolveClosed(why)
-  }
-
-  #status(id: string): Status {
-    const { config, host } = this.#assembly
-    const { name, incarnation, clusterId } = this.#storage
-    const { machine } = this.#driver
-    const { storage } = config
-    const error = this.#lastError
-    return {
-      ...this.#driver.status(),
-      node: { id, name, incarnation },
-      clusterId,
-      version: VERSION,
-      clusterTime: machine.clusterTime,
-      revision: machine.revision,
-      keys: machine.users.count,
-      stateHash: { hash: stateHash(machine), index: machine.appliedIndex },
-      unsafe: unsafeSettings(config),
-      plugins: host.names,
-      lastError: error === undefined ? null : { code: codeOf(error), message: error.message },
-      storage:
-        storage === 'memory'
-          ? { kind: 'memory', dir: null, fsync: 'never' }
-          : { kind: 'file', dir: storage.dir, fsync: storage.fsync },
-    }
-  }
-}
-
-/** What a node stands on: its files, or nothing that lasts. */
-interface NodeStorage {
-  readonly name: string
-  readonly incarnation: string
-  readonly clusterId: string
-  readonly founders: Membership
-  readonly createdAt: number
-  readonly log: LogStore
-  readonly snapshots: SnapshotStore
-  close(clean: boolean): Promise<void>
-}
-
-async function openStorage({ node, storage }: ResolvedConfig): Promise<NodeStorage> {
-  if (storage === 'memory') return inMemory(node.id)
-  const opened = await openFileStorage({
-    name: node.id,
-    clock: systemClock,
-    entropy: systemEntropy,
-    dir: storage.dir,
-    fsync: storage.fsync,
-    fsyncIntervalMs: storage.intervalMs,
-    segmentBytes: storage.segmentBytes,
-  })
-  const { name, incarnation } = opened.identity
-  if (opened.identity.founders === null) {
-    await opened.updateIdentity({ clusterId: systemEntropy.id(), founders: clusterOfOne(name, incarnation) })
-  }
-  // The only copy there is: nobody else could tell what is missing, or vote in its place.
-  if (opened.dirtyRelaxed) await opened.settle()
-  const { clusterId, founders, createdAt } = opened.identity
-  const { log, snapshots } = opened
-  const close = (clean: boolean): Promise<void> => opened.close(clean)
-  return { name, incarnation, clusterId, founders: founders as Membership, createdAt, log, snapshots, close }
-}
-
-/** A new incarnation at every start: it has forgotten its votes. */
-function inMemory(name: string): NodeStorage {
-  const incarnation = systemEntropy.id()
-  const { log, snapshots } = openMemoryStorage()
-  return {
-    name,
-    incarnation,
-    clusterId: systemEntropy.id(),
-    founders: clusterOfOne(name, incarnation),
-    createdAt: systemClock.wallMs(),
-    log,
-    snapshots,
-    close: async (clean) => {
-      await log.close(clean)
-      await snapshots.close()
-    },
-  }
-}
-
-/** A cluster of one is founded by its only member. */
-function clusterOfOne(name: string, incarnation: string): Membership {
-  const id = `${name}/${incarnation}`
-  const members = { [id]: { name, incarnation, address: '' } }
-  return { voters: [id], outgoing: [], learners: [], members, removed: [] }
-}
-
 function raftConfig({ raft, limits, snapshot }: ResolvedConfig, id: string): RaftConfig {
   return {
     id,
@@ -457,17 +237,7 @@ function raftConfig({ raft, limits, snapshot }: ResolvedConfig, id: string): Raf
   }
 }
 
-function unsafeSettings({ storage }: ResolvedConfig): string[] {
-  if (storage === 'memory') return ['storage: "memory": everything is gone when the process ends']
-  if (storage.fsync === 'always') return []
-  return [
-    `storage.fsync: "${storage.fsync}": acknowledged writes survive a crash of the process, not of the machine`,
-  ]
-}
-
 const notReady = (): ConcordError => new ConcordError('NOT_READY', 'the node is still starting')
-
-const codeOf = (error: Error): string => (ConcordError.is(error) ? error.code : error.name)
 
 /** A store that plugins hold from `setup` on, and may call once the node runs. */
 function lateStore(node: () => Store): Store {

@@ -1,12 +1,13 @@
 /** The package's entry: `import { open, defineConfig } from 'concord-kv'`. Re-exports only. */
 import { builtins } from '../plugins/index.ts'
-import { type Concord, openConfigured } from './concord.ts'
+import { openConfigured } from './concord.ts'
 import type { Config } from './config/index.ts'
+import type { Concord } from './open-node.ts'
 
 /** Opens a node in this process; see `openConfigured` for what happens and what may fail. */
 export const open = (config?: Config): Promise<Concord> => openConfigured(config, { builtins })
 
-export type { Concord, ConcordEvents } from './concord.ts'
+export type { Concord, ConcordEvents } from './open-node.ts'
 export { type Config, defineConfig } from './config/index.ts'
 export { AbortError, ConcordError, ERROR_CODES } from './errors.ts'
 export type { ErrorCode, Outcome } from './errors.ts'

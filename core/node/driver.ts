@@ -80,6 +80,7 @@ export class Driver implements ReplicatedLog {
   #planned = false
   #logWork: Promise<void> = Promise.resolve()
   #leadership: Leadership = { term: 0, role: 'follower', leader: null, established: false }
+  #draining = false
   #stopped: Error | undefined
 
   constructor(start: DriverStart, ports: DriverPorts, limits: DriverLimits, events: DriverEvents) {
@@ -128,7 +129,13 @@ export class Driver implements ReplicatedLog {
 
   /** As `begin`, for what may use the reserve: expiries go on when nobody else may write. */
   beginReserved(): Writer {
-    if (this.#stopped !== undefined) throw this.#refusedAsStopped()
+    if (this.#stopped !== undefined || this.#draining) throw this.#refusedAsStopped()
+    if (this.#proposals.writer.busy) {
+      throw new ConcordError(
+        'INVALID_VALUE',
+        'a getter of a value that is being written must not write itself',
+      )
+    }
     return this.#proposals.writer
   }
 
@@ -326,8 +333,9 @@ export class Driver implements ReplicatedLog {
     await this.#logWork
   }
 
-  /** Resolves when nothing waits to be written, or at the deadline. */
+  /** Takes no new commands; resolves when nothing waits to be written, or at the deadline. */
   async drain(deadlineMs: number): Promise<void> {
+    this.#draining = true
     while (this.#stopped === undefined && !this.#proposals.isIdle && this.nowMs() < deadlineMs) {
       await new Promise<void>((resolve) => void this.#clock.after(1, resolve))
     }

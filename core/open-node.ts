@@ -1,0 +1,206 @@
+/**
+ * A node that runs in this process: the store, and around it what only the process itself can ask for:
+ * readiness, events, plugins' services, the end.
+ */
+import type { CallRules } from './calls.ts'
+import type { ResolvedConfig } from './config/index.ts'
+import { Door } from './door.ts'
+import { ConcordError } from './errors.ts'
+import type { NodeEvents } from './hook-events.ts'
+import { Kv } from './kv.ts'
+import type { NodeLog } from './log.ts'
+import { stateHash } from './machine/index.ts'
+import type { Driver } from './node/driver.ts'
+import type { NodeStorage } from './node-storage.ts'
+import type { PluginHost } from './plugin-host.ts'
+import type { Plugin, PluginName, ServiceOf } from './plugin.ts'
+import type { Store } from './store.ts'
+import type { CallOptions, Closed, Status } from './types.ts'
+import { VERSION } from './version.ts'
+
+/** What `db.on` tells. */
+export interface ConcordEvents extends Omit<NodeEvents, 'started'> {
+  /** A leader is known, and this node has caught up with what was committed when it started. */
+  ready: { readonly revision: number }
+}
+
+/** A node in this process, and the store on it. */
+export interface Concord extends Store, AsyncDisposable {
+  readonly local: Kv['local']
+  /**
+   * Resolves once a leader is known and this node has caught up.
+   *
+   * @throws `NOT_READY` - not within `timeoutMs` (default 5000); try again. `STOPPED`, `AbortError`.
+   */
+  ready(options?: CallOptions): Promise<void>
+  /** What the plugin's `setup` returned. Throws `PLUGIN_NOT_ENABLED`, or `PLUGIN_UNKNOWN` with a suggestion. */
+  plugin<R extends PluginName | Plugin>(ref: R): ServiceOf<R>
+  /**
+   * `fn` is called synchronously; what it throws is logged. Whoever comes late for `ready` is told at
+   * once. Returns the way out.
+   */
+  on<E extends keyof ConcordEvents>(event: E, fn: (event: ConcordEvents[E]) => void): () => void
+  /** Resolves when this node has stopped, whatever the reason; never rejects. */
+  readonly closed: Promise<Closed>
+  /**
+   * Finishes what is under way (at most `shutdownMs`), closes the plugins in reverse, marks the log as
+   * cleanly stopped. Calls that come later reject with `STOPPED`. May be called again.
+   */
+  close(): Promise<void>
+}
+
+/** What a node is made of. */
+export interface NodeParts {
+  readonly config: ResolvedConfig
+  readonly host: PluginHost
+  readonly rules: CallRules
+  readonly nodeLog: NodeLog
+}
+
+export class OpenNode extends Kv implements Concord {
+  readonly closed: Promise<Closed>
+  readonly #parts: NodeParts
+  readonly #driver: Driver
+  readonly #storage: NodeStorage
+  readonly #listeners = new Map<keyof ConcordEvents, Set<(event: never) => void>>()
+  #resolveClosed!: (closed: Closed) => void
+  #stopping: Promise<void> | undefined
+  #lastError: Error | undefined
+  #wasReady = false
+
+  constructor(parts: NodeParts, driver: Driver, storage: NodeStorage, id: string) {
+    const { config, host, rules } = parts
+    super({
+      log: driver,
+      door: new Door(host.hooks),
+      rules,
+      iteratorBytes: config.limits.iteratorBytes,
+      status: () => this.#status(id),
+    })
+    this.#parts = parts
+    this.#driver = driver
+    this.#storage = storage
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve
+    })
+  }
+
+  async ready(options: CallOptions = {}): Promise<void> {
+    const { timeoutMs = this.#parts.config.timeoutMs, signal } = options
+    try {
+      await this.#driver.readPoint('strong', 0, { deadlineMs: this.#driver.nowMs() + timeoutMs, signal })
+    } catch (error) {
+      if (!ConcordError.is(error) || error.code !== 'NO_LEADER') throw error
+      throw new ConcordError('NOT_READY', `no leader is known after ${timeoutMs} ms`, { cause: error })
+    }
+  }
+
+  plugin<R extends PluginName | Plugin>(ref: R): ServiceOf<R> {
+    return this.#parts.host.service(ref) as ServiceOf<R>
+  }
+
+  on<E extends keyof ConcordEvents>(event: E, fn: (event: ConcordEvents[E]) => void): () => void {
+    const listeners = this.#listeners.get(event) ?? new Set()
+    this.#listeners.set(event, listeners.add(fn as (event: never) => void))
+    if (event === 'ready' && this.#wasReady) {
+      queueMicrotask(() =>
+        this.#call(event, fn, { revision: this.#driver.machine.revision } as ConcordEvents[E]),
+      )
+    }
+    return () => void listeners.delete(fn as (event: never) => void)
+  }
+
+  close(): Promise<void> {
+    return this.stop({ reason: 'closed' })
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Runs a plugin's verb of the command line on this node. */
+  runCommand: PluginHost['runCommand'] = (name, call) => this.#parts.host.runCommand(name, call)
+
+  tellLeader(event: ConcordEvents['leader']): void {
+    this.#parts.host.hooks.leader.call(event)
+    this.tell('leader', event)
+    if (this.#wasReady || event.leader === null) return
+    this.#wasReady = true
+    this.tell('ready', { revision: this.#driver.machine.revision })
+  }
+
+  tell<E extends keyof ConcordEvents>(event: E, payload: ConcordEvents[E]): void {
+    if (event === 'stall') this.#parts.host.hooks.stall.call(payload as ConcordEvents['stall'])
+    for (const fn of this.#listeners.get(event) ?? []) this.#call(event, fn, payload)
+  }
+
+  #call<E extends keyof ConcordEvents>(
+    event: E,
+    fn: (payload: never) => void,
+    payload: ConcordEvents[E],
+  ): void {
+    try {
+      fn(payload as never)
+    } catch (error) {
+      this.#parts.nodeLog.log.error({ err: error, event }, 'a listener of db.on failed')
+    }
+  }
+
+  stop(why: Closed): Promise<void> {
+    this.#stopping ??= this.#stop(why)
+    return this.#stopping
+  }
+
+  /** Takes no more work, finishes what is under way, closes plugins in reverse, then the files. */
+  async #stop(why: Closed): Promise<void> {
+    const { host, nodeLog, config } = this.#parts
+    const failed = why.error !== undefined
+    this.#lastError = why.error
+    if (failed) nodeLog.log.fatal({ err: why.error }, 'the node has failed and stops')
+    const report = (error: unknown): void => nodeLog.log.error({ err: error }, 'while stopping')
+    await host.drain().catch(report)
+    await this.#driver.drain(this.#driver.nowMs() + config.shutdownMs)
+    await host.close().catch(report)
+    await this.#driver.stop(why.error)
+    await this.#storage.close(!failed).catch(report)
+    host.hooks.stopped.call(why)
+    this.tell('stopped', why)
+    nodeLog.flush()
+    this.#resolveClosed(why)
+  }
+
+  #status(id: string): Status {
+    const { config, host } = this.#parts
+    const { name, incarnation, clusterId } = this.#storage
+    const { machine } = this.#driver
+    const { storage } = config
+    const error = this.#lastError
+    return {
+      ...this.#driver.status(),
+      node: { id, name, incarnation },
+      clusterId,
+      version: VERSION,
+      clusterTime: machine.clusterTime,
+      revision: machine.revision,
+      keys: machine.users.count,
+      stateHash: { hash: stateHash(machine), index: machine.appliedIndex },
+      unsafe: unsafeSettings(config),
+      plugins: host.names,
+      lastError: error === undefined ? null : { code: codeOf(error), message: error.message },
+      storage:
+        storage === 'memory'
+          ? { kind: 'memory', dir: null, fsync: 'never' }
+          : { kind: 'file', dir: storage.dir, fsync: storage.fsync },
+    }
+  }
+}
+
+function unsafeSettings({ storage }: ResolvedConfig): string[] {
+  if (storage === 'memory') return ['storage: "memory": everything is gone when the process ends']
+  if (storage.fsync === 'always') return []
+  return [
+    `storage.fsync: "${storage.fsync}": acknowledged writes survive a crash of the process, not of the machine`,
+  ]
+}
+
+const codeOf = (error: Error): string => (ConcordError.is(error) ? error.code : error.name)
