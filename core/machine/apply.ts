@@ -15,7 +15,7 @@ import { activateSlice, makeSpace, retireSlice, setSettings } from './facts.ts'
 import type { Keyspace } from './keyspace.ts'
 import { dueAt, find } from './keyspace.ts'
 import type { Machine } from './machine.ts'
-import { spaceOf } from './machine.ts'
+import { isTooLarge, spaceOf } from './machine.ts'
 import { applyBatch, applyTxn, boundRemembered, increment } from './ops.ts'
 import { forgetSome, isFull, lookUp, remember } from './requests.ts'
 import type { Change, CommandResult, Refused } from './result.ts'
@@ -127,7 +127,7 @@ function performOnKeys(
   const { machine } = run
   switch (command.kind) {
     case 'put': {
-      if (command.bytes > machine.settings.valueBytes) return tooLarge(machine, command.key, command.bytes)
+      if (isTooLarge(machine, command.bytes)) return tooLarge(machine, command.key, command.bytes)
       const slot = meet(run, space, command.key)
       const revision = ++machine.revision
       putKey(run, space, slot, command.key, command.value, command.ttlMs, revision)
@@ -216,7 +216,7 @@ function commandSlice(run: Run, command: Command & { readonly kind: 'slice' }): 
   const id = command.header.space
   const active = machine.active.get(id)
   if (active === undefined) return refuse('SLICE_MISSING', { space: id })
-  if (command.bytes > machine.settings.valueBytes) return tooLarge(machine, active.name, command.bytes)
+  if (isTooLarge(machine, command.bytes)) return tooLarge(machine, active.name, command.bytes)
   const answer = runSlice(run, machine.spaces.get(id)!, active, command)
   return { answer, revision: machine.revision }
 }

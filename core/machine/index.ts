@@ -25,7 +25,6 @@ export { decodeCommand, decodeCommands } from './decode.ts'
 export {
   type Keyspace,
   type ScanOptions,
-  countOf,
   dueAt,
   expiresAt,
   find,

@@ -19,6 +19,8 @@ import { addSlot, createTable, dropSlot, findSlot } from './table.ts'
 
 export interface Keyspace {
   readonly id: number
+  /** How many keys there are, those that are due among them. */
+  count: number
   readonly table: Table
   readonly columns: Columns
   readonly order: Order
@@ -36,6 +38,7 @@ const LARGE_PAGE_BITS = 12
 export function createKeyspace(id: number, isLarge = false): Keyspace {
   return {
     id,
+    count: 0,
     table: createTable(),
     columns: columns.createColumns(isLarge ? LARGE_PAGE_BITS : PAGE_BITS),
     order: createOrder(),
@@ -47,9 +50,6 @@ export function createKeyspace(id: number, isLarge = false): Keyspace {
 }
 
 // ---------------------------------------------------------------------------------------------- reading
-
-/** How many keys there are. */
-export const countOf = (space: Keyspace): number => space.table.count
 
 /** The slot of a key, good until the space changes; -1 when it is absent. */
 export const find = (space: Keyspace, key: string): number =>
@@ -185,6 +185,7 @@ export function remove(space: Keyspace, slot: number): void {
   const key = columns.keyAt(space.columns, slot)
   dropSlot(space.table, space.columns, slot)
   columns.freeRow(space.columns, slot)
+  space.count--
   if (keyGone(space.order, key)) mergeOrder(space)
 }
 
@@ -210,6 +211,7 @@ function add(
   schedule(space.deadlines, space.columns, slot, deadline)
   addSlot(space.table, space.columns, slot, hashed)
   hash(space, slot, 1)
+  space.count++
   return slot
 }
 

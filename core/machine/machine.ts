@@ -77,6 +77,13 @@ export function spaceOf(machine: Machine, id: number): Keyspace | undefined {
   return id < FIRST_PLUGIN_SPACE ? undefined : machine.spaces.get(id)
 }
 
+/** The most that an envelope adds to a value: its first byte, and a length. The limit is of what is inside. */
+const ENVELOPE_BYTES = 5
+
+/** Whether a value of so many bytes, as written, is over the limit. */
+export const isTooLarge = (machine: Machine, bytes: number): boolean =>
+  bytes - ENVELOPE_BYTES > machine.settings.valueBytes
+
 /** The space of a plugin's keys; undefined until its `space` or `sliceRegister` command has been applied. */
 export function pluginSpace(machine: Machine, name: string): Keyspace | undefined {
   const id = machine.spaceIds.get(name)

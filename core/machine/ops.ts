@@ -13,7 +13,7 @@ import type { Command, Compare, StoredOp } from './command.ts'
 import type { Keyspace } from './keyspace.ts'
 import { expiresAt, find, findRecord, valueAt } from './keyspace.ts'
 import type { Machine } from './machine.ts'
-import { spaceOf } from './machine.ts'
+import { isTooLarge, spaceOf } from './machine.ts'
 import type {
   BatchDone,
   FailedOp,
@@ -111,12 +111,13 @@ function sizeOf(space: Keyspace, key: string): number {
   return slot < 0 ? 0 : storedBytes(valueAt(space, slot))
 }
 
-function refuseOps({ settings }: Machine, ops: readonly (StoredOp | Compare)[]): Refused | undefined {
+function refuseOps(machine: Machine, ops: readonly (StoredOp | Compare)[]): Refused | undefined {
+  const { settings } = machine
   if (ops.length > settings.batch) {
     return { refused: 'BATCH_TOO_LARGE', details: { count: ops.length, max: settings.batch } }
   }
   for (const [index, op] of ops.entries()) {
-    if ('bytes' in op && op.bytes !== undefined && op.bytes > settings.valueBytes) {
+    if ('bytes' in op && op.bytes !== undefined && isTooLarge(machine, op.bytes)) {
       const details = { index, key: op.key, bytes: op.bytes, maxBytes: settings.valueBytes }
       return { refused: 'VALUE_TOO_LARGE', details }
     }

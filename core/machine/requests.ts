@@ -8,7 +8,7 @@
  */
 import { MalformedError, Reader, Writer } from '../bytes.ts'
 import type { CommandHeader } from './command.ts'
-import { countOf, dueAt, find, firstDue, insert, remove, valueAt } from './keyspace.ts'
+import { dueAt, find, firstDue, insert, remove, valueAt } from './keyspace.ts'
 import type { Machine } from './machine.ts'
 import { readResult, writeResult } from './result-bytes.ts'
 import type { CommandResult } from './result.ts'
@@ -33,7 +33,7 @@ export function lookUp(machine: Machine, header: CommandHeader): Known | undefin
 
 export function isFull(machine: Machine): boolean {
   forgetDue(machine, PER_REQUEST)
-  return countOf(machine.requests) >= machine.settings['requests.max']
+  return machine.requests.count >= machine.settings['requests.max']
 }
 
 export function remember(machine: Machine, header: CommandHeader, result: CommandResult): void {

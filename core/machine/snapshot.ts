@@ -10,7 +10,7 @@ import { MalformedError, Reader, Writer } from '../bytes.ts'
 import { readStored, writeStored } from '../codec.ts'
 import { restoreFacts, restoreSpaces } from './facts.ts'
 import type { Keyspace } from './keyspace.ts'
-import { countOf, restore } from './keyspace.ts'
+import { restore } from './keyspace.ts'
 import type { Machine } from './machine.ts'
 import { FACTS, createMachine, stateHash } from './machine.ts'
 import { isBefore } from './order.ts'
@@ -231,7 +231,7 @@ export class SnapshotLoader {
       throw new MalformedError(`keys of a space ${id} that no fact names`, reader.offset)
     while (reader.remaining > 0) {
       const record = readRecord(reader, this.#machine.revision)
-      if (countOf(space) > 0 && !isBefore(space.order, this.#last, record.key)) {
+      if (space.count > 0 && !isBefore(space.order, this.#last, record.key)) {
         throw new MalformedError('keys in order expected', reader.offset)
       }
       restore(space, record)
