@@ -207,6 +207,17 @@ describe('what cannot be stored is refused, with the way to it', () => {
       return growing.add(growing.size).size
     },
   })
+  const shrinking = new Map<string, unknown>([
+    [
+      'first',
+      {
+        get last() {
+          return shrinking.delete('last')
+        },
+      },
+    ],
+    ['last', 1],
+  ])
   const throwing = {
     get x() {
       throw new Error('no')
@@ -245,6 +256,7 @@ describe('what cannot be stored is refused, with the way to it', () => {
     [self, /^value\[0\]: a cycle, back to value, cannot/],
     [nested(65), /^value(\[0\]){64}: more than 64 containers/],
     [growing, /^value.*: a container that a getter changes/],
+    [[shrinking], /^value\[0\].*: a container that a getter changes/],
     [{ a: throwing }, /^value\.a\.x: reading it throws/],
   ]
   for (const [value, message] of refused) {
