@@ -30,7 +30,8 @@ export function takePersist(raft: RaftState): Persist | undefined {
   raft.persisting = { sequence: raft.persistSequence, hardState, last: lastId(raft.log) }
   const isNews = !isHardStateDurable(raft) && meta === null
   // Entries of commands alone follow the fsync mode; everything else is synced in every mode.
-  const mustSync = isNews || truncateFrom !== null || entries.some((entry) => entry.kind !== 'commands')
+  const isPlain = entries.every((entry) => entry.kind === 'commands')
+  const mustSync = isNews || meta !== null || truncateFrom !== null || !isPlain
   return {
     sequence: raft.persistSequence,
     ...(meta !== null && { reset: { meta, hardState } }),

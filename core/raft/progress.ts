@@ -111,7 +111,8 @@ export function accepted(peer: Peer, receivedIndex: Index, round: number): void 
   if (progress.kind === 'probe') {
     if (receivedIndex < progress.nextIndex - 1) return
     // The entries sent with the question will be acknowledged on their own, or a later round shows them lost.
-    const sentIndex = progress.asked === null || round > progress.asked.round ? 0 : progress.asked.throughIndex
+    const sentIndex =
+      progress.asked === null || round > progress.asked.round ? 0 : progress.asked.throughIndex
     becomeReplicate(peer, Math.max(receivedIndex, sentIndex) + 1)
   } else if (progress.kind === 'replicate' && progress.mark !== null && round >= progress.mark.round) {
     if (receivedIndex < progress.mark.sentIndex) becomeProbe(peer, receivedIndex + 1)

@@ -41,10 +41,17 @@ import { onTimeoutNow, onTransfer } from './transfer.ts'
 import type { EntryId, NodeId, Term, Time } from './types.ts'
 
 export function step(raft: RaftState, time: Time, input: Input): void {
-  if (raft.storageFailed) return
+  if (raft.storageFailed) return refuseLateRead(raft, input)
   advanceTime(raft, time)
   handle(raft, input)
   if (!raft.storageFailed) campaignIfAlone(raft)
+}
+
+/** Whoever asks is told, even when nothing else is said any more. */
+function refuseLateRead(raft: RaftState, input: Input): void {
+  if (input.type !== 'read') return
+  read(raft, input.id)
+  raft.touched = true
 }
 
 /** Every way in: from here on this is the time. */
