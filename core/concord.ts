@@ -218,7 +218,7 @@ class Assembly {
 
   #runningNode(): Store {
     if (this.node === undefined) throw notReady()
-    return this.node
+    return this.node.forPlugins
   }
 }
 

@@ -90,6 +90,8 @@ export interface KvParts {
   readonly door: Door
   readonly rules: CallRules
   readonly iteratorBytes: number
+  /** Why the node takes no more calls of this store's users, if so; what is under way is finished. */
+  readonly refusal: () => Error | undefined
   readonly status: () => Status
 }
 
@@ -400,6 +402,8 @@ export class Kv implements Store {
   }
 
   #check(options: AnyOptions | undefined, allowed: ReadonlySet<string>): Call {
+    const refusal = this.#parts.refusal()
+    if (refusal !== undefined) throw refusal
     return checkCall(this.#parts.rules, this.#defaults, options, allowed)
   }
 
@@ -419,7 +423,7 @@ export class Kv implements Store {
 
   /** Without an entry, when nobody stands at the door: a flag inside a loop costs a look into a map. */
   #localValue(key: Key): unknown {
-    if (!this.#door.isOpenOut) return this.#local(key)?.value
+    if (!this.#door.isOpenOut || this.#log.isStopped) return this.#local(key)?.value
     const { users } = this.#log.machine
     const slot = find(users, checkKey(key))
     if (slot === -1 || expiresAt(users, slot) !== 0) return this.#local(key)?.value

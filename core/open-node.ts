@@ -59,6 +59,7 @@ export interface NodeParts {
 
 export class OpenNode extends Kv implements Concord {
   readonly closed: Promise<Closed>
+  readonly forPlugins: Store
   readonly #parts: NodeParts
   readonly #driver: Driver
   readonly #storage: NodeStorage
@@ -70,13 +71,16 @@ export class OpenNode extends Kv implements Concord {
 
   constructor(parts: NodeParts, driver: Driver, storage: NodeStorage, id: string) {
     const { config, host, rules } = parts
-    super({
+    const shared = {
       log: driver,
       door: new Door(host.hooks),
       rules,
       iteratorBytes: config.limits.iteratorBytes,
       status: () => this.#status(id),
-    })
+    }
+    super({ ...shared, refusal: () => this.#refusal() })
+    // Plugins finish their work after the door has closed to everybody else.
+    this.forPlugins = new Kv({ ...shared, refusal: () => undefined })
     this.#parts = parts
     this.#driver = driver
     this.#storage = storage
@@ -149,6 +153,11 @@ export class OpenNode extends Kv implements Concord {
   stop(why: Closed): Promise<void> {
     this.#stopping ??= this.#stop(why)
     return this.#stopping
+  }
+
+  #refusal(): Error | undefined {
+    if (this.#stopping === undefined) return undefined
+    return new ConcordError('STOPPED', 'this node is closed, or about to be', { cause: this.#lastError })
   }
 
   /** Takes no more work, finishes what is under way, closes plugins in reverse, then the files. */

@@ -9,7 +9,7 @@ import type { Door } from './door.ts'
 import type { Access, DoorRequest } from './hook-events.ts'
 import { type RecordView, expiresAt, find, openView, recordAt } from './machine/index.ts'
 import type { ReplicatedLog } from './node/replicated-log.ts'
-import { ConcordError } from './errors.ts'
+import { AbortError, ConcordError } from './errors.ts'
 import type { Entry, Key } from './types.ts'
 
 /** Space of the users' keys. */
@@ -68,7 +68,7 @@ export class ReadPath {
         for (const record of records) {
           if (!isDue(record.expiresAt, clusterTime)) yield this.entry(record, clusterTime, request)
         }
-        call.signal?.throwIfAborted()
+        if (call.signal?.aborted === true) throw new AbortError(call.signal.reason, 'not-applied')
       }
     } finally {
       view.close()

@@ -112,6 +112,10 @@ export class Driver implements ReplicatedLog {
 
   // ---------------------------------------------------------------------------------- the seam
 
+  get isStopped(): boolean {
+    return this.#stopped !== undefined
+  }
+
   nowMs(): number {
     return this.#clock.monotonicMs()
   }
@@ -172,7 +176,6 @@ export class Driver implements ReplicatedLog {
   async readPoint(consistency: Consistency, minRevision: number, patience: Patience): Promise<ReadPoint> {
     if (this.#stopped !== undefined) throw this.#refusedAsStopped()
     const { deadlineMs, signal } = patience
-    signal?.throwIfAborted()
     const round = abortableRead(signal, this.#point(consistency, deadlineMs))
     const point = await round
     if (minRevision <= this.machine.revision) return point
@@ -401,10 +404,11 @@ export class Driver implements ReplicatedLog {
 
 /** A read that is no longer wanted: nothing is undone, the answer has no taker. */
 function abortableRead<T>(signal: AbortSignal | undefined, read: T | Promise<T>): T | Promise<T> {
-  if (signal === undefined || !(read instanceof Promise)) return read
+  if (signal === undefined) return read
+  if (signal.aborted) throw new AbortError(signal.reason, 'not-applied')
+  if (!(read instanceof Promise)) return read
   return new Promise<T>((resolve, reject) => {
     const abort = (): void => reject(new AbortError(signal.reason, 'not-applied'))
-    if (signal.aborted) abort()
     signal.addEventListener('abort', abort, { once: true })
     read.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   })

@@ -19,6 +19,8 @@ export interface Patience {
 export interface ReplicatedLog {
   /** This node's applied state: to be read only, and within one tick. */
   readonly machine: Machine
+  /** Every call is refused from now on. */
+  readonly isStopped: boolean
   nowMs(): number
   /**
    * Where the next command is to be encoded, whole, before anything else happens. Throws when none is
