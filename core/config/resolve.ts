@@ -14,18 +14,11 @@ import {
   variableWord,
   type Environment,
 } from './environment.ts'
-import {
-  isPlainObject,
-  mergeLayers,
-  sourceOf,
-  valueAt,
-  type ConfigLayer,
-  type Layer,
-  type Tree,
-} from './layers.ts'
+import { isPlainObject, mergeLayers, valueAt, type ConfigLayer, type Layer, type Tree } from './layers.ts'
 import { optionsOf, type Option, type Schema } from './options.ts'
-import { knownPlugins, loadPlugins } from './plugins.ts'
-import { describe, distinct, invalid, placeOf, type Problem } from './problems.ts'
+import { ownCopy, pluginsIn, split, type Parts, type Switched } from './parts.ts'
+import { knownPlugins, loadPlugins, type KnownPlugins } from './plugins.ts'
+import { distinct, invalid, type Problem } from './problems.ts'
 import { configSchema } from './schema.ts'
 import type { CoreConfig } from './types.ts'
 import { checkVariables, validateCore, validatePartial, validatePlugin } from './validate.ts'
@@ -78,161 +71,93 @@ export const originOf = (config: ResolvedConfig): Origin | undefined => origins.
 const coreOptions = optionsOf(configSchema)
 
 export async function resolveRaw(raw: Raw): Promise<ResolvedConfig> {
-  const { env = {}, builtins, mode } = raw
+  const gathered = await gather(raw)
+  const { parts, definitions, layers, options } = gathered
   const where = raw.file ?? 'config'
-  const parts = split(raw.values)
-  const problems: Problem[] = [...parts.problems]
-  const warnings: string[] = raw.noConfig
-    ? [`no concord.config.* found from ${raw.cwd}: this is a single node with default options`]
-    : []
-
-  const known = await knownPlugins(parts.use, raw, builtins)
-  problems.push(...known.problems)
-  const names = [...known.candidates.keys()]
-
-  const written: ConfigLayer[] = [{ layer: 'config', values: parts.base }]
-  const section = mode === undefined ? undefined : parts.modes.get(mode)
-  if (section !== undefined) written.push({ layer: `env.${mode!}`, values: section })
-  const core = environmentLayers(env, [...coreOptions, ...names.map(pluginSwitch)], written)
-  warnings.push(...core.warnings)
-  let layers = [...written, ...core.layers]
-
-  const switched = pluginsIn(mergeLayers(layers), names)
-  // A failed import in `use` leaves its names unknown; one problem is enough.
-  const knowsAll = known.problems.length === 0
-  problems.push(...switched.problems, ...(knowsAll ? switched.unknown : []))
-  const loaded = await loadPlugins(switched.on, known)
-  problems.push(...loaded.problems)
-  const { definitions } = loaded
-  const pluginOptions = optionsOfPlugins(definitions)
-  const ofPlugins = environmentLayers(env, pluginOptions, layers)
-  warnings.push(...ofPlugins.warnings)
-  layers = [...layers, ...ofPlugins.layers]
 
   const { values, sources } = mergeLayers(layers)
-  problems.push(...validateCore(coreOf(values), sources))
-  const plugins: Record<string, Tree | false> = Object.fromEntries(switched.off.map((name) => [name, false]))
+  const plugins: Record<string, Tree | false> = Object.fromEntries(gathered.off.map((name) => [name, false]))
+  const problems = [...gathered.problems, ...validateCore(coreOf(values), sources)]
   for (const [name, definition] of definitions) {
     const given = valueAt(values, ['plugins', name])
-    const options = isPlainObject(given) ? given : {}
-    problems.push(...validatePlugin(name, definition.options?.json, options, sources))
-    plugins[name] = options
+    const own = (plugins[name] = isPlainObject(given) ? given : {})
+    problems.push(...validatePlugin(name, definition.options?.json, own, sources))
   }
-  problems.push(...problemsOfOtherModes(parts, mode, names, knowsAll))
+  problems.push(...problemsOfOtherModes(gathered, raw.mode))
   if (problems.length > 0) throw invalid(where, distinct(problems))
 
   const config = finish(raw, values, sources, definitions, plugins)
   const together = checkTogether(config, sources)
   if (together.length > 0) throw invalid(where, together)
 
-  warnings.push(...warningsOf(config, sources), ...warningsOfMode(mode, [...parts.modes.keys()]))
-  for (const name of known.used) {
-    const said = [parts.base, ...parts.modes.values()].some(
-      (one) => valueAt(one, ['plugins', name]) !== undefined,
-    )
-    if (said || definitions.has(name)) continue
-    warnings.push(
-      `plugin "${name}" is in use but not on. Turn it on with plugins: { ${JSON.stringify(name)}: true }`,
-    )
-  }
-  const options = [...coreOptions, ...names.map(pluginSwitch), ...pluginOptions]
-  const off = names.filter((name) => !definitions.has(name))
-  warnings.push(...unknownVariables(env, variablesOf(options), off))
-
   const resolved: ResolvedConfig = Object.freeze({
     ...deepFreeze(config),
     plugins: deepFreeze(plugins),
-    use: known.used,
-    known: names,
+    use: gathered.known.used,
+    known: gathered.names,
     definitions: Object.freeze(Object.fromEntries(definitions)),
-    mode,
+    mode: raw.mode,
     modes: [...parts.modes.keys()],
     file: raw.file,
     baseDir: raw.baseDir,
-    warnings,
+    warnings: [...gathered.warnings, ...warningsOf(config, sources), ...warningsAround(raw, gathered)],
     sources,
   })
   origins.set(resolved, { layers, options })
   return resolved
 }
 
-// --------------------------------------------------------------------------------------------- the parts
+// ------------------------------------------------------------------------------------------ the gathering
 
-interface Parts {
-  readonly base: Tree
-  readonly use: unknown
-  readonly modes: ReadonlyMap<string, Tree>
-  readonly problems: readonly Problem[]
-}
-
-/** The object without what is not an option: `$schema`, `use`, and the sections of `env`. */
-function split(values: Tree): Parts {
-  const { $schema: _, use, env, ...base } = ownCopy(values)
-  const problems: Problem[] = []
-  const modes = new Map<string, Tree>()
-  if (env !== undefined && !isPlainObject(env)) {
-    problems.push({ path: 'env', message: `expected an object of modes, found ${describe(env)}` })
-  }
-  for (const [mode, section] of Object.entries(isPlainObject(env) ? env : {})) {
-    if (section === undefined) continue
-    if (!isPlainObject(section)) {
-      problems.push({
-        path: `env.${mode}`,
-        message: `expected an object of options, found ${describe(section)}`,
-      })
-      continue
-    }
-    const { use: code, env: nested, ...rest } = ownCopy(section)
-    if (code !== undefined) {
-      problems.push({
-        path: `env.${mode}.use`,
-        message:
-          'which code there is does not depend on the mode. List the plugin in `use`, and turn it on here under `plugins`',
-      })
-    }
-    if (nested !== undefined)
-      problems.push({ path: `env.${mode}.env`, message: 'a mode has no modes of its own' })
-    modes.set(mode, rest)
-  }
-  return { base, use, modes, problems }
-}
-
-/** A shallow copy that keeps a key named `__proto__` a key. */
-const ownCopy = (values: Tree): Tree => Object.assign(Object.create(null) as Tree, values)
-
-interface Switched {
-  readonly on: readonly string[]
+interface Gathered {
+  readonly parts: Parts
+  readonly known: KnownPlugins
+  readonly names: readonly string[]
+  /** Of the plugins that are on. */
+  readonly definitions: ReadonlyMap<string, AnyDefinition>
+  /** The plugins that are said to be off. */
   readonly off: readonly string[]
+  readonly layers: readonly ConfigLayer[]
+  /** Of core and of the plugins that are on, with the switches of all plugins. */
+  readonly options: readonly Option[]
   readonly problems: readonly Problem[]
-  /** Names that nobody has. */
-  readonly unknown: readonly Problem[]
+  readonly warnings: readonly string[]
 }
 
-function pluginsIn({ values, sources }: ReturnType<typeof mergeLayers>, names: readonly string[]): Switched {
-  const given = values['plugins']
-  const on: string[] = []
-  const off: string[] = []
-  const problems: Problem[] = []
-  const unknown: Problem[] = []
-  const report = (path: string, message: string, to = problems) =>
-    to.push({ path: placeOf(path, sourceOf(sources, path)), message })
-  if (given !== undefined && !isPlainObject(given)) {
-    report('plugins', `expected an object of plugins by name, found ${describe(given)}`)
-    return { on, off, problems, unknown }
+/** All layers, in two steps: which variables a plugin has is known when it is known to be on. */
+async function gather(raw: Raw): Promise<Gathered> {
+  const { env = {}, mode } = raw
+  const parts = split(raw.values)
+  const known = await knownPlugins(parts.use, raw, raw.builtins)
+  const names = [...known.candidates.keys()]
+
+  const written: ConfigLayer[] = [{ layer: 'config', values: parts.base }]
+  const section = mode === undefined ? undefined : parts.modes.get(mode)
+  if (section !== undefined) written.push({ layer: `env.${mode!}`, values: section })
+  const coreAndSwitches = [...coreOptions, ...names.map(pluginSwitch)]
+  const ofCore = environmentLayers(env, coreAndSwitches, written)
+  const below = [...written, ...ofCore.layers]
+
+  const switched = pluginsIn(mergeLayers(below), names)
+  const { definitions, problems } = await loadPlugins(switched.on, known)
+  const pluginOptions = optionsOfPlugins(definitions)
+  const ofPlugins = environmentLayers(env, pluginOptions, below)
+  return {
+    parts,
+    known,
+    names,
+    definitions,
+    off: switched.off,
+    layers: [...below, ...ofPlugins.layers],
+    options: [...coreAndSwitches, ...pluginOptions],
+    problems: [...parts.problems, ...known.problems, ...problemsOfSwitches(switched, known), ...problems],
+    warnings: [...ofCore.warnings, ...ofPlugins.warnings],
   }
-  for (const [name, value] of Object.entries(given ?? {})) {
-    if (!names.includes(name)) report(`plugins.${name}`, unknownPlugin(name, names), unknown)
-    else if (value === false) off.push(name)
-    else if (value === true || isPlainObject(value)) on.push(name)
-    else report(`plugins.${name}`, `expected true, false or an object of options, found ${describe(value)}`)
-  }
-  return { on, off, problems, unknown }
 }
 
-function unknownPlugin(name: string, names: readonly string[]): string {
-  const near = didYouMean(name, names)
-  return `no plugin named "${name}".${near === '' ? ' A plugin that is not built in is listed in `use`.' : near}`
-}
+/** A failed import in `use` leaves names unknown; one problem is enough. */
+const problemsOfSwitches = ({ problems, unknown }: Switched, known: KnownPlugins): Problem[] =>
+  known.problems.length === 0 ? [...problems, ...unknown] : [...problems]
 
 /** With the variables that their schemas name, or else with derived ones. */
 function optionsOfPlugins(definitions: ReadonlyMap<string, AnyDefinition>): Option[] {
@@ -268,12 +193,7 @@ function coreOf(values: Tree): Tree {
 }
 
 /** Modes that are not in force are checked too, as far as that goes without their environment. */
-function problemsOfOtherModes(
-  parts: Parts,
-  mode: string | undefined,
-  names: readonly string[],
-  knowsAll: boolean,
-): Problem[] {
+function problemsOfOtherModes({ parts, names, known }: Gathered, mode: string | undefined): Problem[] {
   const problems: Problem[] = []
   for (const [other, section] of parts.modes) {
     if (other === mode) continue
@@ -282,10 +202,27 @@ function problemsOfOtherModes(
       { layer: `env.${other}`, values: section },
     ])
     problems.push(...validatePartial(coreOf(merged.values), merged.sources))
-    const switched = pluginsIn(merged, names)
-    problems.push(...switched.problems, ...(knowsAll ? switched.unknown : []))
+    problems.push(...problemsOfSwitches(pluginsIn(merged, names), known))
   }
   return problems
+}
+
+/** About what is around the options: no file, a mode without a section, code that is not used, variables. */
+function warningsAround({ noConfig, cwd, mode, env = {} }: Raw, gathered: Gathered): string[] {
+  const { parts, known, names, definitions, options } = gathered
+  const warnings: string[] = []
+  if (noConfig)
+    warnings.push(`no concord.config.* found from ${cwd}: this is a single node with default options`)
+  warnings.push(...warningsOfMode(mode, [...parts.modes.keys()]))
+  const written = [parts.base, ...parts.modes.values()]
+  for (const name of known.used) {
+    const said = written.some((one) => valueAt(one, ['plugins', name]) !== undefined)
+    if (said || definitions.has(name)) continue
+    const on = `plugins: { ${JSON.stringify(name)}: true }`
+    warnings.push(`plugin "${name}" is in use but not on. Turn it on with ${on}`)
+  }
+  const off = names.filter((name) => !definitions.has(name))
+  return [...warnings, ...unknownVariables(env, variablesOf(options), off)]
 }
 
 // --------------------------------------------------------------------------------------------- the result

@@ -46,6 +46,17 @@ describe('the layers', () => {
     assert.deepEqual(config.warnings, [])
   })
 
+  test('a single value replaces a section and its sources; undefined replaces nothing', async (t) => {
+    const cwd = project(t, files)
+    const inTest = await loadConfig({ cwd, env: {}, mode: 'test' })
+    assert.deepEqual(Object.fromEntries(inTest.sources), {
+      storage: 'env.test',
+      'log.level': 'config',
+      timeoutMs: 'config',
+    })
+    assert.equal((await loadConfig({ cwd, env: {}, mode: 'production' })).timeoutMs, 1000)
+  })
+
   test('the mode is the one given, else NODE_ENV, else development', async (t) => {
     const cwd = project(t, files)
     assert.equal((await loadConfig({ cwd, env: { NODE_ENV: 'production' }, mode: 'test' })).storage, 'memory')

@@ -29,7 +29,7 @@ const schema = {
       required: ['key'],
       properties: { key: { type: 'string' }, cert: { type: 'string' } },
     },
-    apiKey: { type: 'string', 'x-secret': true, 'x-env': 'CONCORD_HTTP_API_KEY' },
+    apiKey: { type: 'string', pattern: '^k', 'x-secret': true, 'x-env': 'CONCORD_HTTP_API_KEY' },
     limits: {
       type: 'object',
       additionalProperties: false,
@@ -141,6 +141,10 @@ describe('wrong options', () => {
     [{ http: { port: '80' } }, 'plugins.http.port: expected integer, found "80". Write 80, without quotes.'],
     [{ http: { origins: ['a', 1] } }, 'plugins.http.origins[1]: expected string, found 1.'],
     [{ http: { apiKey: 12345 } }, 'plugins.http.apiKey: expected string, found a number.'],
+    [
+      { http: { apiKey: 'hunter2' } },
+      'plugins.http.apiKey: expected text that matches ^k, found a secret of 7 characters',
+    ],
     [{ http: 'on' }, 'plugins.http: expected true, false or an object of options, found "on"'],
     [{ http: null }, 'plugins.http: expected true, false or an object of options, found null'],
     [{ 'audit-log': { dir: 'x' } }, 'plugins.audit-log: unknown option "dir".'],
