@@ -70,7 +70,9 @@ export interface Change {
   readonly value: unknown
   /** Before the change; undefined when there was none. Decoded anew at each access: read it once. */
   readonly previous: unknown
-  /** Milliseconds of clusterTime at which the key will expire; undefined when it does not. */
+  /** Of the change before; 0 when the key was absent. */
+  readonly previousRevision: Revision
+  /** Milliseconds of clusterTime: when the key is due to expire, or had been; undefined for never. */
   readonly expiresAt: number | undefined
   readonly actor: string | undefined
   readonly requestId: string | undefined

@@ -1,10 +1,11 @@
 /**
- * The log of one node, over pino: JSON lines on stderr, or a logger that the application brings. No
- * global logger: whoever logs is given one.
+ * The log of one node, over pino: on stderr as JSON or as text, or through a logger that the application
+ * brings. No global logger: whoever logs is given one.
  *
  * Fields whose names say that they hold a value of the store, a token or a secret are never written,
  * however deep they stand. Messages are not searched: put what varies into fields.
  */
+import { isatty } from 'node:tty'
 import {
   pino,
   stdSerializers,
@@ -13,12 +14,15 @@ import {
   type Logger,
   type LoggerOptions,
 } from 'pino'
+import { textOf } from './log-text.ts'
 
 export interface LogOptions {
   /** Named in every line. */
   readonly node: string
   /** Default `info`. Ignored when `logger` is given. */
   readonly level?: Level | 'silent' | undefined
+  /** `auto`, the default: text on a terminal, JSON elsewhere. Ignored when `logger` is given. */
+  readonly format?: 'auto' | 'json' | 'text' | undefined
   /** The application's own pino logger; Concord's lines go through a child of it. */
   readonly logger?: Logger | undefined
   /** Where lines go; default stderr, written in the background. */
@@ -31,17 +35,39 @@ export interface NodeLog {
   flush(): void
 }
 
-export function createLog({ node, level = 'info', logger, destination }: LogOptions): NodeLog {
-  if (logger !== undefined) return { log: logger.child({ node }, shaping), flush: () => logger.flush() }
-  const stream = destination ?? pino.destination({ dest: 2, sync: false })
+const STDERR = 2
+
+export function createLog(options: LogOptions): NodeLog {
+  const { node, level = 'info', format = 'auto', logger, destination } = options
+  if (logger !== undefined) {
+    return { log: shielded(logger.child({ node }, shaping)), flush: () => logger.flush() }
+  }
+  const isText = format === 'text' || (format === 'auto' && destination === undefined && isatty(STDERR))
+  const background = destination ?? pino.destination({ dest: STDERR, sync: false })
+  const stream = isText ? { write: (line: string) => background.write(textOf(line)) } : background
   const log = pino({ ...shaping, level, base: { node } }, stream)
-  return { log, flush: () => log.flush() }
+  return {
+    log: shielded(log),
+    flush: () => {
+      if ('flushSync' in background && typeof background.flushSync === 'function') background.flushSync()
+    },
+  }
 }
 
 const shaping = {
   formatters: { log: redact, bindings: redact },
   serializers: { err: (error: Error) => redact(stdSerializers.err(error)) },
 } satisfies Pick<LoggerOptions, 'formatters' | 'serializers'>
+
+/** pino does not pass the bindings of children through the formatter; all of them inherit this `child`. */
+function shielded(log: Logger): Logger {
+  // oxlint-disable-next-line typescript/unbound-method
+  const { child } = log // always called with its `this`
+  log.child = function redacting(this: Logger, bindings: object, options?: object) {
+    return child.call(this, redact(bindings), options)
+  } as typeof log.child
+  return log
+}
 
 const REDACTED = '[redacted]'
 const DEPTH = 8

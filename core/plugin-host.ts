@@ -304,7 +304,8 @@ export class PluginHost {
     try {
       return await Promise.race([fn(), overdue.promise])
     } catch (error) {
-      if (ConcordError.is(error) && error.details?.['plugin'] === name) throw error
+      // Its own words for what it asked of the host: a tap too late, a plugin that is not there.
+      if (ConcordError.is(error) && error.code.startsWith('PLUGIN_')) throw error
       const why = error instanceof Error ? error.message : String(error)
       throw new ConcordError('PLUGIN_FAILED', `plugin "${name}": ${step} failed: ${why}`, {
         cause: error,

@@ -140,6 +140,8 @@ export interface ApplyMeta {
   readonly clusterTime: number
   readonly wallTime: number
   readonly actor: string | undefined
+  /** Of the slice on the node that proposed the command: perhaps older than this one. */
+  readonly version: number
 }
 
 /**
@@ -150,7 +152,10 @@ export interface ApplyMeta {
  * in its result; if it throws, it throws on every node, and every node stops.
  */
 export interface Slice<Command, Result> {
-  /** Whole number from 1. Raise it when a command or its meaning changes. */
+  /**
+   * Whole number from 1, raised when the commands or the state change. The code understands its own
+   * version and all before it: logs and snapshots are older than programs.
+   */
   readonly version: number
   apply(space: SliceSpace, command: Command, meta: ApplyMeta): Result
 }

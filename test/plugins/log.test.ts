@@ -1,0 +1,92 @@
+// The log: what is in a line, and what never is.
+
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { pino } from 'pino'
+import { ConcordError } from '../../core/errors.ts'
+import { createLog } from '../../core/log.ts'
+
+function capture() {
+  const text: string[] = []
+  return { text, destination: { write: (line: string) => void text.push(line) } }
+}
+
+const SECRET = 'sk_concord_do_not_print'
+
+describe('the log', () => {
+  test('says which node, at which level', () => {
+    const { text, destination } = capture()
+    const { log, flush } = createLog({ node: 'n1', level: 'warn', destination })
+    log.info('not this')
+    log.warn({ index: 7 }, 'this')
+    flush()
+    assert.equal(text.length, 1)
+    const line = JSON.parse(text[0] as string) as Record<string, unknown>
+    assert.equal(line['node'], 'n1')
+    assert.equal(line['index'], 7)
+    assert.equal(line['msg'], 'this')
+  })
+
+  test('never writes a value, a token or a secret, however deep, in fields, bindings or errors', () => {
+    const { text, destination } = capture()
+    const { log } = createLog({ node: 'n1', destination })
+    log.info({ value: SECRET, key: 'k' }, 'a put')
+    log.info({ request: { options: [{ token: SECRET }] } }, 'a call')
+    log.info({ headers: { Authorization: SECRET, cookie: SECRET }, clusterSecret: SECRET }, 'http')
+    log.child({ password: SECRET, plugin: 'acme' }).info('a child')
+    log.error(new ConcordError('FORBIDDEN', 'no', { details: { token: SECRET, key: 'k' } }), 'an error')
+    log.error({ err: new Error('outer', { cause: new Error('inner') }) }, 'a chain')
+    log.info({ bytes: new TextEncoder().encode(SECRET), all: new Map([['token', SECRET]]) }, 'containers')
+    const all = text.join('')
+    assert.deepEqual(
+      text.filter((line) => line.includes(SECRET)),
+      [],
+    )
+    assert.ok(!all.includes('115,107,95'))
+    assert.equal(all.match(/\[redacted\]/g)?.length, 9)
+    assert.match(all, /"key":"k"/)
+    assert.match(all, /outer/)
+    assert.match(all, /inner/)
+  })
+
+  test('does not follow a circle for ever', () => {
+    const { text, destination } = capture()
+    const { log } = createLog({ node: 'n1', destination })
+    const circle: Record<string, unknown> = { name: 'round' }
+    circle['self'] = circle
+    log.info({ circle }, 'round')
+    assert.match(text.join(''), /round/)
+  })
+
+  test("goes through the application's own logger, redacted all the same", () => {
+    const { text, destination } = capture()
+    const { log } = createLog({ node: 'n1', logger: pino({ base: { app: 'shop' } }, destination) })
+    log.child({ plugin: 'acme' }).info({ token: SECRET }, 'hello')
+    const line = JSON.parse(text[0] as string) as Record<string, unknown>
+    assert.deepEqual(
+      { app: line['app'], node: line['node'], plugin: line['plugin'], token: line['token'] },
+      { app: 'shop', node: 'n1', plugin: 'acme', token: '[redacted]' },
+    )
+  })
+
+  test('as text: one line for people, without control characters, the stack below', () => {
+    const { text, destination } = capture()
+    const { log } = createLog({ node: 'n1', format: 'text', destination })
+    log.child({ plugin: 'acme' }).warn({ key: 'a/b', count: 2, odd: 'x y' }, 'one\u001b[31m\ntwo')
+    log.error(new Error('boom'), 'failed')
+    assert.match(
+      text[0] as string,
+      /^\d\d:\d\d:\d\d\.\d{3} warn  n1 acme: one \[31m two key=a\/b count=2 odd="x y"\n$/,
+    )
+    assert.match(text[1] as string, /^\S+ error n1: failed\n {2}Error: boom\n {6}at /)
+  })
+
+  test('two logs know nothing of each other', () => {
+    const [one, two] = [capture(), capture()]
+    createLog({ node: 'n1', destination: one.destination, level: 'debug' })
+    createLog({ node: 'n2', destination: two.destination }).log.debug('not this')
+    createLog({ node: 'n2', destination: two.destination }).log.info('this')
+    assert.equal(one.text.length, 0)
+    assert.equal(two.text.length, 1)
+  })
+})
