@@ -48,11 +48,6 @@ export function readEntry(reader: Reader): Entry {
   return { ...head, data: kind === 'commands' ? reader.bytes(reader.varint()) : NO_BYTES }
 }
 
-/** About how many bytes `writeEntry` takes for an entry of commands, never less. */
-export function entryBytes(entry: Entry): number {
-  return entry.data.length + 48
-}
-
 export function writeMembership(writer: Writer, membership: Membership): void {
   writer.u8(FORMAT)
   for (const ids of [membership.voters, membership.outgoing, membership.learners, membership.removed]) {

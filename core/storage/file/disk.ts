@@ -20,6 +20,8 @@ export interface DiskFile {
   /** Fills `buffer` from `position`; fewer bytes only at the end of the file. */
   read(buffer: Uint8Array, position: number): Promise<number>
   size(): Promise<number>
+  /** Makes the file this long, without taking space for what it gains. */
+  resize(bytes: number): Promise<void>
   close(): Promise<void>
 }
 
@@ -52,6 +54,7 @@ const FLAGS: Record<OpenMode, number> = { create: O_CREAT | O_TRUNC | O_RDWR, up
 const openFd = promisify(fs.open)
 const closeFd = promisify(fs.close)
 const statFd = promisify(fs.fstat)
+const truncateFd = promisify(fs.ftruncate)
 const syncFd = promisify(fs.fsync)
 
 class NodeFile implements DiskFile {
@@ -99,6 +102,10 @@ class NodeFile implements DiskFile {
 
   async size(): Promise<number> {
     return (await statFd(this.#fd)).size
+  }
+
+  resize(bytes: number): Promise<void> {
+    return truncateFd(this.#fd, bytes)
   }
 
   close(): Promise<void> {

@@ -9,11 +9,10 @@ import { basename, join } from 'node:path'
 
 import { assert } from '../../assert.ts'
 import { Writer } from '../../bytes.ts'
-import { entryBytes } from '../../entry-codec.ts'
 import { ConcordError } from '../../errors.ts'
 import type { Clock, Entropy, LogBatch, LogStore, RecoveredLog, Timer } from '../../ports.ts'
 import type { HardState, Index, SnapshotMeta, Term } from '../../raft/types.ts'
-import { type Disk, type DiskFile, shortWrite, syncFile, writeAll } from './disk.ts'
+import { type Disk, type DiskFile, diskFull, isDiskFull, shortWrite, syncFile, writeAll } from './disk.ts'
 import { corrupted, type Damage, storageFailed } from './errors.ts'
 import { logDir, segmentName } from './layout.ts'
 import { type Frame, writeBatch, writeClose, writeSeal } from './record.ts'
@@ -25,10 +24,10 @@ export type FsyncMode = 'always' | 'interval' | 'never'
 
 /** What a batch takes beside its entries: frames, a hard state, and the head of a new segment. */
 const BATCH_OVERHEAD_BYTES = 2048
-const FRAME_BYTES = 32
+const MEASURE_BYTES = 4 * 1024 * 1024
 const ZEROS = Buffer.alloc(256 * 1024)
 /** A writer that a large batch has blown up is not kept. */
-const KEEP_WRITER_BYTES = 4 * 1024 * 1024
+const KEEP_WRITER_BYTES = 16 * 1024 * 1024
 
 export interface LogOptions {
   readonly disk: Disk
@@ -60,6 +59,8 @@ interface Current {
   chain: number
   /** Everything before is on stable storage. */
   durable: number
+  /** Not all of its space has been taken. */
+  readonly sparse: boolean
   maxIndex: Index
 }
 
@@ -77,6 +78,8 @@ export class FileLog implements LogStore {
   #hardState: HardState = { term: 0, votedFor: null }
   #next: Index = 1
   #busy = false
+  /** Bytes written since the volume was looked at. */
+  #unmeasured = 0
   #failure: ConcordError | undefined
   #timer: Timer | undefined
   /** An fsync of the interval that is under way. */
@@ -132,7 +135,8 @@ export class FileLog implements LogStore {
     const { path, header } = newest.file
     const file = await this.#options.disk.open(path, 'update', { durable: this.#durable })
     const { end, chain } = last
-    this.#current = { file, path, header, end, chain, durable: end, maxIndex: newest.maxIndex }
+    // It may have been a sparse one; nobody knows any more.
+    this.#current = { file, path, header, end, chain, durable: end, sparse: true, maxIndex: newest.maxIndex }
     this.#older = segments.slice(0, -1).map((one) => ({ path: one.file.path, maxIndex: one.maxIndex }))
     this.#options.space.segmentOpened(header.capacity)
     if (!cleanStop) await rewrite(file, last.durable, end)
@@ -152,18 +156,23 @@ export class FileLog implements LogStore {
     assert(current !== undefined && !this.#busy, 'one call in flight, after recovery')
     this.#busy = true
     const chain = this.#encode(current, (frame) => writeBatch(this.#writer, frame, batch))
-    const done = this.#fits(current) ? this.#write(current, chain, batch.mustSync) : this.#rollAndWrite(batch)
-    return done.then(
-      () => this.#appended(batch),
-      (error: unknown) => {
-        this.#busy = false
-        throw this.#fail(error, 'append to')
-      },
-    )
+    const done = this.#fits(current)
+      ? this.#write(current, chain, batch.mustSync)
+      : this.#rollAndWrite(batch, true)
+    return done
+      .catch((error: unknown) => this.#retreat(error, batch))
+      .then(
+        () => this.#appended(batch),
+        (error: unknown) => {
+          this.#busy = false
+          throw this.#fail(error, 'append to')
+        },
+      )
   }
 
   #appended({ entries, truncateFrom, hardState }: LogBatch): void {
     this.#busy = false
+    this.#measureSometimes()
     if (truncateFrom !== undefined) this.#next = truncateFrom
     const last = entries.at(-1)
     if (last !== undefined) {
@@ -172,6 +181,14 @@ export class FileLog implements LogStore {
     }
     if (hardState !== undefined) this.#hardState = hardState
     if (this.#writer.buffer.length > KEEP_WRITER_BYTES) this.#writer = new Writer()
+  }
+
+  /** A sparse segment takes space that the last look at the volume has not seen. */
+  #measureSometimes(): void {
+    this.#unmeasured += this.#writer.length
+    if (this.#unmeasured < MEASURE_BYTES) return
+    this.#unmeasured = 0
+    this.#options.space.work()
   }
 
   #encode(current: Current, write: (frame: Frame) => number): number {
@@ -184,9 +201,18 @@ export class FileLog implements LogStore {
     return end + this.#writer.length + MARK_ROOM_BYTES <= header.capacity
   }
 
-  async #rollAndWrite(batch: LogBatch): Promise<void> {
-    const bytes = this.#writer.length + BATCH_OVERHEAD_BYTES
-    await this.#roll(await this.#options.space.take(bytes))
+  /**
+   * A sparse segment met a full disk. What was torn was never acknowledged, and the next segment will say that
+   * this one ended before it; so the batch goes there, into space that was taken, or waits for some.
+   */
+  #retreat(error: unknown, batch: LogBatch): Promise<void> {
+    if (!isDiskFull(error) || this.#current?.sparse !== true) throw error
+    this.#options.space.foundFull()
+    return this.#rollAndWrite(batch, false)
+  }
+
+  async #rollAndWrite(batch: LogBatch, sparse: boolean): Promise<void> {
+    await this.#roll(this.#writer.length + BATCH_OVERHEAD_BYTES, sparse)
     const current = this.#current!
     const chain = this.#encode(current, (frame) => writeBatch(this.#writer, frame, batch))
     assert(this.#fits(current), 'a segment was taken that is large enough')
@@ -200,7 +226,7 @@ export class FileLog implements LogStore {
     return new Promise((resolve, reject) => {
       current.file.write(buffer, length, current.end, (error, written) => {
         if (error) return reject(error)
-        if (written !== length) return reject(new Error(shortWrite(written, length)))
+        if (written !== length) return reject(diskFull(shortWrite(written, length)))
         current.end += length
         current.chain = chain
         if (fsync === 'always') {
@@ -251,16 +277,33 @@ export class FileLog implements LogStore {
   // ------------------------------------------------------------------------------------------- segments
 
   /** Goes over to a new segment. The old one is durable before, and sealed when the new one is durable. */
-  async #roll(spare: Spare): Promise<void> {
+  async #roll(bytes: number, sparse: boolean): Promise<void> {
     const old = this.#current!
+    const { space } = this.#options
     await this.#settleSync()
     if (old.durable < old.end) await this.#sync(old)
-    await this.#makeSegment(spare, { end: old.end, chain: old.chain })
+    const link = { end: old.end, chain: old.chain }
+    try {
+      await this.#makeSegment(await space.take(bytes, sparse), link)
+    } catch (error) {
+      if (!sparse || !isDiskFull(error)) throw error
+      space.foundFull()
+      await this.#makeSegment(await space.take(bytes, false), link)
+    }
     this.#older.push({ path: old.path, maxIndex: old.maxIndex })
-    this.#encode(old, (frame) => writeSeal(this.#writer, frame, old.header.sequence + 1))
-    await writeAll(old.file, this.#writer.buffer.subarray(0, this.#writer.length), old.end)
+    await this.#seal(old)
     await old.file.close()
-    this.#options.space.work()
+    space.work()
+  }
+
+  /** Says that there is a segment behind this one. A full disk may prevent it: then a lost one is not noticed. */
+  async #seal(old: Current): Promise<void> {
+    this.#encode(old, (frame) => writeSeal(this.#writer, frame, old.header.sequence + 1))
+    try {
+      await writeAll(old.file, this.#writer.buffer.subarray(0, this.#writer.length), old.end)
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+    }
   }
 
   /** Header and hard state are durable in the spare file before it is called a segment. */
@@ -283,15 +326,18 @@ export class FileLog implements LogStore {
     await disk.rename(spare.path, path)
     await disk.syncDir(this.#dir)
     const end = start + head.length
-    this.#current = { file, path, header, end, chain, durable: end, maxIndex: firstIndex - 1 }
+    const sparse = spare.sparse === true
+    this.#current = { file, path, header, end, chain, durable: end, sparse, maxIndex: firstIndex - 1 }
     space.segmentOpened(spare.bytes)
   }
 
   hasRoom(bytes: number): boolean {
     const current = this.#current
     if (this.#failure !== undefined || current === undefined) return false
-    const left = current.header.capacity - current.end - MARK_ROOM_BYTES - BATCH_OVERHEAD_BYTES
-    return this.#options.space.hasRoom(bytes + BATCH_OVERHEAD_BYTES, left)
+    const { space } = this.#options
+    const left = current.header.capacity - current.end - MARK_ROOM_BYTES
+    const trusted = current.sparse ? Math.min(left, space.promised) : left
+    return space.hasRoom(bytes + BATCH_OVERHEAD_BYTES, trusted)
   }
 
   async compact(index: Index): Promise<void> {
@@ -328,7 +374,7 @@ export class FileLog implements LogStore {
     const old = this.#current!
     await this.#settleSync()
     this.#next = firstIndex
-    await this.#makeSegment(await this.#options.space.take(BATCH_OVERHEAD_BYTES), undefined)
+    await this.#makeSegment(await this.#options.space.take(BATCH_OVERHEAD_BYTES, false), undefined)
     await old.file.close()
     const paths = [...this.#older.map(({ path }) => path), old.path]
     this.#older = []
@@ -401,11 +447,4 @@ function isBehind(image: LogImage, snapshotIndex: Index, snapshotTerm: Term | un
   const first = image.entries[0]?.index ?? image.next
   const covered = image.entries[snapshotIndex - first]
   return snapshotTerm !== undefined && covered !== undefined && covered.term !== snapshotTerm
-}
-
-/** About what appending these entries takes; for `hasRoom`. */
-export function batchBytes(batch: LogBatch): number {
-  let bytes = 0
-  for (const entry of batch.entries) bytes += entryBytes(entry) + FRAME_BYTES
-  return bytes
 }

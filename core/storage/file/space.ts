@@ -23,13 +23,19 @@ const PIECE_BYTES = MiB
 /** At most this part of the volume is one segment, or the ballast. */
 const SEGMENT_SHARE = 32
 const BALLAST_SHARE = 8
+/** This part of what is free is trusted to be there still when it is needed. */
+const FREE_SHARE = 4
+/** From here on a batch costs the same in a sparse file. */
+const LARGE_BATCH_BYTES = 128 * 1024
 const RETRY_FIRST_MS = 50
 const RETRY_LAST_MS = 5000
 
-/** A file of zeros, durable, that is to become a segment. */
+/** A file of zeros that is to become a segment. */
 export interface Spare {
   readonly path: string
   readonly bytes: number
+  /** Long, but empty: its space is taken only as it is written. */
+  readonly sparse?: boolean
 }
 
 export interface SpaceOptions {
@@ -129,7 +135,11 @@ export class Space {
   }
 
   get #nextBytes(): number {
-    const wish = Math.min(this.#wishBytes, this.#mostBytes, powerOfTwoUpTo(this.#volume.freeBytes / 4))
+    const wish = Math.min(
+      this.#wishBytes,
+      this.#mostBytes,
+      powerOfTwoUpTo(this.#volume.freeBytes / FREE_SHARE),
+    )
     return Math.max(wish, this.#needBytes, this.#leastBytes)
   }
 
@@ -159,9 +169,18 @@ export class Space {
     if (this.#closed || this.#broken !== undefined) return false
     const there = bytes <= left || bytes <= (this.#next?.bytes ?? 0)
     if (this.#full) return there && this.#reserve !== undefined && this.#ballastBytes > 0
-    if (there) return true
-    this.#require(bytes)
-    return bytes <= this.#volume.freeBytes / 2
+    return there || bytes <= this.promised
+  }
+
+  /** What the volume may be trusted to have still, without having been asked for it. */
+  get promised(): number {
+    return this.#full ? 0 : this.#volume.freeBytes / FREE_SHARE
+  }
+
+  /** A write has met a full disk before anything here did. */
+  foundFull(): void {
+    this.#full = true
+    this.#retryLater()
   }
 
   #require(bytes: number): void {
@@ -172,11 +191,15 @@ export class Space {
 
   /**
    * A file for a segment of at least `bytes`: the next one, the reserve when the volume is full, or what has
-   * to be waited for. The caller gives it another name. Rejects when the store is closed or has failed.
+   * to be waited for. With `sparse`, a sparse one rather than waiting; that is also better for large batches,
+   * where taking the space with the write costs less than having written it before. The caller gives the file
+   * another name. Rejects when the store is closed or has failed.
    */
-  async take(bytes: number): Promise<Spare> {
+  async take(bytes: number, sparse: boolean): Promise<Spare> {
     for (;;) {
       const next = this.#next
+      const fits = next !== undefined && next.bytes >= bytes && bytes < LARGE_BATCH_BYTES
+      if (sparse && !fits && bytes <= this.promised) return this.#makeSparse(bytes)
       if (next !== undefined && next.bytes >= bytes) {
         this.#next = undefined
         this.#needBytes = 0
@@ -193,6 +216,16 @@ export class Space {
       this.#require(bytes)
       await changed
     }
+  }
+
+  async #makeSparse(bytes: number): Promise<Spare> {
+    const path = temporary(this.#newSparePath())
+    const size = bytes < LARGE_BATCH_BYTES ? this.#nextBytes : this.#mostBytes
+    const spare = { path, bytes: Math.max(size, bytes), sparse: true }
+    const file = await this.#options.disk.open(path, 'create')
+    await file.resize(spare.bytes)
+    await file.close()
+    return spare
   }
 
   /** The file of the first segment of a log. Rejects with `STORAGE_FULL` instead of waiting. */
