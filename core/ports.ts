@@ -4,7 +4,7 @@
  * Below `concord.ts` nothing else reaches time, randomness, disk or network. The simulator, the users'
  * test kit and `concord dev` exist because the whole world can be replaced here.
  */
-import type { Entry, HardState, Index, SnapshotMeta } from './raft/types.ts'
+import type { Entry, HardState, Index, SnapshotMeta, Term } from './raft/types.ts'
 
 /** A pending call of `Clock.after`; an opaque handle. */
 export type Timer = unknown
@@ -52,15 +52,19 @@ export interface RecoveredLog {
 }
 
 /**
- * The log on disk. One caller, one call in flight at a time.
+ * The log on disk. One caller, one call in flight at a time; only `compact` may run beside an `append`.
  *
- * Every promise that rejects does so with a `ConcordError`: `CORRUPTED` (names file and offset) from
- * `recover`; `STORAGE_FULL` from `reserve`; anything else is `STORAGE_FAILED`, after which the store
- * refuses all further calls, because what an fsync that failed has left behind is unknown.
+ * Every promise that rejects does so with a `ConcordError`: `CORRUPTED` (names file and offset) or
+ * `IDENTITY_MISMATCH` from `recover`; `STORAGE_FULL` from an `append` that waited for space when the log was
+ * closed, and was not done; anything else is `STORAGE_FAILED`, after which the store refuses all further
+ * calls, because what an fsync that failed has left behind is unknown.
  */
 export interface LogStore {
-  /** Reads everything once, before any other call; cuts a torn tail, and cuts it durably. */
-  recover(snapshotIndex: Index): Promise<RecoveredLog>
+  /**
+   * Reads everything once, before any other call; cuts a torn tail, and cuts it durably. A log that ends before
+   * the snapshot, or has another term at its index, is dropped: it is from before the snapshot was installed.
+   */
+  recover(snapshotIndex: Index, snapshotTerm?: Term): Promise<RecoveredLog>
   /** Resolves when the batch is as durable as the mode and `mustSync` ask. */
   append(batch: LogBatch): Promise<void>
   /**
