@@ -1,18 +1,18 @@
 /**
  * Reads one config file, whatever its format, or says in one sentence why not: file, line, what to do.
  *
- * cosmiconfig reads and dispatches; the loaders are ours, and so is the value. Its own would hide an error
- * that the config throws, take a missing default export for no config, merge `$import`, and keep a module
- * for ever. Node itself runs TypeScript, by stripping types.
+ * JSON and YAML are parsed by cosmiconfig's loaders, modules are imported by Node, which strips types.
+ * cosmiconfig's own search and load stay out of it; docs/decisions/0002-config-loading.md says why.
  */
 import { lstat, readFile, stat } from 'node:fs/promises'
 import { createRequire, stripTypeScriptTypes } from 'node:module'
 import { basename, extname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { cosmiconfig, defaultLoaders, type Loader } from 'cosmiconfig'
+import { defaultLoaders } from 'cosmiconfig'
 import { ConcordError } from '../errors.ts'
 import { isPlainObject, type Tree } from './layers.ts'
 import { unreadable } from './locate.ts'
+import { listed } from './options.ts'
 import { describe } from './problems.ts'
 
 const scripts = ['.ts', '.mts', '.cts', '.mjs', '.js', '.cjs']
@@ -23,49 +23,29 @@ export async function readConfig(path: string): Promise<Tree> {
   const file = resolve(path)
   const extension = extname(file)
   if (![...scripts, ...documents].includes(extension)) {
-    throw notLoaded(
-      file,
-      `unknown kind of config, "${extension}"; expected ${[...scripts, ...documents].join(', ')}`,
-    )
+    const kinds = listed([...scripts, ...documents])
+    throw notLoaded(file, `unknown kind of config, "${extension}"; expected ${kinds}`)
   }
-  await checkReadable(file)
-  // In a box of ours: cosmiconfig would await a promise, and write on an error that is no object.
-  let loaded: { readonly value?: unknown; readonly error?: unknown; readonly text: string } = { text: '' }
-  const keep =
-    (load: (file: string, text: string) => unknown): Loader =>
-    async (filepath, text) => {
-      try {
-        loaded = { ...((await load(filepath, text)) as { value: unknown }), text }
-      } catch (error) {
-        loaded = { error, text }
-      }
-      return {}
-    }
-  const loaders = Object.fromEntries([
-    ...scripts.map((one) => [one, keep(importFresh)]),
-    ...documents.map((one) => [one, keep((name, text) => ({ value: parse(one, name, text) }))]),
-  ]) as Record<string, Loader>
+  const text = await readText(file)
+  let value: unknown
   try {
-    await cosmiconfig('concord', { loaders, cache: false }).load(file)
+    if (scripts.includes(extension)) ({ value } = await importFresh(file))
+    else value = parse(extension, file, text)
   } catch (cause) {
-    throw unreadable(file, cause)
+    throw ConcordError.is(cause) ? cause : notLoaded(file, reasonOf(file, text, cause), cause)
   }
-  if ('error' in loaded) {
-    const { error } = loaded
-    throw ConcordError.is(error) ? error : notLoaded(file, reasonOf(file, loaded.text, error), error)
-  }
-  return checkShape(file, basename(file) === 'package.json' ? keyOf(file, loaded.value) : loaded.value)
+  return checkShape(file, basename(file) === 'package.json' ? keyOf(file, value) : value)
 }
 
-const parse = (extension: string, path: string, text: string): unknown =>
-  defaultLoaders[extension as '.json'](path, text.replace(/^\uFEFF/, ''))
+const parse = (extension: string, file: string, text: string): unknown =>
+  text.trim() === '' ? undefined : defaultLoaders[extension as '.json'](file, text)
 
-async function checkReadable(file: string): Promise<void> {
+/** Without a byte order mark; PowerShell writes UTF-16. */
+async function readText(file: string): Promise<string> {
   try {
-    if ((await stat(file)).isDirectory()) throw unreadable(file, { code: 'EISDIR' })
-    await readFile(file)
+    const bytes = await readFile(file)
+    return new TextDecoder(bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : 'utf-8').decode(bytes)
   } catch (cause) {
-    if (ConcordError.is(cause)) throw cause
     const isThere = await lstat(file).then(
       () => true,
       () => false,
@@ -75,7 +55,7 @@ async function checkReadable(file: string): Promise<void> {
   }
 }
 
-/** Imports a module as it is on disk now. What it imports itself stays as first loaded. */
+/** Imports a module as it is on disk now. What it imports itself stays as first loaded. In a box, for promises. */
 async function importFresh(file: string): Promise<{ readonly value: unknown }> {
   const { mtimeNs, size } = await stat(file, { bigint: true })
   const { cache } = createRequire(file)

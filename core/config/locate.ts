@@ -2,9 +2,8 @@
  * Which file is the config: the one of its directory, looked for upwards as far as the nearest
  * package.json.
  *
- * We look ourselves, because cosmiconfig's search passes over files that it cannot read, takes the first
- * of two silently, and lets `.config/config.*` of anybody send it elsewhere. A config that is there and
- * cannot be used must never look like no config.
+ * A config that is there and cannot be used must never look like no config: a file that cannot be read,
+ * a link that leads nowhere, a second config beside the first are errors.
  */
 import { lstat, readFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'

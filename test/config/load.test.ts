@@ -1,7 +1,7 @@
 /** A config that does not load never means defaults: every way of failing to load has its own sentence. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, symlinkSync, utimesSync } from 'node:fs'
+import { chmodSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { loadConfig } from '../../core/config/index.ts'
@@ -9,6 +9,13 @@ import { CONFIG_FILES } from '../../core/config/locate.ts'
 import { failure, project, put } from './project.ts'
 
 const env = {}
+
+/** A script that has `loadConfig`, in a process of its own. */
+function run(script: string, cwd: string): { stdout: string; stderr: string } {
+  const sources = new URL('../../core/config/index.ts', import.meta.url).href
+  const whole = `import { loadConfig } from ${JSON.stringify(sources)}\n${script}`
+  return spawnSync(process.execPath, ['--input-type=module', '--eval', whole], { cwd, encoding: 'utf8' })
+}
 
 describe('a config of every format', () => {
   const sources: Readonly<Record<string, string>> = {
@@ -34,9 +41,13 @@ describe('a config of every format', () => {
     }
   })
 
-  test('in UTF-8 with a byte order mark, and what a compiler made CommonJS of', async (t) => {
+  test('with a byte order mark, in UTF-16, and what a compiler made CommonJS of', async (t) => {
     const json = project(t, { 'concord.config.json': '\uFEFF{ "log": { "level": "warn" } }' })
     assert.equal((await loadConfig({ cwd: json, env })).log.level, 'warn')
+    const utf16 = project(t, {})
+    const bytes = Buffer.from('\uFEFFlog: { level: warn }\n', 'utf16le')
+    writeFileSync(join(utf16, 'concord.config.yaml'), bytes)
+    assert.equal((await loadConfig({ cwd: utf16, env })).log.level, 'warn')
     const compiled = `Object.defineProperty(exports, '__esModule', { value: true, enumerable: true })\nexports.default = { log: { level: 'warn' } }`
     const cjs = project(t, { 'concord.config.cjs': compiled })
     assert.equal((await loadConfig({ cwd: cjs, env })).log.level, 'warn')
@@ -92,25 +103,31 @@ describe('where the config is looked for', () => {
     assert.match(other.message, /concord\.config\.yaml and the key "concord" of package\.json/)
   })
 
-  test('.config/config.yaml and other settings of cosmiconfig do not send the search elsewhere', async (t) => {
-    // cosmiconfig reads these from the working directory of the process, hence the child.
-    const meta =
-      'cosmiconfig:\n  searchPlaces: [evil.json]\n  mergeSearchPlaces: false\n  packageProp: evil\nconcord:\n  log: { level: trace }\n'
-    const cwd = project(t, {
-      '.config/config.yaml': meta,
-      'evil.json': '{ "log": { "level": "trace" } }',
-      'package.json':
-        '{ "concord": { "log": { "level": "warn" } }, "evil": { "log": { "level": "trace" } } }',
-    })
-    const script = `import { loadConfig } from ${JSON.stringify(new URL('../../core/config/index.ts', import.meta.url).href)}
-const { log, file } = await loadConfig({ env: {} })
-console.log(JSON.stringify({ level: log.level, file }))`
-    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
-      cwd,
-      encoding: 'utf8',
-    })
-    assert.notEqual(stdout, '', stderr)
-    assert.deepEqual(JSON.parse(stdout), { level: 'warn', file: join(cwd, 'package.json') })
+  test('settings of other tools in .config do not count, and do not run', async (t) => {
+    // cosmiconfig would read these from the working directory of the process, hence the child.
+    const yaml =
+      'cosmiconfig:\n  searchPlaces: [evil.json]\n  packageProp: evil\nconcord:\n  log: { level: trace }\n'
+    const meta: Readonly<Record<string, string>>[] = [
+      { '.config/config.yaml': yaml },
+      { '.config/config.yaml': 'a: [' },
+      { '.config/config.mjs': 'throw new Error("of another tool")' },
+      { '.config/config.js': 'process.exit(7)' },
+    ]
+    for (const files of meta) {
+      const cwd = project(t, {
+        ...files,
+        'evil.json': '{ "log": { "level": "trace" } }',
+        'package.json':
+          '{ "concord": { "log": { "level": "warn" } }, "evil": { "log": { "level": "trace" } } }',
+      })
+      const { stdout, stderr } = run(
+        `const { log, file } = await loadConfig({ env: {} })
+         console.log(JSON.stringify({ level: log.level, file }))`,
+        cwd,
+      )
+      assert.notEqual(stdout, '', stderr)
+      assert.deepEqual(JSON.parse(stdout), { level: 'warn', file: join(cwd, 'package.json') })
+    }
   })
 })
 
@@ -138,13 +155,13 @@ describe('a config that cannot be read', () => {
     }
     // To root every file is readable: ask as nobody.
     chmodSync(cwd, 0o755)
-    const script = `import { loadConfig } from ${JSON.stringify(new URL('../../core/config/index.ts', import.meta.url).href)}
-process.setgid(65534)
-process.setuid(65534)
-await loadConfig({ cwd: ${JSON.stringify(cwd)}, env: {} }).then(() => console.log('loaded'), (error) => console.log(error.code, error.message))`
-    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
-      encoding: 'utf8',
-    })
+    const { stdout, stderr } = run(
+      `process.setgid(65534)
+       process.setuid(65534)
+       await loadConfig({ cwd: ${JSON.stringify(cwd)}, env: {} })
+         .then(() => console.log('loaded'), (error) => console.log(error.code, error.message))`,
+      cwd,
+    )
     assert.match(
       stdout,
       /^CONFIG_NOT_LOADED .*concord\.config\.json cannot be read: permission denied/,
@@ -162,13 +179,8 @@ describe('a config that is not a config', () => {
       /exports config, and no default\. Write: export default defineConfig/,
     ],
     ['no export', 'concord.config.mjs', 'const a = 1', /exports nothing\. Write: export default/],
-    [
-      'an empty TypeScript file',
-      'concord.config.ts',
-      ' \n',
-      /is empty\. For a config of defaults write \{\}/,
-    ],
-    ['an empty JSON file', 'concord.config.json', '', /is empty/],
+    ['an empty TypeScript file', 'concord.config.ts', ' \n', /exports nothing\. Write: export default/],
+    ['an empty JSON file', 'concord.config.json', '', /is empty\. For a config of defaults write \{\}/],
     ['an empty YAML file', 'concord.config.yaml', '# nothing\n', /is empty/],
     ['null', 'concord.config.json', 'null', /is empty/],
     [
