@@ -105,7 +105,6 @@ function settlePreVote(raft: RaftState): void {
 /** A new term, and requests for votes that leave when the own vote is durable. */
 function standForElection(raft: RaftState, reason: CampaignReason): void {
   becomeCandidate(raft, reason)
-  raft.leaderLostUntilMs = -Infinity
   armElectionTimer(raft)
   const last = lastId(raft.log)
   for (const id of otherVoters(raft)) {

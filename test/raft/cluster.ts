@@ -169,6 +169,13 @@ export class Cluster {
     return ids
   }
 
+  /** As work that was decided in `term` does. */
+  proposeFenced(id: NodeId, term: number): readonly EntryId[] | undefined {
+    const ids = propose(this.node(id).raft, this.time(), [new Uint8Array(0)], term)
+    this.turn(id)
+    return ids
+  }
+
   change(id: NodeId, voters: readonly NodeId[], learners: readonly NodeId[], expected?: number) {
     const { raft } = this.node(id)
     const { members } = membership(voters, learners)
