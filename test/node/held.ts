@@ -1,0 +1,173 @@
+/** A driver over a log whose writes a test holds back, fails or lets go, under a clock that it turns. */
+import { Door } from '../../core/door.ts'
+import { createHooks } from '../../core/hooks.ts'
+import { Kv } from '../../core/kv.ts'
+import { createMachine } from '../../core/machine/index.ts'
+import { Driver, type DriverLimits } from '../../core/node/driver.ts'
+import type { Clock, LogBatch, LogStore, SnapshotStore } from '../../core/ports.ts'
+import { createRaft } from '../../core/raft/index.ts'
+
+/** Time stands still until the test turns it; `soon` runs at once when asked to `settle`. */
+export class TestClock implements Clock {
+  nowMs = 1000
+  #queue: (() => void)[] = []
+  #timers: { dueMs: number; run: () => void }[] = []
+
+  monotonicMs(): number {
+    return this.nowMs
+  }
+
+  wallMs(): number {
+    return 1_700_000_000_000 + this.nowMs
+  }
+
+  after(delayMs: number, run: () => void): object {
+    const timer = { dueMs: this.nowMs + delayMs, run }
+    this.#timers.push(timer)
+    return timer
+  }
+
+  cancel(timer: unknown): void {
+    this.#timers = this.#timers.filter((each) => each !== timer)
+  }
+
+  soon(run: () => void): void {
+    this.#queue.push(run)
+  }
+
+  /** Runs all that is queued, and what promises make of it, until nothing is left. */
+  async settle(): Promise<void> {
+    for (let quiet = 0; quiet < 3;) {
+      const next = this.#queue.shift()
+      next?.()
+      quiet = next === undefined ? quiet + 1 : 0
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  /** Lets time pass in steps, and timers fire in order. */
+  async advance(ms: number): Promise<void> {
+    const end = this.nowMs + ms
+    for (;;) {
+      const next = this.#timers.filter(({ dueMs }) => dueMs <= end).sort((a, b) => a.dueMs - b.dueMs)[0]
+      if (next === undefined) break
+      this.cancel(next)
+      this.nowMs = Math.max(this.nowMs, next.dueMs)
+      next.run()
+      await this.settle()
+    }
+    this.nowMs = end
+    await this.settle()
+  }
+}
+
+/** Appends wait while `held`, and all that were waiting go when it is let go. */
+export class HeldLog implements LogStore {
+  held = false
+  room = true
+  failure: Error | undefined
+  readonly batches: LogBatch[] = []
+  #waiting: (() => void)[] = []
+
+  recover(): never {
+    throw new Error('not used')
+  }
+
+  async append(batch: LogBatch): Promise<void> {
+    if (this.held) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    if (this.failure !== undefined) throw this.failure
+    this.batches.push(batch)
+  }
+
+  letGo(): void {
+    this.held = false
+    for (const go of this.#waiting.splice(0)) go()
+  }
+
+  hasRoom(): boolean {
+    return this.room
+  }
+
+  async compact(): Promise<void> {}
+  async reset(): Promise<void> {}
+  async close(): Promise<void> {}
+}
+
+const noSnapshots: SnapshotStore = {
+  latest: async () => undefined,
+  create: async () => ({ write: async () => {}, commit: async () => {}, abort: async () => {} }),
+  prune: async () => {},
+  close: async () => {},
+}
+
+const MIB = 1024 * 1024
+
+export interface Held {
+  readonly clock: TestClock
+  readonly log: HeldLog
+  readonly driver: Driver
+  readonly db: Kv
+  readonly failures: Error[]
+  readonly stalls: number[]
+}
+
+/** A cluster of `voters`, of which only the first runs here: with more than one it never has a leader. */
+export async function heldNode(limits: Partial<DriverLimits> = {}, voters = 1): Promise<Held> {
+  const clock = new TestClock()
+  const log = new HeldLog()
+  const ids = Array.from({ length: voters }, (_, n) => `n${n + 1}/x`)
+  const members = Object.fromEntries(
+    ids.map((id) => [id, { name: id.slice(0, 2), incarnation: 'x', address: '' }]),
+  )
+  const membership = { voters: ids, outgoing: [], learners: [], members, removed: [] }
+  const raft = createRaft(
+    {
+      id: ids[0] as string,
+      electionTimeoutMs: 1000,
+      heartbeatMs: 50,
+      leaseMs: 150,
+      driftMs: 15,
+      maxMessageBytes: MIB,
+      inflightBytes: 4 * MIB,
+      maxReadyBytes: MIB,
+      retainBytes: 16 * MIB,
+      seed: 1,
+    },
+    {
+      hardState: { term: 0, votedFor: null },
+      snapshot: { index: 0, term: 0, clusterTime: 0, wallTime: 0, membership },
+      entries: [],
+    },
+    { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs() },
+  )
+  const failures: Error[] = []
+  const stalls: number[] = []
+  const driver = new Driver(
+    { raft, machine: createMachine(), recoveredIndex: 0 },
+    { clock, log, snapshots: noSnapshots },
+    { entryBytes: MIB, queueBytes: 64 * MIB, snapshotLogBytes: 64 * MIB, batch: 500, ...limits },
+    {
+      wantsChanges: () => false,
+      applied: () => {},
+      leadership: () => {},
+      snapshot: () => {},
+      stall: (durationMs) => stalls.push(durationMs),
+      failed: (error) => failures.push(error),
+    },
+  )
+  const hooks = createHooks({ nowMs: () => 0, failed: () => {}, slow: () => {} })
+  hooks.seal()
+  const db = new Kv({
+    log: driver,
+    door: new Door(hooks.hooks),
+    rules: { nowMs: () => clock.nowMs, timeoutMs: 5000, consistency: 'leader', pluginOptions: new Map() },
+    iteratorBytes: MIB,
+    refusal: () => undefined,
+    status: () => {
+      throw new Error('not used')
+    },
+  })
+  driver.start()
+  await clock.settle()
+  return { clock, log, driver, db, failures, stalls }
+}
