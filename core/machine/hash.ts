@@ -10,10 +10,6 @@ import type { Stored } from '../codec.ts'
 import { hashStored } from '../codec.ts'
 
 const TWO_32 = 2 ** 32
-/** Scales a time in ms to words of 2^-10 ms: fractions of a TTL count too. */
-const FRACTION = 1024
-const HIGH = 2 ** 22
-
 /** Of a key, in the space it is in: finds its slot, and is half of its record's content. */
 export const keyHash = (space: number, key: string): number => hashStored(space + 1, key) | 0
 
@@ -32,8 +28,7 @@ export function laneA(
   h = fold(h, (revision / TWO_32) | 0)
   h = fold(h, createRevision | 0)
   h = fold(h, version | 0)
-  if (expiresAt !== 0) h = fold(fold(h, (expiresAt * FRACTION) | 0), (expiresAt / HIGH) | 0)
-  return h
+  return expiresAt === 0 ? h : foldFloat(h, expiresAt)
 }
 
 export function laneB(
@@ -47,8 +42,7 @@ export function laneB(
   h = fold(h, (createRevision / TWO_32) | 0)
   h = fold(h, createRevision | 0)
   h = fold(h, version | 0)
-  if (expiresAt !== 0) h = fold(fold(h, (expiresAt / HIGH) | 0), (expiresAt * FRACTION) | 0)
-  return h
+  return expiresAt === 0 ? h : foldFloat(h, expiresAt)
 }
 
 /** Two lanes as 16 hex digits. */
@@ -60,4 +54,12 @@ export function hashText(a: number, b: number): string {
 export function fold(hash: number, word: number): number {
   const h = Math.imul(hash ^ Math.imul(word, 0xcc9e2d51), 0x85ebca6b)
   return h ^ (h >>> 15)
+}
+
+const float = new DataView(new ArrayBuffer(8))
+
+/** Adds a number to a hash, with all its bits: times have fractions. */
+export function foldFloat(hash: number, value: number): number {
+  float.setFloat64(0, value)
+  return fold(fold(hash, float.getInt32(0)), float.getInt32(4))
 }

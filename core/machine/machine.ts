@@ -6,7 +6,7 @@
  * core's facts and the request table. So views, the hash and the snapshot know one kind of state. `settings`,
  * `spaceIds` and `active` repeat the facts in a form that is quick to ask; `facts.ts` keeps them.
  */
-import { fold, hashText } from './hash.ts'
+import { foldFloat, hashText } from './hash.ts'
 import type { Keyspace } from './keyspace.ts'
 import { createKeyspace, dueSlots, nextDueIn, recordAt } from './keyspace.ts'
 import type { Settings } from './settings.ts'
@@ -126,9 +126,8 @@ export function stateHash(machine: Machine): string {
   }
   const { revision, clusterTime, wallTime, appliedIndex, appliedTerm } = machine
   for (const number of [revision, clusterTime, wallTime, appliedIndex, appliedTerm]) {
-    // A number in two words of 32 bits; the second holds what the first has lost, fractions too.
-    a = fold(fold(a, number | 0), (number / 2 ** 32) | 0)
-    b = fold(fold(b, (number * 1024) | 0), number | 0)
+    a = foldFloat(a, number)
+    b = foldFloat(b, -1 - number)
   }
   return hashText(a, b)
 }

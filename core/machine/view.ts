@@ -71,7 +71,7 @@ export class View {
     const keys = keysInOrder(this.#space, bound, inclusive, max)
     for (const key of keys) {
       if (!key.startsWith(this.#moment.prefix)) break
-      if (!this.#readGone(records, max, key)) return this.#pass(records)
+      if (!this.#readGone(records, max, key) || records.length >= max) return this.#pass(records)
       this.#read(records, key)
     }
     const isEnd = keys.length < max || !keys.at(-1)!.startsWith(this.#moment.prefix)

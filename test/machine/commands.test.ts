@@ -4,7 +4,14 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Writer } from '../../core/bytes.ts'
 import { ConcordError } from '../../core/errors.ts'
-import { apply, checkSettings, createMachine, encodePut, findRecord, stateHash } from '../../core/machine/index.ts'
+import {
+  apply,
+  checkSettings,
+  createMachine,
+  encodePut,
+  findRecord,
+  stateHash,
+} from '../../core/machine/index.ts'
 import { UnknownCommand, UnsupportedByThisNode } from '../../core/machine/index.ts'
 import { Log, c, contents, dump, encode, plain } from './harness.ts'
 
@@ -32,8 +39,29 @@ describe('put', () => {
   test('keeps every kind of value', () => {
     const log = new Log()
     const values = [
-      ...['', 'é', '\u{1f600}', '\ud800', 0, -0, NaN, Infinity, 2 ** 60, 1n, -(2n ** 200n), true, false, null],
-      ...[[1, undefined], { __proto__: null, a: 1 }, new Map([[1, new Set([2])]]), new Date(5), new Uint8Array(9)],
+      ...[
+        '',
+        'é',
+        '\u{1f600}',
+        '\ud800',
+        0,
+        -0,
+        NaN,
+        Infinity,
+        2 ** 60,
+        1n,
+        -(2n ** 200n),
+        true,
+        false,
+        null,
+      ],
+      ...[
+        [1, undefined],
+        { __proto__: null, a: 1 },
+        new Map([[1, new Set([2])]]),
+        new Date(5),
+        new Uint8Array(9),
+      ],
       'x'.repeat(5000),
       { long: 'x'.repeat(5000) },
     ]
@@ -56,7 +84,11 @@ describe('put', () => {
     assert.equal((log.one(c.put('a', 'x'.repeat(1040))) as { refused: string }).refused, 'VALUE_TOO_LARGE')
     const writer = new Writer()
     encodePut(writer, { space: 0 }, 'a', 'x'.repeat(1021), undefined, 1024)
-    assert.deepEqual(log.one(c.put('a', 'x'.repeat(1021))), { revision: 2 }, 'what the door lets in is let in')
+    assert.deepEqual(
+      log.one(c.put('a', 'x'.repeat(1021))),
+      { revision: 2 },
+      'what the door lets in is let in',
+    )
   })
 
   test('in a space that nobody was given is refused, and so are spaces of core itself', () => {
@@ -256,7 +288,10 @@ describe('batch', () => {
     assert.equal(txn.refused, 'BATCH_TOO_LARGE', 'the branch that does not run counts too')
     const compares = puts(4, 1).map(({ key }) => ({ key, revision: 0 }))
     assert.equal((log.one(c.txn(compares, [])) as { refused: string }).refused, 'BATCH_TOO_LARGE')
-    assert.deepEqual(log.one(c.batch(puts(3, 1))), { revision: 2, results: Array(3).fill({ revision: 2 }) })
+    assert.deepEqual(log.one(c.batch(puts(3, 1))), {
+      revision: 2,
+      results: [2, 2, 2].map((revision) => ({ revision })),
+    })
   })
 })
 
@@ -312,7 +347,12 @@ describe('txn', () => {
     log.one(c.put('a', 1, { ttlMs: 10 }))
     log.clusterTime = 1010
     const { results, changes } = log.commit(c.txn([{ key: 'a', revision: 1 }], [{ op: 'get', key: 'a' }]))
-    assert.deepEqual(plain(results[0]), { succeeded: false, revision: 2, results: [], conflict: { index: 0 } })
+    assert.deepEqual(plain(results[0]), {
+      succeeded: false,
+      revision: 2,
+      results: [],
+      conflict: { index: 0 },
+    })
     assert.deepEqual(
       changes.map(({ type, revision }) => [type, revision]),
       [['expire', 2]],
@@ -367,7 +407,10 @@ describe('entries', () => {
     assert.deepEqual(log.commitData(new Uint8Array(), 'noop'), { results: [], changes: [] })
     log.commitData(new Uint8Array(), 'membership')
     const { appliedIndex, clusterTime, revision } = log.machine
-    assert.deepEqual({ appliedIndex, clusterTime, revision }, { appliedIndex: 2, clusterTime: 5000, revision: 0 })
+    assert.deepEqual(
+      { appliedIndex, clusterTime, revision },
+      { appliedIndex: 2, clusterTime: 5000, revision: 0 },
+    )
   })
 
   test('come one after another; anything else is a bug of the caller', () => {
@@ -422,14 +465,20 @@ describe('settings', () => {
     assert.equal(log.machine.settings.valueBytes, 1024 * 1024)
   })
 
-  for (const values of [{ applyVersion: 2 }, { valueBytes: 2 ** 25 }, { batch: 0.5 }, { auth: 1 }, { colour: 1 }]) {
+  for (const values of [
+    { applyVersion: 2 },
+    { valueBytes: 2 ** 25 },
+    { batch: 0.5 },
+    { auth: 1 },
+    { colour: 1 },
+  ]) {
     test(`H45: ${JSON.stringify(values)} stops a node that cannot honour it`, () => {
       const log = new Log()
       const before = dump(log.machine)
       const name = Object.keys(values)[0]!
       assert.equal(checkSettings(values)?.lack.name, name)
       assert.throws(
-        () => log.one(c.settings(values as Record<string, number>)),
+        () => log.one(c.settings(values)),
         (error) => error instanceof UnsupportedByThisNode && error.lack.name === name,
       )
       assert.equal(log.machine.appliedIndex, 0)
@@ -451,7 +500,9 @@ describe('commands of a newer node', () => {
       const unknown = Buffer.from(known)
       unknown[at] = byte
       const first = encode(c.put('b', 1))
-      const data = Buffer.concat([[first.length], first, [unknown.length], unknown].map((x) => Buffer.from(x)))
+      const data = Buffer.concat(
+        [[first.length], first, [unknown.length], unknown].map((x) => Buffer.from(x)),
+      )
       assert.throws(() => log.commitData(data), UnknownCommand)
       assert.deepEqual(contents(log.machine), {})
       assert.equal(log.machine.appliedIndex, 0)

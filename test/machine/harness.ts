@@ -13,7 +13,10 @@ export type Encode = (writer: Writer) => void
 
 type Options = Partial<Header> & { readonly ttlMs?: number | undefined }
 
-const head = ({ ttlMs: _, ...header }: Options = {}): Header => ({ space: 0, ...header })
+function head(options: Options = {}): Header {
+  const { space = 0, actor, requestId, trace, fingerprint } = options
+  return { space, actor, requestId, trace, fingerprint }
+}
 
 /** Commands, as functions that write themselves. */
 export const c = {
@@ -38,8 +41,7 @@ export const c = {
     failure: readonly Op<unknown>[] = [],
     options?: Options,
   ): Encode => {
-    return (w) =>
-      machineApi.encodeTxn(w, head(options), { compares, success, failure }, VALUE_BYTES * 16)
+    return (w) => machineApi.encodeTxn(w, head(options), { compares, success, failure }, VALUE_BYTES * 16)
   },
   expire: (term: number, keys: readonly { space: number; key: string }[]): Encode => {
     return (w) => machineApi.encodeExpire(w, term, keys)
@@ -53,7 +55,10 @@ export const c = {
   sliceRegister: (name: string, version: number): Encode => {
     return (w) => machineApi.encodeSliceRegister(w, head(), name, version)
   },
-  sliceRetire: (name: string): Encode => (w) => machineApi.encodeSliceRetire(w, head(), name),
+  sliceRetire:
+    (name: string): Encode =>
+    (w) =>
+      machineApi.encodeSliceRetire(w, head(), name),
   slice: (space: number, version: number, body: unknown, options?: Options): Encode => {
     return (w) => machineApi.encodeSlice(w, head({ ...options, space }), version, body, VALUE_BYTES)
   },

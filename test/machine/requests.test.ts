@@ -92,7 +92,9 @@ describe('requestId', () => {
 
   test('is looked up before anything is evaluated: a condition that no longer holds does not matter', () => {
     const log = new Log()
-    const call = c.txn([{ key: 'a', revision: 0 }], [{ op: 'put', key: 'a', value: 1 }], [], { requestId: 'r' })
+    const call = c.txn([{ key: 'a', revision: 0 }], [{ op: 'put', key: 'a', value: 1 }], [], {
+      requestId: 'r',
+    })
     const first = log.one(call)
     assert.equal((first as { succeeded: boolean }).succeeded, true)
     assert.deepEqual(log.one(call), first)
@@ -103,8 +105,14 @@ describe('requestId', () => {
     log.one(c.put('a', 1, { requestId: 'r', actor: 'ann' }))
     const other = log.one(c.put('a', 2, { requestId: 'r', actor: 'ann' }))
     assert.deepEqual(other, { refused: 'REQUEST_ID_REUSED', details: { requestId: 'r' } })
-    assert.equal((log.one(c.put('b', 1, { requestId: 'r', actor: 'ann' })) as { refused: string }).refused, 'REQUEST_ID_REUSED')
-    assert.equal((log.one(c.put('a', 1, { requestId: 'r', actor: 'ann', ttlMs: 5 })) as { refused: string }).refused, 'REQUEST_ID_REUSED')
+    assert.equal(
+      (log.one(c.put('b', 1, { requestId: 'r', actor: 'ann' })) as { refused: string }).refused,
+      'REQUEST_ID_REUSED',
+    )
+    assert.equal(
+      (log.one(c.put('a', 1, { requestId: 'r', actor: 'ann', ttlMs: 5 })) as { refused: string }).refused,
+      'REQUEST_ID_REUSED',
+    )
     assert.deepEqual(log.one(c.put('a', 2, { requestId: 'r', actor: 'bob' })), { revision: 2 })
     assert.deepEqual(log.one(c.put('a', 3, { requestId: 'r' })), { revision: 3 })
     // Where actor and id meet does not matter.
@@ -117,7 +125,10 @@ describe('requestId', () => {
     const first = log.one(c.put('a', 1, { requestId: 'r', trace: '1' }))
     assert.deepEqual(log.one(c.put('a', 1, { requestId: 'r', trace: '2' })), first)
     const put = (revision: number, fingerprint: string) =>
-      c.txn([{ key: 'b', revision }], [{ op: 'put', key: 'b', value: revision }], [], { requestId: 's', fingerprint })
+      c.txn([{ key: 'b', revision }], [{ op: 'put', key: 'b', value: revision }], [], {
+        requestId: 's',
+        fingerprint,
+      })
     const second = log.one(put(0, 'the call'))
     assert.deepEqual(log.one(put(2, 'the call')), second, 'evaluated anew, the same call')
     assert.equal((log.one(put(0, 'another')) as { refused: string }).refused, 'REQUEST_ID_REUSED')
@@ -147,7 +158,11 @@ describe('requestId', () => {
       ...{ refused: 'REQUEST_TABLE_FULL', details: { max: 3 } },
     })
     assert.deepEqual(log.one(c.increment('n', 1, { requestId: 'a' })), { ok: true, value: 1, revision: 2 })
-    assert.equal((log.one(c.increment('n')) as { ok: boolean }).ok, true, 'a call without an id is not hindered')
+    assert.equal(
+      (log.one(c.increment('n')) as { ok: boolean }).ok,
+      true,
+      'a call without an id is not hindered',
+    )
     log.clusterTime += 1000
     assert.equal((log.one(c.increment('n', 1, { requestId: 'd' })) as { ok: boolean }).ok, true)
     assert.equal(log.machine.requests.count, 1)
@@ -175,17 +190,29 @@ describe('requestId', () => {
     const id = { requestId: 'r' }
     const twice = log.one(c.txn([], [get, get, put], [], id)) as { refused: string }
     assert.equal(twice.refused, 'VALUE_TOO_LARGE')
-    const own = c.batch([{ ...put, value: 'x'.repeat(70_000) }, { op: 'get', key: 'a' }], id)
+    const own = c.batch(
+      [
+        { ...put, value: 'x'.repeat(70_000) },
+        { op: 'get', key: 'a' },
+      ],
+      id,
+    )
     assert.equal((log.one(own) as { refused: string }).refused, 'VALUE_TOO_LARGE')
     assert.deepEqual(Object.keys(contents(log.machine)), ['large'])
     assert.equal((log.one(c.txn([], [get, put], [], id)) as { succeeded: boolean }).succeeded, true)
-    assert.equal((log.one(c.txn([], [get, get, put])) as { succeeded: boolean }).succeeded, true, 'without an id')
+    assert.equal(
+      (log.one(c.txn([], [get, get, put])) as { succeeded: boolean }).succeeded,
+      true,
+      'without an id',
+    )
   })
 
   test('H40, H70: the table survives a snapshot, and goes on alike', () => {
     const log = new Log()
     log.one(c.settings({ 'requests.max': 40, 'requests.keepMs': 1000 }))
-    const calls = Array.from({ length: 30 }, (_, i) => c.increment(`n${i % 3}`, i, { requestId: `r${i}`, actor: `${i % 2}` }))
+    const calls = Array.from({ length: 30 }, (_, i) =>
+      c.increment(`n${i % 3}`, i, { requestId: `r${i}`, actor: `${i % 2}` }),
+    )
     const first = calls.map((call, i) => {
       log.clusterTime += i
       return log.one(call)

@@ -164,7 +164,11 @@ describe('slices', () => {
     assert.throws(() => load(bytes, []), lacks('votes'))
     assert.throws(() => load(bytes, [{ ...votes, version: 0 }]), lacks('votes'))
     assert.equal(stateHash(load(bytes, [{ ...votes, version: 9 }])), stateHash(log.machine))
-    assert.throws(() => log.one(c.slice(16, 3, { for: 'tea' })), lacks('votes'), 'a command of a newer version')
+    assert.throws(
+      () => log.one(c.slice(16, 3, { for: 'tea' })),
+      lacks('votes'),
+      'a command of a newer version',
+    )
     const fresh = new Log([votes])
     assert.throws(() => fresh.one(c.sliceRegister('votes', 3)), lacks('votes'))
   })
