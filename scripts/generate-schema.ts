@@ -140,18 +140,18 @@ function formatted(file: string, text: string): string {
 /** For editors: with `use`, `plugins` and `env`, which Concord itself checks by hand. */
 function editorSchema(plugins: ReadonlyMap<string, Schema>): Json {
   const { $schema, title: _, ...base } = core
-  const pluginsProperty = {
+  const pluginsProperty = (suffix: string) => ({
     type: 'object',
     description: 'Which plugins are on (true, or their options) and off (false), by name.',
     properties: Object.fromEntries(
       [...plugins.keys()].map((name) => [
         name,
-        { anyOf: [{ type: 'boolean' }, { $ref: `#/$defs/plugin.${name}` }] },
+        { anyOf: [{ type: 'boolean' }, { $ref: `#/$defs/plugin.${name}${suffix}` }] },
       ]),
     ),
     additionalProperties: { type: ['boolean', 'object'] },
-  }
-  const section = { ...base.properties, plugins: pluginsProperty }
+  })
+  const section = { ...part(base).properties, plugins: pluginsProperty('.part') }
   return {
     $schema,
     $id: 'https://unpkg.com/concord-kv/config.schema.json',
@@ -160,7 +160,8 @@ function editorSchema(plugins: ReadonlyMap<string, Schema>): Json {
     additionalProperties: false,
     properties: {
       $schema: { type: 'string' },
-      ...section,
+      ...base.properties,
+      plugins: pluginsProperty(''),
       use: {
         type: 'array',
         description:
@@ -174,22 +175,19 @@ function editorSchema(plugins: ReadonlyMap<string, Schema>): Json {
       },
     },
     $defs: {
-      section: { type: 'object', additionalProperties: false, properties: withoutRequired(section) },
-      ...Object.fromEntries([...plugins].map(([name, schema]) => [`plugin.${name}`, schema])),
+      section: { type: 'object', additionalProperties: false, properties: section },
+      ...Object.fromEntries(
+        [...plugins].flatMap(([name, schema]) => [
+          [`plugin.${name}`, schema],
+          [`plugin.${name}.part`, part(schema)],
+        ]),
+      ),
     },
   }
 }
 
 /** A mode adds to what is there: nothing is missing in it. */
-function withoutRequired(properties: { readonly [name: string]: Schema }): {
-  readonly [name: string]: Schema
-} {
-  const strip = (one: Schema): Schema => {
-    const { required: _, ...rest } = one
-    return rest
-  }
-  return Object.fromEntries(Object.entries(properties).map(([name, one]) => [name, mapSchemas(one, strip)]))
-}
+const part = (schema: Schema): Schema => mapSchemas(schema, ({ required: _, ...rest }) => rest)
 
 // --------------------------------------------------------------------------------------------- the page
 

@@ -1,22 +1,29 @@
 /** The type of a config as it is written, and `defineConfig`. */
-import type { PluginName, PluginsConfig, UseConfig } from '../plugin.ts'
-import type { CoreOptions } from './types.ts'
+import type { OptionsOf, PluginName, PluginsConfig, UseConfig } from '../plugin.ts'
+import type { ClusterOptions, CoreOptions } from './types.ts'
 
-/** All but `use` and `env`: what a section of `env` may say as well. */
-export interface ConfigSection extends CoreOptions {
+/** Mapped over no names at all, a type would take anything. */
+type NoPlugins = { readonly [name: string]: never }
+type IfAny<P> = [PluginName] extends [never] ? NoPlugins : P
+
+export interface Config extends CoreOptions {
   /** Which plugins are on (`true`, or their options) and off (`false`), by name. */
-  // Mapped over no names at all the type would take anything.
-  readonly plugins?:
-    | ([PluginName] extends [never] ? { readonly [name: string]: never } : PluginsConfig)
-    | undefined
-}
-
-export interface Config extends ConfigSection {
+  readonly plugins?: IfAny<PluginsConfig> | undefined
   /** Where the code of plugins that are not built in comes from: definitions, or names of packages. */
   readonly use?: UseConfig | undefined
   /** Laid over the rest when the mode (`--env`, or NODE_ENV) has this name. */
   readonly env?: { readonly [mode: string]: ConfigSection | undefined } | undefined
 }
+
+/** A section of `env`. It lies on what is there: of a cluster or a plugin it may say a part. */
+export interface ConfigSection extends Omit<CoreOptions, 'cluster'> {
+  readonly cluster?: Part<ClusterOptions> | undefined
+  readonly plugins?:
+    | IfAny<{ readonly [N in PluginName]?: boolean | Part<OptionsOf<N>> | undefined }>
+    | undefined
+}
+
+type Part<T> = { readonly [K in keyof T]?: T[K] | undefined }
 
 /** Gives a config its types in an editor; returns it as it is. */
 export const defineConfig = (config: Config): Config => config

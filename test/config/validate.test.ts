@@ -91,7 +91,7 @@ describe('all at once', () => {
   test('what a mode does not say is not missing in it, and what is missing in force is', async () => {
     const cluster = { name: 'app', members: { n1: '10.0.0.1:4100' } }
     const { cluster: merged } = await resolveConfig(
-      { cluster, env: { production: { cluster: { secret: 'a secret of some length' } as never } } },
+      { cluster, env: { production: { cluster: { secret: 'a secret of some length' } } } },
       { mode: 'production' },
     )
     assert.equal(merged?.name, 'app')
@@ -100,7 +100,7 @@ describe('all at once', () => {
       'cluster: missing required option "name"',
     ])
     // Not in force: a variable of that environment may say the rest.
-    await resolveConfig({ env: { production: { cluster: { name: 'app' } as never } } })
+    await resolveConfig({ env: { production: { cluster: { name: 'app' } } } })
   })
 })
 
