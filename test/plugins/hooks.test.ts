@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { Writer } from '../../core/bytes.ts'
 import { ConcordError } from '../../core/errors.ts'
+import { appendCommand, apply, createMachine, encodePut, stateHash } from '../../core/machine/index.ts'
 import { callWrite, createHooks, WINDOW_BUDGET_MS, type HookSet, type WindowGuard } from '../../core/hooks.ts'
 import { appliedBatch } from '../../core/applied.ts'
 import type { AppliedBatch, Write } from '../../core/hook-events.ts'
@@ -272,6 +274,44 @@ describe('at the window', () => {
     takesMs += 1
     hooks.applied.call(batch)
     assert.deepEqual(slow, [{ plugin: 'slow', hook: 'applied', durationMs: takesMs }])
+  })
+
+  test('H67: what a tap does to the changes it is shown reaches neither the machine nor the next tap', () => {
+    const { forPlugin, hooks, seal } = hookSet()
+    const seen: unknown[] = []
+    forPlugin('vandal').hooks.applied.tap(({ changes }) => {
+      for (const { value, previous } of changes) {
+        for (const list of [value, previous] as (number[] | undefined)[]) list?.push(666)
+      }
+    })
+    forPlugin('sound').hooks.applied.tap(({ changes }) => {
+      for (const { value, previous } of changes) seen.push([value, previous])
+    })
+    seal()
+    const [watched, alone] = [createMachine(), createMachine()]
+    for (const [at, value] of [[1], [2], [3]].entries()) {
+      const writer = new Writer()
+      encodePut(writer, { space: 0 }, 'k', value, undefined, 1024)
+      const data = new Writer()
+      appendCommand(data, writer.take())
+      const entry = {
+        index: at + 1,
+        term: 1,
+        kind: 'commands',
+        clusterTime: at,
+        wallTime: at,
+        data: data.take(),
+      } as const
+      const { changes } = apply(watched, entry, true)
+      hooks.applied.call(appliedBatch(entry, changes, watched.revision, false))
+      apply(alone, entry, false)
+    }
+    assert.deepEqual(seen, [
+      [[1], undefined],
+      [[2], [1]],
+      [[3], [2]],
+    ])
+    assert.equal(stateHash(watched), stateHash(alone))
   })
 
   test('the events of the node arrive at those who asked for them', () => {

@@ -1,0 +1,94 @@
+// A project of somebody else's, in a temporary directory: `concord-kv` is installed in it (the sources of
+// this repository, under the package's public names), and so are the packages that a test puts there.
+
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+export const acmePackage = join(root, 'test/fixtures/concord-plugin-acme')
+
+/** The public names that plugins and applications import, and the sources behind them. */
+const ENTRIES = { '.': 'core/index.ts', './plugin': 'core/plugin.ts' } as const
+
+export interface Project extends Disposable {
+  readonly dir: string
+  /** The path of a file in the project. */
+  path(name: string): string
+  /** Writes a file, with the directories it needs; returns its path. */
+  write(name: string, content: string | object): string
+  /** Installs a package from a directory. */
+  install(name: string, from: string): void
+  /** What the compiler says of these files, a line each; empty when it is content. */
+  typecheck(files: readonly string[]): string[]
+}
+
+export function project(): Project {
+  // The real path: module resolution follows links, and paths are compared.
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'concord-project-')))
+  const path = (name: string) => join(dir, name)
+  const write = (name: string, content: string | object) => {
+    mkdirSync(dirname(path(name)), { recursive: true })
+    writeFileSync(path(name), typeof content === 'string' ? content : JSON.stringify(content))
+    return path(name)
+  }
+  write('package.json', { name: 'project', private: true, type: 'module' })
+  const exports: Record<string, unknown> = {}
+  for (const [entry, source] of Object.entries(ENTRIES)) {
+    const file = entry === '.' ? './index' : entry
+    exports[entry] = { default: `${file}.js` }
+    write(
+      `node_modules/concord-kv/${file}.js`,
+      `export * from ${JSON.stringify(pathToFileURL(join(root, source)))}\n`,
+    )
+  }
+  write('node_modules/concord-kv/package.json', {
+    name: 'concord-kv',
+    version: '0.1.0',
+    type: 'module',
+    exports,
+  })
+  return {
+    dir,
+    path,
+    write,
+    install: (name, from) => cpSync(from, path(`node_modules/${name}`), { recursive: true }),
+    typecheck: (files) => typecheck(dir, files),
+    [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),
+  }
+}
+
+/** Strict, as a careful user has it; the package's public names lead to the sources. */
+function typecheck(dir: string, files: readonly string[]): string[] {
+  const paths = Object.entries(ENTRIES).map(([entry, source]) => [
+    entry.replace('.', 'concord-kv'),
+    [join(root, source)],
+  ])
+  const compilerOptions = {
+    target: 'es2024',
+    lib: ['es2024', 'esnext.disposable'],
+    module: 'nodenext',
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    verbatimModuleSyntax: true,
+    rewriteRelativeImportExtensions: true,
+    resolveJsonModule: true,
+    skipLibCheck: true,
+    noEmit: true,
+    types: ['node'],
+    typeRoots: [join(root, 'node_modules/@types')],
+    paths: Object.fromEntries(paths) as object,
+  }
+  writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  const { stdout, status, error } = spawnSync(process.execPath, [tsc, '-p', dir, '--pretty', 'false'], {
+    cwd: dir,
+    encoding: 'utf8',
+  })
+  if (error !== undefined) throw error
+  const lines = stdout.split('\n').filter((line) => line !== '')
+  return status === 0 || lines.length > 0 ? lines : [`tsc ended with ${status}`]
+}
