@@ -186,8 +186,13 @@ function editorSchema(plugins: ReadonlyMap<string, Schema>): Json {
   }
 }
 
+const withoutRequired = (one: Schema): Schema => {
+  const { required: _, ...rest } = one
+  return rest
+}
+
 /** A mode adds to what is there: nothing is missing in it. */
-const part = (schema: Schema): Schema => mapSchemas(schema, ({ required: _, ...rest }) => rest)
+const part = (schema: Schema): Schema => mapSchemas(schema, withoutRequired)
 
 // --------------------------------------------------------------------------------------------- the page
 
