@@ -60,9 +60,7 @@ const folderOf = (path: string) => path.split('/').slice(0, 2).join('/')
 /** Builtins that are the world: time, disk, network, other processes. (A hash is not: of crypto the words of chance are banned.) */
 const world = new Set(
   `child_process cluster dgram dns dns/promises fs fs/promises http http2 https inspector net os
-  perf_hooks process readline readline/promises repl timers timers/promises tls tty worker_threads`.split(
-    /\s+/,
-  ),
+  perf_hooks process readline readline/promises repl timers timers/promises tls worker_threads`.split(/\s+/),
 )
 const isWorld = (target: string) =>
   target === 'nanoid' || (isBuiltin(target) && world.has(target.replace(/^node:/, '')))
