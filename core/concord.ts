@@ -249,7 +249,7 @@ function lateStore(node: () => Store): Store {
           const store = node() as unknown as Record<PropertyKey, (...args: unknown[]) => unknown>
           return store[property]?.(...args)
         } catch (error) {
-          return Promise.reject(error as Error)
+          return Promise.reject(error)
         }
       }
     },

@@ -17,11 +17,11 @@ export type CheckedCondition =
 const NAMES = ['ifRevision', 'ifAbsent', 'expected', 'condition'] as const
 
 /** Throws `INVALID_OPTION` unless exactly one condition is given, of the right type. */
-export function checkCondition(options: object | undefined): CheckedCondition {
-  const given = options as Partial<Record<(typeof NAMES)[number], unknown>> | undefined
-  const present = NAMES.filter((name) => given?.[name] !== undefined)
+export function checkCondition(options: Partial<Record<(typeof NAMES)[number], unknown>>): CheckedCondition {
+  const given = options ?? {}
+  const present = NAMES.filter((name) => given[name] !== undefined)
   const [name] = present
-  if (present.length !== 1 || given === undefined || name === undefined) {
+  if (present.length !== 1 || name === undefined) {
     const found = present.length === 0 ? 'none' : present.join(' and ')
     throw new ConcordError(
       'INVALID_OPTION',
@@ -39,7 +39,7 @@ export function checkCondition(options: object | undefined): CheckedCondition {
     return { kind: 'revision', revision: 0, absent: true }
   }
   if (!isRevision(value)) refuse(name, value, 'a revision: an integer from 0')
-  return { kind: 'revision', revision: value as number, absent: value === 0 }
+  return { kind: 'revision', revision: value, absent: value === 0 }
 }
 
 export interface CheckedTxn {
@@ -64,7 +64,7 @@ export function checkTxn(request: TxnRequest, limit: number): CheckedTxn {
       )
     }
   }
-  const { compare = [], success = [], failure = [] } = request
+  const { compare, success, failure = [] } = request
   const checked = {
     compares: eachOf(compare, 'compare', checkCompare),
     success: eachOf(success, 'success', checkOperation),

@@ -32,7 +32,7 @@ import {
   isReadOnly,
 } from './conditions.ts'
 import type { Door } from './door.ts'
-import { ConcordError, refusedAs } from './errors.ts'
+import { refusedAs } from './errors.ts'
 import type { DoorRequest, Permission, Write } from './hook-events.ts'
 import {
   type CommandResult,
@@ -142,7 +142,7 @@ export class Kv implements Store {
       if (this.#door.isOpenIn) return this.#writes.put(key, value, ttlMs, call)
       return this.#writes.write('put', [{ op: 'put', key, value, ttlMs }], call, encodeOne)
     } catch (error) {
-      return Promise.reject(error as Error)
+      return Promise.reject(error)
     }
   }
 
@@ -167,7 +167,7 @@ export class Kv implements Store {
         (record, _, request) => this.#door.outgoing(record, request) as T,
       )
     } catch (error) {
-      return Promise.reject(error as Error)
+      return Promise.reject(error)
     }
   }
 
@@ -461,6 +461,6 @@ function promised<R>(run: () => Promise<R> | R): Promise<R> {
   try {
     return Promise.resolve(run())
   } catch (error) {
-    return Promise.reject(error as Error)
+    return Promise.reject(error)
   }
 }

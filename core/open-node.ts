@@ -105,13 +105,13 @@ export class OpenNode extends Kv implements Concord {
 
   on<E extends keyof ConcordEvents>(event: E, fn: (event: ConcordEvents[E]) => void): () => void {
     const listeners = this.#listeners.get(event) ?? new Set()
-    this.#listeners.set(event, listeners.add(fn as (event: never) => void))
+    this.#listeners.set(event, listeners.add(fn))
     if (event === 'ready' && this.#wasReady) {
       queueMicrotask(() =>
         this.#call(event, fn, { revision: this.#driver.machine.revision } as ConcordEvents[E]),
       )
     }
-    return () => void listeners.delete(fn as (event: never) => void)
+    return () => void listeners.delete(fn)
   }
 
   close(): Promise<void> {
