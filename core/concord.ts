@@ -61,8 +61,13 @@ export async function openResolved(config: ResolvedConfig): Promise<Concord> {
     return await node.open()
   } catch (error) {
     await node.abandon()
-    throw error
+    throw whyStopped(error)
   }
+}
+
+/** A node that failed while it was opened says why, not only that it has stopped. */
+function whyStopped(error: unknown): unknown {
+  return ConcordError.is(error) && error.code === 'STOPPED' && error.cause !== undefined ? error.cause : error
 }
 
 /** A node while it is put together, and what of it has to be taken down. */

@@ -29,6 +29,7 @@ import { Reads, type ReadPoint } from './reads.ts'
 import type { LogStatus, Patience, ReplicatedLog } from './replicated-log.ts'
 import { Snapshots, type SnapshotDone } from './snapshots.ts'
 import { Ticker } from './ticker.ts'
+import { whyUnusable } from './unusable.ts'
 
 export interface DriverLimits {
   readonly entryBytes: number
@@ -298,11 +299,20 @@ export class Driver implements ReplicatedLog {
 
   #apply(entry: Entry): void {
     const wanted = this.#events.wantsChanges()
-    const { results, changes } = apply(this.machine, entry, wanted)
+    const { results, changes } = this.#applied(entry, wanted)
     this.#snapshots.count(entry.data.length)
     this.#proposals.settle(entry.index, entry.term, results)
     if (wanted && changes.length > 0) {
       this.#events.applied(entry, this.machine.revision, changes, entry.index <= this.#recoveredIndex)
+    }
+  }
+
+  /** What throws here is the end of this node: the entry cannot be skipped. */
+  #applied(entry: Entry, wanted: boolean): ReturnType<typeof apply> {
+    try {
+      return apply(this.machine, entry, wanted)
+    } catch (error) {
+      throw whyUnusable(error, `entry ${entry.index}`)
     }
   }
 

@@ -2,12 +2,12 @@
  * From the disk to the two values: the newest snapshot becomes the machine, the log behind it goes to
  * Raft, which commits and applies it again. In steps, so that a large state does not hold the loop.
  */
-import { ConcordError } from '../errors.ts'
-import { UnsupportedByThisNode, createMachine, snapshotLoader } from '../machine/index.ts'
+import { createMachine, snapshotLoader } from '../machine/index.ts'
 import type { Machine, Slice } from '../machine/index.ts'
 import type { Clock, LogStore, RecoveredLog, SnapshotReader, SnapshotStore } from '../ports.ts'
 import { createRaft } from '../raft/index.ts'
 import type { Raft, RaftConfig, SnapshotMeta } from '../raft/index.ts'
+import { whyUnusable } from './unusable.ts'
 
 /** How long the loader works before others get their turn. */
 const STEP_MS = 5
@@ -59,17 +59,8 @@ async function load(reader: SnapshotReader, slices: readonly Slice[], clock: Clo
     }
     return loader.finish()
   } catch (error) {
-    throw unusable(error, reader.meta.index)
+    throw whyUnusable(error, `snapshot at index ${reader.meta.index}`)
   } finally {
     await reader.close()
   }
-}
-
-/** What this node cannot carry out is a matter of its plugins; all else is damage. */
-function unusable(error: unknown, index: number): Error {
-  if (ConcordError.is(error)) return error
-  if (error instanceof UnsupportedByThisNode)
-    return new ConcordError('SLICE_MISSING', error.message, { cause: error })
-  const message = error instanceof Error ? error.message : String(error)
-  return new ConcordError('CORRUPTED', `snapshot at index ${index}: ${message}`, { cause: error })
 }

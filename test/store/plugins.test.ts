@@ -1,0 +1,148 @@
+/** Plugins on a running node: their commands in the log, their keys beside the users', their turn at the end. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ConcordError, type Config } from '../../core/index.ts'
+import { definePlugin } from '../../core/plugin.ts'
+import { fileNode, memoryNode, rejection, temporary } from './node.ts'
+
+/** Counts in its slice, and keeps a note in its space. */
+const counter = (version = 1) =>
+  definePlugin({
+    name: 'counter',
+    version: '1.0.0',
+    apiVersion: 1,
+    slice: {
+      version,
+      apply(space, command: { add: number }, meta) {
+        const sum = (space.get<number>('sum') ?? 0) + command.add
+        space.put('sum', sum)
+        return { sum, at: meta.index, by: version }
+      },
+    },
+    setup(ctx) {
+      return {
+        add: (add: number) => ctx.slice.propose({ add }),
+        note: (text: string) => ctx.space.put('note', text, { ttl: 1000 }),
+        notes: async () => [await ctx.space.get('note'), ctx.space.local.get('sum')],
+      }
+    },
+  })
+
+const withPlugin = (definition: object, rest: Config = {}): Config =>
+  ({ ...rest, use: [definition], plugins: { counter: true } }) as never
+
+interface Counter {
+  add(n: number): Promise<{ sum: number; at: number; by: number }>
+  note(text: string): Promise<unknown>
+  notes(): Promise<unknown[]>
+}
+
+test('a slice’s commands go through the log: their answers, a restart, a snapshot', async (t) => {
+  const dir = await temporary(t)
+  const before = await fileNode(t, dir, withPlugin(counter()))
+  const service = before.plugin('counter' as never) as Counter
+  assert.equal((await service.add(2)).sum, 2)
+  assert.equal((await service.add(3)).sum, 5)
+  await service.note('kept')
+  await before.cluster.snapshot()
+  await service.add(10)
+  assert.deepEqual(await service.notes(), ['kept', 15])
+  assert.equal(await before.get('sum'), undefined, 'no key of the users')
+  await before.close()
+  const after = await fileNode(t, dir, withPlugin(counter()))
+  const again = after.plugin('counter' as never) as Counter
+  assert.deepEqual(await again.notes(), ['kept', 15])
+  assert.equal((await again.add(1)).sum, 16)
+})
+
+test('a node that lacks a slice of the state refuses to start, naming it', async (t) => {
+  const dir = await temporary(t)
+  const before = await fileNode(t, dir, withPlugin(counter(2)))
+  await (before.plugin('counter' as never) as Counter).add(1)
+  await before.cluster.snapshot()
+  await before.close()
+  const without = await rejection(fileNode(t, dir))
+  assert.equal((without as ConcordError).code, 'SLICE_MISSING')
+  assert.match(without.message, /counter/)
+  const older = await rejection(fileNode(t, dir, withPlugin(counter(1))))
+  assert.match(older.message, /counter/)
+  const newer = await fileNode(t, dir, withPlugin(counter(3)))
+  assert.equal((await (newer.plugin('counter' as never) as Counter).add(1)).sum, 2)
+})
+
+test('the same when the slice is only in the log, behind no snapshot', async (t) => {
+  const dir = await temporary(t)
+  const before = await fileNode(t, dir, withPlugin(counter()))
+  await (before.plugin('counter' as never) as Counter).add(1)
+  await before.close()
+  const without = await rejection(fileNode(t, dir))
+  assert.equal((without as ConcordError).code, 'SLICE_MISSING')
+  assert.match(without.message, /counter/)
+  const back = await fileNode(t, dir, withPlugin(counter()))
+  assert.equal((await (back.plugin('counter' as never) as Counter).add(1)).sum, 2, 'and nothing was harmed')
+})
+
+test('a slice that throws is the end of the node, which says so', async (t) => {
+  const broken = definePlugin({
+    name: 'counter',
+    version: '1.0.0',
+    apiVersion: 1,
+    slice: {
+      version: 1,
+      apply() {
+        throw new Error('a bug of mine')
+      },
+    },
+    setup: (ctx) => ({ add: () => ctx.slice.propose({ add: 1 } as never) }),
+  })
+  const db = await memoryNode(t, withPlugin(broken))
+  const error = await rejection((db.plugin('counter' as never) as Counter).add(1))
+  assert.equal((error as ConcordError).code, 'STOPPED')
+  const { reason, error: cause } = await db.closed
+  assert.equal(reason, 'failed')
+  assert.match(String(cause), /a bug of mine/)
+  assert.equal((await rejection(db.get('a'))).cause, cause)
+})
+
+test('a plugin may still write while the node closes; nobody else may', async (t) => {
+  const seen: unknown[] = []
+  const last = definePlugin({
+    name: 'last',
+    version: '1.0.0',
+    apiVersion: 1,
+    setup(ctx) {
+      ctx.onDrain(async () => {
+        seen.push(await ctx.store.put('last', 'words'))
+      })
+    },
+  })
+  const db = await memoryNode(t, { use: [last], plugins: { last: true } } as never)
+  const closing = db.close()
+  assert.equal((await rejection(db.put('late', 1))).code, 'STOPPED')
+  await closing
+  assert.equal(seen.length, 1)
+})
+
+test('an asynchronous tap at the door delays its own call, and no other', async (t) => {
+  let letGo!: () => void
+  const gate = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  const slow = definePlugin({
+    name: 'slow',
+    version: '1.0.0',
+    apiVersion: 1,
+    setup(ctx) {
+      ctx.hooks.write.tap((request) =>
+        request.writes.some(({ key }) => key === 'slow') ? gate.then(() => undefined) : undefined,
+      )
+    },
+  })
+  const db = await memoryNode(t, { use: [slow], plugins: { slow: true } } as never)
+  const order: string[] = []
+  const held = db.put('slow', 1).then(() => order.push('slow'))
+  await db.put('quick', 1).then(() => order.push('quick'))
+  letGo()
+  await held
+  assert.deepEqual(order, ['quick', 'slow'])
+})
