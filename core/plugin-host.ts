@@ -11,6 +11,7 @@ import { createHooks, guarded, type HookSet, type Hooks, type PluginTaps, type W
 import type { AnyDefinition } from './plugin-definition.ts'
 import { sortPlugins } from './plugin-order.ts'
 import { unknownPlugin } from './plugin-resolve.ts'
+import { windowGuard } from './window-guard.ts'
 import type {
   CommandCall,
   Context,
@@ -46,7 +47,7 @@ export interface HostOptions {
   readonly stepTimeoutMs?: number | undefined
 }
 
-export type Step = 'setup' | 'ready' | 'drain' | 'close'
+type Step = 'setup' | 'ready' | 'drain' | 'close'
 
 type Handler = () => void | Promise<void>
 
@@ -97,7 +98,8 @@ export class PluginHost {
     this.callOptions = ownersOfCallOptions(this.#sorted)
     const failures = new Map<string, number>()
     this.failures = failures
-    this.#guard = windowGuard(options, failures)
+    const { ports, log, telemetry } = options
+    this.#guard = windowGuard(ports.clock, log, telemetry, failures)
     this.#hookSet = createHooks(this.#guard)
     this.hooks = this.#hookSet.hooks
   }
@@ -339,40 +341,6 @@ function ownersOfCallOptions(plugins: HostOptions['plugins']): Map<string, strin
     }
   }
   return owners
-}
-
-/** Counts every failure and slowness at the window, and says each once per plugin. */
-function windowGuard({ ports, log, telemetry }: HostOptions, failures: Map<string, number>): WindowGuard {
-  const failed = telemetry.event('plugin.failed')
-  const slow = telemetry.event('plugin.slow')
-  const saidSlow = new Set<string>()
-  let telling = false // a listener of these two events may fail as well
-  const tell = (emit: () => void) => {
-    if (telling) return
-    telling = true
-    try {
-      emit()
-    } finally {
-      telling = false
-    }
-  }
-  return {
-    nowMs: () => ports.clock.monotonicMs(),
-    failed: (plugin, hook, error) => {
-      const count = (failures.get(plugin) ?? 0) + 1
-      failures.set(plugin, count)
-      const text = `plugin "${plugin}" failed at hook "${hook}"; further failures are counted, not logged`
-      if (count === 1) log.error({ plugin, hook, err: error }, text)
-      const message = error instanceof Error ? error.message : String(error)
-      if (failed.isWanted) tell(() => failed.emit({ plugin, hook, message }))
-    },
-    slow: (plugin, hook, durationMs) => {
-      const text = `plugin "${plugin}" held up this node for ${durationMs.toFixed(0)} ms at hook "${hook}"; said once`
-      if (!saidSlow.has(plugin)) log.warn({ plugin, hook, durationMs }, text)
-      saidSlow.add(plugin)
-      if (slow.isWanted) tell(() => slow.emit({ plugin, hook, durationMs }))
-    },
-  }
 }
 
 function throwAll(step: Step, failed: readonly Error[]): void {

@@ -13,6 +13,7 @@ import type {
   HookHandle,
   PluginHooks,
   ReadTap,
+  Rewritten,
   TapOptions,
   WriteTap,
 } from './hooks.ts'
@@ -34,7 +35,7 @@ import type {
 
 export { ConcordError, AbortError } from './errors.ts'
 export type { ErrorCode, ErrorOptions, Outcome } from './errors.ts'
-export type { AppliedTap, AuthorizeTap, HookHandle, PluginHooks, ReadTap, TapOptions, WriteTap }
+export type { AppliedTap, AuthorizeTap, HookHandle, PluginHooks, ReadTap, Rewritten, TapOptions, WriteTap }
 export type {
   Access,
   AppliedBatch,
@@ -47,12 +48,15 @@ export type {
   WriteRequest,
 } from './hook-events.ts'
 export type { Clock, Timer } from './ports.ts'
-export type { PluginTelemetry, TelemetryEvent, TelemetryEvents } from './telemetry.ts'
+export type {
+  PluginTelemetry,
+  Published,
+  TelemetryEvent,
+  TelemetryEvents,
+  TelemetryName,
+} from './telemetry.ts'
 export type { Cluster, LocalReads, Store, StoreDefaults } from './store.ts'
 export type * from './types.ts'
-
-/** The one version of this surface that exists so far. */
-export const API_VERSION = 1
 
 /**
  * Which plugins there are, by name. A plugin adds itself, and is then known to `defineConfig`,
