@@ -558,6 +558,27 @@ describe('starting', () => {
   })
 })
 
+describe('ReadIndex (6.4)', () => {
+  test('H27: reads of one turn share a round, and each keeps the commitIndex of its own arrival', () => {
+    const node = new Lone()
+    node.lead()
+    node.hear('n2', matched(2, 1))
+    node.cluster.propose('n1')
+    node.said()
+    node.cluster.stepOnly('n1', { type: 'read', id: 1 })
+    node.cluster.stepOnly('n1', { type: 'message', from: 'n2', message: matched(2, 2) })
+    node.cluster.stepOnly('n1', { type: 'read', id: 2 })
+    node.cluster.turn('n1')
+    const rounds = node
+      .said()
+      .flatMap((sent) => (sent.type === 'appendEntries' && sent.round > 0 ? sent.round : []))
+    assert.equal(new Set(rounds).size, 1)
+    node.cluster.lines.length = 0
+    node.hear('n2', matched(2, 2, rounds[0]))
+    assert.deepEqual(node.cluster.lines, ['n1 read 1 at 1', 'n1 read 2 at 2'])
+  })
+})
+
 describe('the lease (6.4.1)', () => {
   test('one voter alone holds it always, once an entry of its term is committed', () => {
     const node = new Lone({ voters: ['n1'], term: 0 })
