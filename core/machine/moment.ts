@@ -38,9 +38,37 @@ export interface Moment {
   /** Everything up to here has been read; `inclusive`: this key itself has not. */
   bound: string
   inclusive: boolean
-  readonly kept: Map<string, Kept>
+  /** Records put aside by key; in several maps, since one that is large takes long to grow. */
+  kept: Map<string, Kept>[]
+  keptCount: number
+  /** This moment's part of the budget. */
+  heldBytes: number
   /** Keys that went since the moment, as a heap: the first in order is on top. */
-  readonly gone: string[]
+  gone: string[]
+}
+
+/** A moment of all keys from `bound` on, or after it. */
+export function createMoment(
+  revision: number,
+  prefix: string,
+  bound: string,
+  inclusive: boolean,
+  budget: Budget,
+): Moment {
+  const past = { kept: createKept(), keptCount: 0, heldBytes: 0, gone: [] }
+  return { revision, prefix, budget, bound, inclusive, ...past }
+}
+
+const KEPT_MAPS = 64
+
+const createKept = (): Map<string, Kept>[] => Array.from({ length: KEPT_MAPS }, () => new Map())
+
+/** By the end of the key, where keys differ most. */
+function keptMap(moment: Moment, key: string): Map<string, Kept> {
+  const units = key.length
+  const last = key.charCodeAt(units - 1)
+  const h = units < 3 ? last : last * 7 + key.charCodeAt(units - 2) * 31 + key.charCodeAt(units - 3)
+  return moment.kept[h % KEPT_MAPS]!
 }
 
 /** The part of a space that this file needs. */
@@ -67,7 +95,7 @@ export function keepBeforeRemoval(space: Momentary, slot: number): void {
       keep(space, moment, slot, true)
       continue
     }
-    const kept = moment.kept.get(key)
+    const kept = keptMap(moment, key).get(key)
     if (kept !== undefined && !kept.gone) {
       kept.gone = true
       push(space.order, moment.gone, key)
@@ -84,18 +112,27 @@ export function dropFirstGone(order: Order, moment: Moment): void {
 
 /** The record as it stood at the moment, if it was put aside; forgets it. */
 export function takeKept(moment: Moment, key: string): RecordView | undefined {
-  if (moment.kept.size === 0) return undefined
-  const kept = moment.kept.get(key)
+  if (moment.keptCount === 0) return undefined
+  const map = keptMap(moment, key)
+  const kept = map.get(key)
   if (kept === undefined) return undefined
-  moment.kept.delete(key)
-  moment.budget.heldBytes -= kept.bytes
+  map.delete(key)
+  moment.keptCount--
+  hold(moment, -kept.bytes)
   return kept.record
 }
 
+/** Lets go of the past at once, however much it is. */
 export function forget(moment: Moment): void {
-  for (const kept of moment.kept.values()) moment.budget.heldBytes -= kept.bytes
-  moment.kept.clear()
-  moment.gone.length = 0
+  hold(moment, -moment.heldBytes)
+  moment.kept = createKept()
+  moment.keptCount = 0
+  moment.gone = []
+}
+
+function hold(moment: Moment, bytes: number): void {
+  moment.heldBytes += bytes
+  moment.budget.heldBytes += bytes
 }
 
 /** Whether the moment has yet to read this key. */
@@ -107,8 +144,9 @@ function isAhead(space: Momentary, moment: Moment, key: string): boolean {
 function keep(space: Momentary, moment: Moment, slot: number, gone: boolean): void {
   const record = recordAt(space.columns, slot)
   const bytes = OVERHEAD_BYTES + record.key.length + storedBytes(record.value)
-  moment.budget.heldBytes += bytes
-  moment.kept.set(record.key, { record, bytes, gone })
+  hold(moment, bytes)
+  moment.keptCount++
+  keptMap(moment, record.key).set(record.key, { record, bytes, gone })
   if (gone) push(space.order, moment.gone, record.key)
   if (moment.budget.heldBytes > moment.budget.limitBytes) {
     moment.budget.lost = true

@@ -31,8 +31,9 @@ const END = 3
 const FRAME_BYTES = 64 * 1024
 /** The largest record: a result of 16 MiB in the request table, two bytes a unit. */
 const MAX_FRAME_BYTES = 34 * 1024 * 1024
-/** How many records are asked of a view at once. */
+/** How many keys a view is asked to look at, and how often in one step: many may be newer than the moment. */
 const READ_KEYS = 64
+const READS_PER_STEP = 128
 const DEFAULT_LIMIT_BYTES = 256 * 1024 * 1024
 /** Writes that two-digit numbers of bytes past the mark do not make a slab grow. */
 const SLACK_BYTES = 8 * 1024
@@ -50,6 +51,7 @@ export class SnapshotSource {
   #records: RecordView[] = []
   #at = 0
   #count = 0
+  #readsLeft = 0
   #stage: 'head' | 'records' | 'end' | 'done' = 'head'
 
   constructor(machine: Machine, limitBytes: number) {
@@ -69,14 +71,15 @@ export class SnapshotSource {
   }
 
   /**
-   * About `maxBytes` more, or one record that is larger; undefined after the end. Takes about 1 us per
-   * record. Throws `SNAPSHOT_TOO_OLD` when more than `limitBytes` had to be held: begin again, faster.
+   * About `maxBytes` more, or one record that is larger, or nothing where only new keys are met; undefined
+   * after the end. Takes about 1 us per record. Throws `SNAPSHOT_TOO_OLD` when more than `limitBytes` had to be held: begin again, faster.
    */
   next(maxBytes: number): Uint8Array | undefined {
     if (this.#stage === 'done') return undefined
     const writer = new Writer(Math.min(maxBytes, 1024 * 1024) + SLACK_BYTES)
     if (this.#stage === 'head') this.#writeHead(writer)
-    while (this.#stage === 'records' && writer.length < maxBytes) {
+    this.#readsLeft = READS_PER_STEP
+    while (this.#stage === 'records' && writer.length < maxBytes && this.#readsLeft > 0) {
       this.#writeRecords(writer, Math.min(FRAME_BYTES, maxBytes - writer.length))
     }
     if (this.#stage === 'end') this.#writeEnd(writer)
@@ -108,27 +111,27 @@ export class SnapshotSource {
       this.#stage = 'end'
       return
     }
-    if (!this.#refill(part.view)) {
-      this.#parts.shift()
-      return
-    }
+    const found = this.#refill(part.view)
+    if (found === 'end') this.#parts.shift()
+    if (found !== 'record') return
     const start = beginFrame(writer, RECORDS)
     writer.varint(part.space.id)
     do {
       writeRecord(writer, this.#records[this.#at++]!)
       this.#count++
-    } while (writer.length - start < maxBytes && this.#refill(part.view))
+    } while (writer.length - start < maxBytes && this.#refill(part.view) === 'record')
     endFrame(writer, start)
   }
 
-  #refill(view: View): boolean {
+  #refill(view: View): 'record' | 'end' | 'later' {
     while (this.#at >= this.#records.length) {
+      if (this.#readsLeft-- <= 0) return 'later'
       const records = view.next(READ_KEYS)
-      if (records === undefined) return false
+      if (records === undefined) return 'end'
       this.#records = records
       this.#at = 0
     }
-    return true
+    return 'record'
   }
 
   #writeEnd(writer: Writer): void {

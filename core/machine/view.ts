@@ -10,7 +10,7 @@ import { createKeyspace, find, keysInOrder, recordAt } from './keyspace.ts'
 import type { Machine } from './machine.ts'
 import { USERS } from './machine.ts'
 import type { Budget, Moment } from './moment.ts'
-import { dropFirstGone, firstGone, forget, takeKept } from './moment.ts'
+import { createMoment, dropFirstGone, firstGone, forget, takeKept } from './moment.ts'
 import { isBefore } from './order.ts'
 import type { RecordView } from './result.ts'
 
@@ -41,15 +41,7 @@ export class View {
     this.#space = space
     this.#last = after
     const isAfter = after !== undefined && (after === prefix || isBefore(space.order, prefix, after))
-    this.#moment = {
-      revision: machine.revision,
-      prefix,
-      budget,
-      bound: isAfter ? after : prefix,
-      inclusive: !isAfter,
-      kept: new Map(),
-      gone: [],
-    }
+    this.#moment = createMoment(machine.revision, prefix, isAfter ? after : prefix, !isAfter, budget)
     space.moments.push(this.#moment)
   }
 

@@ -182,6 +182,29 @@ describe('requestId', () => {
     assert.equal(entries, 7)
   })
 
+  test('ids of one moment leave in the order they came, on a restored node too', () => {
+    const log = new Log()
+    log.one(c.settings({ 'requests.keepMs': 1000 }))
+    log.commit(...Array.from({ length: 60 }, (_, i) => c.put('k', i, { requestId: `r${(i * 37) % 60}` })))
+    const restored = load(snapshotBytes(log.machine))
+    log.clusterTime += 1000
+    while (log.machine.requests.count > 0) {
+      log.commitData(new Uint8Array(), 'noop')
+      replay(restored, log.entries)
+      assert.equal(stateHash(restored), stateHash(log.machine), `${log.machine.requests.count} left`)
+    }
+  })
+
+  test('an id whose time is over is forgotten although the table still holds it', () => {
+    const log = new Log()
+    log.one(c.settings({ 'requests.keepMs': 1000 }))
+    log.commit(...Array.from({ length: 60 }, (_, i) => c.increment('n', 1, { requestId: `r${i}` })))
+    log.clusterTime += 1000
+    log.one(c.increment('n', 1, { requestId: 'r59' }))
+    assert.ok(log.machine.requests.count > 30)
+    assert.deepEqual(contents(log.machine), { n: 61 })
+  })
+
   test('an answer that is too large to remember is refused before it is evaluated', () => {
     const log = new Log()
     log.one(c.put('large', 'x'.repeat(40_000)))

@@ -110,6 +110,21 @@ describe('snapshots', () => {
     assert.equal(stateHash(load(snapshotBytes(log.machine, 64 * 1024 * 1024))), stateHash(log.machine))
   })
 
+  test('steps are short although most of the keys are newer than the moment', () => {
+    const log = new Log()
+    for (let i = 0; i < 100; i++) log.commit(c.put(`k${i}`, i))
+    const expected = dump(log.machine)
+    const source = snapshotSource(log.machine)
+    for (let batch = 0; batch < 50; batch++) {
+      const op = (i: number) => ({ op: 'put', key: `k0-${batch}-${i}`, value: i }) as const
+      log.commit(c.batch(Array.from({ length: 500 }, (_, i) => op(i))))
+    }
+    const chunks: Uint8Array[] = []
+    for (let chunk = source.next(65_536); chunk !== undefined; chunk = source.next(65_536)) chunks.push(chunk)
+    assert.ok(chunks.filter(({ length }) => length === 0).length >= 2, 'steps that met new keys alone')
+    assert.deepEqual(dump(load(Buffer.concat(chunks))), expected)
+  })
+
   test('that cannot hold enough of the past give up, and let go of all of it', () => {
     const log = new Log()
     for (let i = 0; i < 100; i++) log.commit(c.put(`k${i}`, 'x'.repeat(1000)))
