@@ -344,6 +344,11 @@ export class CrashDisk implements Disk {
     this.durableNames.set(path, inode)
   }
 
+  /** Somebody else takes all that is left. */
+  fillUp(path: string): void {
+    this.replace(path, Buffer.alloc(this.#freeBytes()))
+  }
+
   remove(path: string): void {
     this.names.delete(path)
     this.durableNames.delete(path)

@@ -1,0 +1,157 @@
+// A data directory on a real disk: modes, and one process at a time.
+
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+import { openFileStorage } from '../../core/storage/file/storage.ts'
+import { command, ManualClock, seededEntropy } from './world.ts'
+
+const HOLDER = fileURLToPath(new URL('hold-directory.ts', import.meta.url))
+const onLinux = process.platform === 'linux'
+
+/** Whatever a test leaves behind when it fails. */
+const children: ChildProcess[] = []
+let base: string
+let dir: string
+beforeEach(() => {
+  base = mkdtempSync(join(tmpdir(), 'concord-'))
+  dir = join(base, 'a', 'data')
+})
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+  rmSync(base, { recursive: true, force: true })
+})
+
+let seed = 0
+const open = (name = 'n1') =>
+  openFileStorage({ dir, name, clock: new ManualClock(), entropy: seededEntropy(++seed) })
+
+/** Another process that holds the directory. */
+async function holder() {
+  const child = spawn(process.execPath, [HOLDER, dir], { stdio: ['pipe', 'pipe', 'inherit'] })
+  children.push(child)
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  assert.equal(String(line).trim(), 'open')
+  return {
+    pid: child.pid!,
+    async end(signal: NodeJS.Signals) {
+      const ended = once(child, 'exit')
+      child.kill(signal)
+      await ended
+    },
+  }
+}
+
+test('H43: a second process is refused before it touches anything, and is told the pid; SIGKILL releases the lock', async () => {
+  const other = await holder()
+  const before = snapshotOf(dir)
+  await assert.rejects(open(), {
+    code: 'DIRECTORY_LOCKED',
+    message: new RegExp(`in use by process ${other.pid}`),
+  })
+  assert.deepEqual(snapshotOf(dir), before)
+  await other.end('SIGKILL')
+  const storage = await open()
+  await storage.log.recover(0)
+  await storage.close(true)
+})
+
+function snapshotOf(root: string) {
+  // What the holder makes in the background comes and goes.
+  const files = (readdirSync(root, { recursive: true }) as string[]).filter(
+    (file) => !/zeros|^snapshots|^log$/.test(file),
+  )
+  return files.sort().map((file) => {
+    const { size, mtimeMs, ino } = statSync(join(root, file))
+    return { file, size, mtimeMs, ino }
+  })
+}
+
+test('H43: the same process is told that it has it open already', async () => {
+  const storage = await open()
+  await assert.rejects(open(), { code: 'DIRECTORY_LOCKED', message: /already open in this process/ })
+  await storage.close(false)
+  await (await open()).close(false)
+})
+
+test(
+  'H43: a process that does not see the abstract socket is refused all the same',
+  { skip: !onLinux },
+  async () => {
+    // Another network namespace, as another container with the same volume has.
+    const other = await holder()
+    const script = `import(${JSON.stringify(new URL('hold-directory.ts', import.meta.url).href)})`
+    const child = spawn('unshare', ['--net', '--map-root-user', process.execPath, '-e', script, 'x', dir], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (text: Buffer) => (output += String(text)))
+    await new Promise((resolve) => child.once('close', resolve).once('error', resolve))
+    await other.end('SIGKILL')
+    if (/unshare/.test(output)) return
+    assert.match(output, new RegExp(`DIRECTORY_LOCKED.*process ${other.pid}`))
+  },
+)
+
+test('a stale lock file and socket are nobody', async () => {
+  const storage = await open()
+  await storage.close(false)
+  writeFileSync(join(dir, 'lock'), JSON.stringify({ pid: 1, startTime: '0', bootId: 'x' }))
+  writeFileSync(join(dir, 'lock.sock'), '')
+  await (await open()).close(false)
+})
+
+test('modes keep others out, and a directory that others may write to is refused', async () => {
+  const storage = await open()
+  await storage.log.recover(0)
+  await storage.log.append({ entries: [command(1, 1, 'a')], mustSync: true })
+  await storage.close(true)
+  assert.equal(statSync(dir).mode & 0o777, 0o700)
+  for (const file of readdirSync(dir, { recursive: true }) as string[]) {
+    const stat = statSync(join(dir, file))
+    if (stat.isFile()) assert.equal(stat.mode & 0o777, 0o600, file)
+    if (stat.isDirectory()) assert.equal(stat.mode & 0o777, 0o700, file)
+  }
+  chmodSync(dir, 0o770)
+  await assert.rejects(open(), { code: 'INVALID_OPTION', message: /mode 770/ })
+})
+
+test('the directory of another node is refused, by both names', async () => {
+  await (await open('n1')).close(false)
+  await assert.rejects(open('n2'), { code: 'IDENTITY_MISMATCH', message: /node n1, this is node n2/ })
+  assert.match(readFileSync(join(dir, 'identity.json'), 'utf8'), /"name": "n1"/)
+})
+
+test('an identity that was bent is refused, not made anew', async () => {
+  await (await open()).close(false)
+  const path = join(dir, 'identity.json')
+  const text = readFileSync(path, 'utf8')
+  for (let at = 0; at < text.length; at++) {
+    const bent = Buffer.from(text)
+    bent[at]! ^= 1
+    writeFileSync(path, bent)
+    await assert.rejects(open(), { code: 'CORRUPTED', message: /identity\.json/ }, `bent at ${at}`)
+  }
+})
+
+test('a path that is no directory', async () => {
+  mkdirSync(join(base, 'a'))
+  writeFileSync(dir, 'a file')
+  await assert.rejects(open(), { code: 'STORAGE_FAILED' })
+})
