@@ -12,6 +12,8 @@ import {
   loadConfig,
   resolveConfig,
 } from './config/index.ts'
+import { frameBytes } from './endpoint/frames.ts'
+import { type Endpoint, openEndpoint } from './endpoint/server.ts'
 import { ConcordError } from './errors.ts'
 import { type NodeLog, createLog } from './log.ts'
 import { encodeSettings } from './machine/index.ts'
@@ -26,9 +28,12 @@ import type { BuiltinPlugins } from './plugin.ts'
 import type { RaftConfig } from './raft/index.ts'
 import type { Store } from './store.ts'
 import { type Telemetry, createTelemetry } from './telemetry.ts'
+import { VERSION } from './version.ts'
 import { systemClock, systemEntropy } from './world.ts'
 
 const MIB = 1024 * 1024
+/** Between two `cluster.status` events. */
+const STATUS_MS = 10_000
 /** What two monotonic clocks may differ by within one lease. */
 const DRIFT_MS = 15
 
@@ -122,7 +127,7 @@ class Assembly {
     await host.setup()
     const storage = (this.storage = await openStorage(config))
     const id = `${storage.name}/${storage.incarnation}`
-    const { raft, machine, recoveredIndex, log } = await recover(
+    const { raft, machine, recoveredIndex, log, loaded } = await recover(
       raftConfig(config, id),
       {
         index: 0,
@@ -134,10 +139,14 @@ class Assembly {
       host.slices,
       { clock: systemClock, log: storage.log, snapshots: storage.snapshots },
     )
+    if (loaded !== undefined) {
+      nodeLog.log.info({ ...loaded, durationMs: Math.round(loaded.durationMs) }, 'snapshot loaded')
+      this.telemetry.event('snapshot.installed').emit(loaded)
+    }
     if (log.cut !== undefined) nodeLog.log.warn({ ...log.cut }, 'cut a write that was never acknowledged')
     const driver = (this.driver = new Driver(
       { raft, machine, recoveredIndex },
-      { clock: systemClock, log: storage.log, snapshots: storage.snapshots },
+      { clock: systemClock, telemetry: this.telemetry, log: storage.log, snapshots: storage.snapshots },
       {
         entryBytes: config.limits.entryBytes,
         queueBytes: config.limits.queueBytes,
@@ -148,10 +157,32 @@ class Assembly {
     ))
     const node = (this.node = new OpenNode(this, driver, storage, id))
     driver.start()
+    this.#tellStatus(driver)
     await this.#agreeOnSettings(driver)
     host.hooks.started.call({ appliedIndex: driver.machine.appliedIndex, revision: driver.machine.revision })
     await host.ready()
+    node.endpoint = await this.#openEndpoint(node)
     return node
+  }
+
+  /** Where other processes reach this node; none for a node that has no directory to say so in. */
+  async #openEndpoint(node: OpenNode): Promise<Endpoint | undefined> {
+    const { storage, limits, timeoutMs, reads, file, mode } = this.config
+    if (storage === 'memory') return undefined
+    return openEndpoint({
+      dir: storage.dir,
+      node,
+      hello: {
+        version: VERSION,
+        frameBytes: frameBytes(limits),
+        timeoutMs,
+        consistency: reads.consistency,
+        callOptions: Object.fromEntries(this.host.callOptions),
+      },
+      connections: limits.connections,
+      from: { config: file ?? null, mode: mode ?? null },
+      log: this.nodeLog.log,
+    })
   }
 
   /** Takes down what an opening that failed had put up. */
@@ -214,6 +245,27 @@ class Assembly {
       },
       failed: (error) => void this.node?.stop({ reason: 'failed', error }),
     }
+  }
+
+  /** Every ten seconds while somebody listens. */
+  #tellStatus(driver: Driver): void {
+    const event = this.telemetry.event('cluster.status')
+    const tell = (): void => {
+      if (driver.isStopped) return
+      systemClock.after(STATUS_MS, tell)
+      if (!event.isWanted) return
+      const { members, commitIndex, appliedIndex, role } = driver.status()
+      const { revision, users } = driver.machine
+      event.emit({
+        keys: users.count,
+        revision,
+        memberCount: members.length,
+        commitIndex,
+        appliedIndex,
+        isLeader: role === 'leader',
+      })
+    }
+    systemClock.after(STATUS_MS, tell)
   }
 
   #running(): ReplicatedLog {

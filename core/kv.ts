@@ -20,6 +20,7 @@ import {
   checkTouchItem,
   checkTouchTtl,
   checkTtl,
+  describe,
   refuse,
 } from './calls.ts'
 import { checkKey, encodeValue, openStored } from './codec.ts'
@@ -32,12 +33,13 @@ import {
   isReadOnly,
 } from './conditions.ts'
 import type { Door } from './door.ts'
-import { refusedAs } from './errors.ts'
+import { ConcordError, refusedAs } from './errors.ts'
 import type { DoorRequest, Permission, Write } from './hook-events.ts'
 import {
   type CommandResult,
   type TxnDone,
   encodeBatch,
+  encodeSliceRetire,
   expiresAt,
   find,
   lookUp,
@@ -70,6 +72,7 @@ import type {
   PutOptions,
   PutResult,
   ReadOptions,
+  Revision,
   Status,
   TouchItem,
   TouchResult,
@@ -95,7 +98,15 @@ export interface KvParts {
   readonly status: () => Status
 }
 
-export class Kv implements Store {
+/** For a caller who judges the condition of a `putIf` or `deleteIf` elsewhere: a client of this node. */
+export interface JudgedWrites {
+  /** What the call has done already, under its request id; undefined when that has not taken effect. */
+  recall(operation: TxnOperation, options?: WriteOptions): Promise<PutResult | undefined>
+  /** Writes if the key's revision is the one that was judged; 0 for an absent key. */
+  commitJudged(operation: TxnOperation, revision: Revision, options?: WriteOptions): Promise<TxnResult>
+}
+
+export class Kv implements Store, JudgedWrites {
   readonly #parts: KvParts
   readonly #log: ReplicatedLog
   readonly #door: Door
@@ -117,6 +128,7 @@ export class Kv implements Store {
     this.cluster = {
       members: () => promised(() => (this.#admitted('members', 'read'), [...parts.log.status().members])),
       snapshot: () => promised(() => (this.#admitted('snapshot', 'admin'), parts.log.snapshot())),
+      retire: (plugin) => promised(() => this.#retire(plugin)),
     }
     this.local = {
       get: (key) => this.#localValue(key) as never,
@@ -125,7 +137,16 @@ export class Kv implements Store {
   }
 
   with(defaults: StoreDefaults): Store {
-    return new Kv(this.#parts, { ...this.#defaults, ...checkDefaults(defaults) })
+    return new Kv(this.#parts, this.merged(defaults))
+  }
+
+  protected get parts(): KvParts {
+    return this.#parts
+  }
+
+  /** These defaults over the store's own. Throws `INVALID_OPTION`. */
+  protected merged(defaults: StoreDefaults): StoreDefaults {
+    return { ...this.#defaults, ...checkDefaults(defaults) }
   }
 
   status(): Promise<Status> {
@@ -264,6 +285,36 @@ export class Kv implements Store {
     return writeIfJudged(this.#optimist(operation, call), write.key, judge, operationOf(write))
   }
 
+  recall(operation: TxnOperation, options?: WriteOptions): Promise<PutResult | undefined> {
+    return promised(async () => {
+      const recorded = await this.#recall(this.#judgedElsewhere(operation, options).call)
+      return recorded === undefined ? undefined : { revision: recorded.revision }
+    })
+  }
+
+  commitJudged(operation: TxnOperation, revision: Revision, options?: WriteOptions): Promise<TxnResult> {
+    return promised(() => {
+      const { name, call } = this.#judgedElsewhere(operation, options)
+      const compare = [{ key: operation.key, revision }]
+      return this.#commit(name, checkTxn({ compare, success: [operation] }, this.#batch), call)
+    })
+  }
+
+  #judgedElsewhere(
+    operation: TxnOperation,
+    options: WriteOptions | undefined,
+  ): { readonly name: 'putIf' | 'deleteIf'; readonly call: Call } {
+    const call = this.#check(options, OPTIONS.write)
+    const [write] = checkTxn({ compare: [], success: [operation] }, this.#batch).success
+    if (write?.op !== 'put' && write?.op !== 'delete') {
+      throw new ConcordError('INVALID_ARGUMENT', 'only a put or a delete has a condition')
+    }
+    const name = write.op === 'put' ? 'putIf' : 'deleteIf'
+    const fingerprint =
+      call.requestId === undefined ? undefined : fingerprintOf(name, write, { kind: 'condition' })
+    return { name, call: { ...call, fingerprint } }
+  }
+
   /** The result recorded under the call's request id, if it took effect before. */
   async #recall(call: Call): Promise<TxnDone | undefined> {
     if (call.requestId === undefined) return undefined
@@ -278,7 +329,7 @@ export class Kv implements Store {
 
   /** Reads and commits on behalf of one call: its deadline, its signal, its request id. */
   #optimist(operation: string, call: Call): Optimist {
-    const fresh: Call = call.consistency === 'eventual' ? { ...call, consistency: 'leader' } : call
+    const fresh = linearizable(call)
     return {
       read: (keys) =>
         this.#reads.many(operation, keys, fresh, (record, now, request) =>
@@ -355,7 +406,7 @@ export class Kv implements Store {
 
   /** A transaction that only reads needs no entry in the log: it is one linearizable moment. */
   #commit(operation: string, txn: CheckedTxn, call: Call): Promise<TxnResult> {
-    if (isReadOnly(txn)) return this.#readTxn(operation, txn, call)
+    if (isReadOnly(txn)) return this.#readTxn(operation, txn, linearizable(call))
     const writes = [...txn.success, ...txn.failure].filter((op): op is Write => op.op !== 'get')
     const reads = [...txn.compares, ...txn.success, ...txn.failure].filter(
       (item) => !('op' in item) || item.op === 'get',
@@ -408,8 +459,26 @@ export class Kv implements Store {
   }
 
   /** A call on the cluster, past the door. */
-  #admitted(operation: string, permission: Permission): void {
-    this.#door.admit(operation, [{ permission }], this.#check(undefined, OPTIONS.call))
+  #admitted(
+    operation: string,
+    permission: Permission,
+  ): { readonly call: Call; readonly actor: string | undefined } {
+    const call = this.#check(undefined, OPTIONS.call)
+    return { call, actor: this.#door.admit(operation, [{ permission }], call).actor }
+  }
+
+  #retire(plugin: string): Promise<{ readonly retired: boolean; readonly revision: Revision }> {
+    if (typeof plugin !== 'string' || plugin === '' || !plugin.isWellFormed()) {
+      throw new ConcordError(
+        'INVALID_ARGUMENT',
+        `retire: found ${describe(plugin)}, expected the name of a plugin`,
+      )
+    }
+    const { call, actor } = this.#admitted('retire', 'admin')
+    const writer = this.#log.begin()
+    const start = writer.length
+    encodeSliceRetire(writer, { space: USERS, actor }, plugin)
+    return this.#log.propose(start, call)
   }
 
   #writeMany<R extends PutResult | DeleteResult | TouchResult>(
@@ -448,8 +517,16 @@ function ttlOf(ttl: unknown): number | undefined {
   return ttlMs === 0 ? undefined : ttlMs
 }
 
+/** What is judged and then committed is never read from a node's own state alone. */
+const linearizable = (call: Call): Call =>
+  call.consistency === 'eventual' ? { ...call, consistency: 'leader' } : call
+
 /** What tells one judged call from another: all that the caller gave, but not what was read. */
-function fingerprintOf(operation: string, write: Write, condition: CheckedCondition): string {
+function fingerprintOf(
+  operation: string,
+  write: Write,
+  condition: Pick<CheckedCondition, 'kind'> & { readonly value?: unknown },
+): string {
   const writer = new Writer(256)
   const expected = condition.kind === 'expected' ? condition.value : null
   encodeValue(writer, [operation, condition.kind, expected, { ...write }])

@@ -8,6 +8,7 @@ import { Door } from './door.ts'
 import { ConcordError } from './errors.ts'
 import type { NodeEvents } from './hook-events.ts'
 import { Kv } from './kv.ts'
+import { ObservedKv, apiEvents } from './observed-kv.ts'
 import type { NodeLog } from './log.ts'
 import { stateHash } from './machine/index.ts'
 import type { Driver } from './node/driver.ts'
@@ -15,7 +16,9 @@ import type { NodeStorage } from './node-storage.ts'
 import type { PluginHost } from './plugin-host.ts'
 import type { Plugin, PluginName, ServiceOf } from './plugin.ts'
 import type { Store } from './store.ts'
+import type { Telemetry } from './telemetry.ts'
 import type { CallOptions, Closed, Status } from './types.ts'
+import type { Endpoint } from './endpoint/server.ts'
 import { VERSION } from './version.ts'
 
 /** What `db.on` tells. */
@@ -55,9 +58,10 @@ export interface NodeParts {
   readonly host: PluginHost
   readonly rules: CallRules
   readonly nodeLog: NodeLog
+  readonly telemetry: Telemetry
 }
 
-export class OpenNode extends Kv implements Concord {
+export class OpenNode extends ObservedKv implements Concord {
   readonly closed: Promise<Closed>
   readonly forPlugins: Store
   readonly #parts: NodeParts
@@ -68,6 +72,8 @@ export class OpenNode extends Kv implements Concord {
   #stopping: Promise<void> | undefined
   #lastError: Error | undefined
   #wasReady = false
+  /** Where other processes reach this node; closed with it, before its directory is let go of. */
+  endpoint: Endpoint | undefined
 
   constructor(parts: NodeParts, driver: Driver, storage: NodeStorage, id: string) {
     const { config, host, rules } = parts
@@ -78,7 +84,10 @@ export class OpenNode extends Kv implements Concord {
       iteratorBytes: config.limits.iteratorBytes,
       status: () => this.#status(id),
     }
-    super({ ...shared, refusal: () => this.#refusal() })
+    super(
+      { ...shared, refusal: () => this.#refusal() },
+      apiEvents(parts.telemetry, rules.nowMs, rules.consistency),
+    )
     // Plugins finish their work after the door has closed to everybody else.
     this.forPlugins = new Kv({ ...shared, refusal: () => undefined })
     this.#parts = parts
@@ -169,10 +178,11 @@ export class OpenNode extends Kv implements Concord {
     const report = (error: unknown): void => nodeLog.log.error({ err: error }, 'while stopping')
     await host.drain().catch(report)
     await this.#driver.drain(this.#driver.nowMs() + config.shutdownMs)
+    host.hooks.stopped.call(why)
     await host.close().catch(report)
     await this.#driver.stop(why.error)
+    await this.endpoint?.close()
     await this.#storage.close(!failed).catch(report)
-    host.hooks.stopped.call(why)
     this.tell('stopped', why)
     nodeLog.flush()
     this.#resolveClosed(why)

@@ -134,6 +134,12 @@ export interface Cluster {
   members(): Promise<Member[]>
   /** Takes a snapshot of this node's state now and drops the log behind it. */
   snapshot(): Promise<{ readonly index: number; readonly revision: Revision }>
+  /**
+   * Takes the slice of a plugin out of the replicated state, so that a node need not have it any more.
+   * The plugin's keys stay. `retired` is false when there was none. A command of the plugin brings it
+   * back: turn it off at every node, and take a snapshot, behind which its old commands are gone.
+   */
+  retire(plugin: string): Promise<{ readonly retired: boolean; readonly revision: Revision }>
 }
 
 /** Synchronous reads of this node's applied state: feature flags inside a render loop. */

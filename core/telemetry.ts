@@ -56,36 +56,36 @@ export interface TelemetryEvents {
   'api.delete_many': ManyWrites
   'api.touch_many': ManyWrites
   'api.get_many': ManyWrites & { readonly consistency: Consistency }
-  'api.txn': Ended & { readonly attempts: number; readonly writes: number }
-  // One per command of the log, on every node, and again when a restart replays it.
+  /** `attempts`: how often a transaction function ran; 1 for one as data. */
+  'api.txn': Ended & { readonly attempts: number }
+  // One per entry of the log, on every node, and again when a restart replays it.
   'operation.apply': {
-    readonly operation: string
     readonly index: number
     readonly durationMs: number
-    readonly batchSize: number
+    /** Of the entry: all calls that one turn gathered. */
+    readonly commands: number
+    readonly bytes: number
     readonly replay: boolean
   }
   // The node and its cluster.
   'state.change': { readonly status: string; readonly term: number; readonly leader: string | null }
+  // Every ten seconds, while anybody listens.
   'cluster.status': {
     readonly keys: number
     readonly revision: Revision
-    readonly memoryBytes: number
     readonly memberCount: number
     readonly commitIndex: number
     readonly appliedIndex: number
     readonly isLeader: boolean
   }
   'node.stall': { readonly durationMs: number }
+  // One per `expire` command that this node proposed as leader.
   'ttl.cleanup': { readonly durationMs: number; readonly deletedCount: number }
   'snapshot.created': { readonly index: number; readonly sizeBytes: number; readonly durationMs: number }
+  // This node's state was replaced by a snapshot: at its start.
   'snapshot.installed': { readonly index: number; readonly sizeBytes: number; readonly durationMs: number }
-  'log.append': {
-    readonly entries: number
-    readonly bytes: number
-    readonly durationMs: number
-    readonly synced: boolean
-  }
+  // One per write to the log: until it is as durable as the mode asks.
+  'log.append': { readonly entries: number; readonly bytes: number; readonly durationMs: number }
   // Plugins, each time; the log reports it once.
   'plugin.failed': { readonly plugin: string; readonly hook: string; readonly message: string }
   'plugin.slow': { readonly plugin: string; readonly hook: string; readonly durationMs: number }

@@ -22,6 +22,7 @@ import {
   takeReady,
 } from '../raft/index.ts'
 import type { Entry, Input, Leadership, NodeId, Persist, Raft, Ready, Time } from '../raft/index.ts'
+import type { Telemetry, TelemetryEvent, TelemetryEvents } from '../telemetry.ts'
 import type { Consistency, Member } from '../types.ts'
 import { Expiry } from './expiry.ts'
 import { Proposals, type Waiter } from './proposals.ts'
@@ -42,6 +43,7 @@ export interface DriverLimits {
 
 export interface DriverPorts {
   readonly clock: Clock
+  readonly telemetry: Telemetry
   readonly log: LogStore
   readonly snapshots: SnapshotStore
 }
@@ -71,6 +73,8 @@ export class Driver implements ReplicatedLog {
   readonly #clock: Clock
   readonly #log: LogStore
   readonly #events: DriverEvents
+  readonly #appended: TelemetryEvent<TelemetryEvents['log.append']>
+  readonly #appliedOne: TelemetryEvent<TelemetryEvents['operation.apply']>
   readonly #recoveredIndex: number
   readonly #proposals: Proposals
   readonly #reads = new Reads()
@@ -92,7 +96,9 @@ export class Driver implements ReplicatedLog {
     this.#log = ports.log
     this.#events = events
     this.#proposals = new Proposals(limits)
-    this.#expiry = new Expiry(this, limits.batch)
+    this.#appended = ports.telemetry.event('log.append')
+    this.#appliedOne = ports.telemetry.event('operation.apply')
+    this.#expiry = new Expiry(this, limits.batch, ports.telemetry.event('ttl.cleanup'))
     this.#snapshots = new Snapshots(ports, limits.snapshotLogBytes, {
       machine: () => this.machine,
       raft: this.#raft,
@@ -286,10 +292,17 @@ export class Driver implements ReplicatedLog {
 
   #persist({ sequence, batch }: Persist): void {
     this.#onLog(async () => {
+      const startedMs = this.#appended.isWanted ? this.nowMs() : 0
       await this.#log.append(batch)
+      if (this.#appended.isWanted) this.#tellAppended(batch.entries, startedMs)
       this.#inputs.push({ type: 'persisted', sequence })
       this.#turn()
     })
+  }
+
+  #tellAppended(entries: readonly Entry[], startedMs: number): void {
+    const bytes = entries.reduce((sum, { data }) => sum + data.length, 0)
+    this.#appended.emit({ entries: entries.length, bytes, durationMs: this.nowMs() - startedMs })
   }
 
   /** The log takes one call at a time: a write waits for a compaction, and the other way round. */
@@ -299,11 +312,19 @@ export class Driver implements ReplicatedLog {
 
   #apply(entry: Entry): void {
     const wanted = this.#events.wantsChanges()
+    const isTold = this.#appliedOne.isWanted
+    const startedMs = isTold ? this.nowMs() : 0
     const { results, changes } = this.#applied(entry, wanted)
+    const replay = entry.index <= this.#recoveredIndex
+    if (isTold) {
+      const { index, data } = entry
+      const durationMs = this.nowMs() - startedMs
+      this.#appliedOne.emit({ index, durationMs, commands: results.length, bytes: data.length, replay })
+    }
     this.#snapshots.count(entry.data.length)
     this.#proposals.settle(entry.index, entry.term, results)
     if (wanted && changes.length > 0) {
-      this.#events.applied(entry, this.machine.revision, changes, entry.index <= this.#recoveredIndex)
+      this.#events.applied(entry, this.machine.revision, changes, replay)
     }
   }
 

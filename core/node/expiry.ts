@@ -3,10 +3,10 @@
  * at a time, fenced by the term in which they were decided (H23). The work is that of what expires.
  */
 import { collectDue, encodeExpire, nextDue } from '../machine/index.ts'
-import type { Machine } from '../machine/index.ts'
+import type { CommandResult, ExpireDone, Machine } from '../machine/index.ts'
 import type { Writer } from '../bytes.ts'
-import type { CommandResult } from '../machine/index.ts'
 import { ConcordError } from '../errors.ts'
+import type { TelemetryEvent, TelemetryEvents } from '../telemetry.ts'
 import type { Patience } from './replicated-log.ts'
 
 /** Nobody waits for an expiry that the leader proposes by itself; it need not be given up soon. */
@@ -29,11 +29,13 @@ export interface Leading {
 export class Expiry {
   readonly #node: Leading
   readonly #batch: number
+  readonly #cleanup: TelemetryEvent<TelemetryEvents['ttl.cleanup']>
   #underWay = false
 
-  constructor(node: Leading, batch: number) {
+  constructor(node: Leading, batch: number, cleanup: TelemetryEvent<TelemetryEvents['ttl.cleanup']>) {
     this.#node = node
     this.#batch = batch
+    this.#cleanup = cleanup
   }
 
   /** Proposes what is due, if this node leads. Called at every tick, and again while there is more. */
@@ -65,10 +67,13 @@ export class Expiry {
     }
   }
 
-  #propose(term: number, keys: readonly DueKey[], patience: Patience): Promise<unknown> {
+  async #propose(term: number, keys: readonly DueKey[], patience: Patience): Promise<void> {
+    const startedMs = this.#node.nowMs()
     const writer = this.#node.beginReserved()
     const start = writer.length
     encodeExpire(writer, term, keys)
-    return this.#node.propose(start, patience)
+    const { expired } = await this.#node.propose<ExpireDone>(start, patience)
+    if (!this.#cleanup.isWanted) return
+    this.#cleanup.emit({ durationMs: this.#node.nowMs() - startedMs, deletedCount: expired })
   }
 }

@@ -23,7 +23,10 @@ export interface Recovery {
   readonly machine: Machine
   readonly recoveredIndex: number
   readonly log: Pick<RecoveredLog, 'cut' | 'cleanStop'>
-  readonly snapshotIndex: number
+  /** The snapshot that the machine began with. */
+  readonly loaded:
+    | { readonly index: number; readonly sizeBytes: number; readonly durationMs: number }
+    | undefined
 }
 
 /**
@@ -37,14 +40,17 @@ export async function recover(
   slices: readonly Slice[],
   ports: RecoveryPorts,
 ): Promise<Recovery> {
+  const startedMs = ports.clock.monotonicMs()
   const reader = await ports.snapshots.latest()
   const machine = reader === undefined ? createMachine(slices) : await load(reader, slices, ports.clock)
   const snapshot = reader?.meta ?? founding
+  const durationMs = ports.clock.monotonicMs() - startedMs
+  const loaded = reader && { index: snapshot.index, sizeBytes: reader.sizeBytes, durationMs }
   const { hardState, entries, cut, cleanStop } = await ports.log.recover(snapshot.index)
   const time = { monotonicMs: ports.clock.monotonicMs(), wallMs: ports.clock.wallMs() }
   const raft = createRaft(config, { hardState, snapshot, entries }, time)
   const recoveredIndex = entries.at(-1)?.index ?? snapshot.index
-  return { raft, machine, recoveredIndex, log: { cut, cleanStop }, snapshotIndex: snapshot.index }
+  return { raft, machine, recoveredIndex, log: { cut, cleanStop }, loaded }
 }
 
 async function load(reader: SnapshotReader, slices: readonly Slice[], clock: Clock): Promise<Machine> {

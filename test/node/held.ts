@@ -5,6 +5,7 @@ import { Kv } from '../../core/kv.ts'
 import { createMachine } from '../../core/machine/index.ts'
 import { Driver, type DriverLimits } from '../../core/node/driver.ts'
 import type { Clock, LogBatch, LogStore, SnapshotStore } from '../../core/ports.ts'
+import { createTelemetry } from '../../core/telemetry.ts'
 import { createRaft } from '../../core/raft/index.ts'
 
 /** Time stands still until the test turns it; `soon` runs at once when asked to `settle`. */
@@ -144,7 +145,7 @@ export async function heldNode(limits: Partial<DriverLimits> = {}, voters = 1): 
   const stalls: number[] = []
   const driver = new Driver(
     { raft, machine: createMachine(), recoveredIndex: 0 },
-    { clock, log, snapshots: noSnapshots },
+    { clock, telemetry: createTelemetry('n1'), log, snapshots: noSnapshots },
     { entryBytes: MIB, queueBytes: 64 * MIB, snapshotLogBytes: 64 * MIB, batch: 500, ...limits },
     {
       wantsChanges: () => false,
