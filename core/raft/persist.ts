@@ -34,11 +34,11 @@ export function takePersist(raft: RaftState): Persist | undefined {
   const mustSync = isNews || meta !== null || truncateFrom !== null || !isPlain
   return {
     sequence: raft.persistSequence,
-    ...(meta !== null && { reset: { meta, hardState } }),
+    reset: meta === null ? undefined : { meta, hardState },
     batch: {
-      ...(truncateFrom !== null && { truncateFrom }),
+      truncateFrom: truncateFrom ?? undefined,
       entries,
-      ...(isNews && { hardState }),
+      hardState: isNews ? hardState : undefined,
       mustSync,
     },
   }
@@ -71,6 +71,5 @@ export function onStorageFailed(raft: RaftState): void {
   raft.role = { kind: 'follower', leader: null, receivedIndex: 0, owesResult: false }
   raft.storageFailed = true
   raft.held = []
-  const { refusedReads } = raft.out
-  Object.assign(raft.out, emptyOut(), { refusedReads: [...refusedReads, ...refused] })
+  raft.out = { ...emptyOut(), refusedReads: [...raft.out.refusedReads, ...refused] }
 }

@@ -20,10 +20,22 @@ export function quorumValue(electorate: Electorate, valueOf: (id: NodeId) => num
   return Math.min(majorityValue(electorate.voters, valueOf), majorityValue(electorate.outgoing, valueOf))
 }
 
+/** Asked at every acknowledgement, of a handful of voters: comparing all with all allocates nothing. */
 function majorityValue(ids: readonly NodeId[], valueOf: (id: NodeId) => number): number {
   if (ids.length === 0) return Infinity
-  const values = ids.map(valueOf).sort((a, b) => b - a)
-  return values[majorityOf(values.length) - 1]!
+  const needed = majorityOf(ids.length)
+  let reached = -Infinity
+  for (const id of ids) {
+    const value = valueOf(id)
+    if (value > reached && countReaching(ids, valueOf, value) >= needed) reached = value
+  }
+  return reached
+}
+
+function countReaching(ids: readonly NodeId[], valueOf: (id: NodeId) => number, value: number): number {
+  let count = 0
+  for (const id of ids) if (valueOf(id) >= value) count++
+  return count
 }
 
 export type Outcome = 'won' | 'lost' | 'open'

@@ -84,7 +84,7 @@ export interface RaftState {
   persisting: { readonly sequence: number; readonly hardState: HardState; readonly last: EntryId } | null
   /** The disk's log must be dropped before anything else is written. */
   resetTo: SnapshotMeta | null
-  readonly out: Out
+  out: Out
   /** Something was put in since the last `takeReady`. */
   touched: boolean
   toldLeadership: Leadership

@@ -119,18 +119,18 @@ export function takeReady(raft: RaftState): Ready {
   const committed = takeCommitted(raft)
   const leadership = takeLeadership(raft)
   const { send, installed, reads, refusedReads, compact, snapshotReads, snapshotWrites } = raft.out
-  Object.assign(raft.out, emptyOut())
+  raft.out = emptyOut()
   return {
     send,
-    ...(persist !== undefined && { persist }),
-    ...(installed !== null && { installed }),
+    persist,
+    installed: installed ?? undefined,
     committed,
     reads,
     refusedReads,
-    ...(compact !== null && { compact }),
+    compact: compact ?? undefined,
     snapshotReads,
     snapshotWrites,
-    ...(leadership !== undefined && { leadership }),
+    leadership,
   }
 }
 
