@@ -58,7 +58,7 @@ export async function openConfigured(config: Config | undefined, context: OpenCo
 }
 
 /** As `openConfigured`, with a config that has been loaded already. */
-export async function openResolved(config: ResolvedConfig): Promise<Concord> {
+export async function openResolved(config: ResolvedConfig): Promise<OpenNode> {
   const refusal = clusterRefusal(config)
   if (refusal !== undefined) throw refusal
   const node = new Assembly(config)
@@ -121,7 +121,7 @@ class Assembly {
     for (const [option, plugin] of this.host.callOptions) pluginOptions.set(option, { plugin, enabled: true })
   }
 
-  async open(): Promise<Concord> {
+  async open(): Promise<OpenNode> {
     const { config, host, nodeLog } = this
     for (const warning of config.warnings) nodeLog.log.warn(warning)
     await host.setup()
@@ -161,7 +161,7 @@ class Assembly {
     await this.#agreeOnSettings(driver)
     host.hooks.started.call({ appliedIndex: driver.machine.appliedIndex, revision: driver.machine.revision })
     await host.ready()
-    node.endpoint = await this.#openEndpoint(node)
+    node.attach(await this.#openEndpoint(node))
     return node
   }
 

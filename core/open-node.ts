@@ -72,8 +72,7 @@ export class OpenNode extends ObservedKv implements Concord {
   #stopping: Promise<void> | undefined
   #lastError: Error | undefined
   #wasReady = false
-  /** Where other processes reach this node; closed with it, before its directory is let go of. */
-  endpoint: Endpoint | undefined
+  #endpoint: Endpoint | undefined
 
   constructor(parts: NodeParts, driver: Driver, storage: NodeStorage, id: string) {
     const { config, host, rules } = parts
@@ -134,6 +133,17 @@ export class OpenNode extends ObservedKv implements Concord {
   /** Runs a plugin's verb of the command line on this node. */
   runCommand: PluginHost['runCommand'] = (name, call) => this.#parts.host.runCommand(name, call)
 
+  /** Where other processes reach this node. */
+  get socketPath(): string | undefined {
+    return this.#endpoint?.path
+  }
+
+  /** The endpoint closes with the node, before its directory is let go of. */
+  attach(endpoint: Endpoint | undefined): void {
+    this.#endpoint = endpoint
+    if (this.#stopping !== undefined) void this.#stopping.then(() => endpoint?.close())
+  }
+
   tellLeader(event: ConcordEvents['leader']): void {
     this.#parts.host.hooks.leader.call(event)
     this.tell('leader', event)
@@ -181,7 +191,7 @@ export class OpenNode extends ObservedKv implements Concord {
     host.hooks.stopped.call(why)
     await host.close().catch(report)
     await this.#driver.stop(why.error)
-    await this.endpoint?.close()
+    await this.#endpoint?.close()
     await this.#storage.close(!failed).catch(report)
     this.tell('stopped', why)
     nodeLog.flush()

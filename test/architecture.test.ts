@@ -66,13 +66,13 @@ const isWorld = (target: string) =>
   target === 'nanoid' || (isBuiltin(target) && world.has(target.replace(/^node:/, '')))
 
 /**
- * Where the ports are the only windows: all of core/ but what composes, what adapts the world, and what reads the
- * config and the code that it names.
+ * Where the ports are the only windows: all of core/ but what composes, what adapts the world (the node's own
+ * socket among it), and what reads the config and the code that it names.
  */
 const behindPorts = (path: string) =>
   inCore(path) &&
   !composers(path) &&
-  !under('core/config')(path) &&
+  !under('core/config', 'core/endpoint')(path) &&
   !oneOf('core/index.ts', 'core/connect.ts', 'core/world.ts', 'core/plugin-resolve.ts')(path)
 
 const floors: readonly Floor[] = [

@@ -1,0 +1,124 @@
+/**
+ * `connect`: the way to a node that runs in another process. By its data directory, through the node's own
+ * socket; it never opens a store on the data itself.
+ */
+import { stat } from 'node:fs/promises'
+import type { Socket } from 'node:net'
+import { dirname, join, resolve } from 'node:path'
+import { describe } from './calls.ts'
+import { EndpointClient, dialPath } from './endpoint/client.ts'
+import { readPlace } from './endpoint/place.ts'
+import { ConcordError } from './errors.ts'
+import type { BuiltinPlugins } from './plugin.ts'
+import { RemoteStore } from './remote-store.ts'
+
+export interface ConnectOptions {
+  /** Who calls, when auth is on; for every call that does not say otherwise. */
+  readonly token?: string | undefined
+  /** How long the node may take to answer the first time, in ms; default 5000. */
+  readonly timeoutMs?: number | undefined
+}
+
+const TIMEOUT_MS = 5000
+
+/**
+ * Reaches the node that runs on a data directory of this machine: `./data`, or a directory with a config
+ * that names one. A connection that is lost is made again by the next call.
+ *
+ * @throws `CANNOT_CONNECT` - no such directory, no data in it, no node that runs there, or one that does not
+ *   answer; says which. May be tried again.
+ * @throws `INVALID_ARGUMENT` - the target is a URL: this version speaks to nodes of its own machine only.
+ * @throws what loading the config throws, when the directory holds one and no data.
+ */
+export async function connectTo(
+  target: string,
+  options: ConnectOptions = {},
+  context: { readonly builtins: BuiltinPlugins },
+): Promise<RemoteStore> {
+  if (typeof target !== 'string' || target === '') {
+    throw invalidTarget(`found ${describe(target)}, expected the data directory of a node`)
+  }
+  if (/^https?:/i.test(target)) {
+    throw invalidTarget(
+      `${target}: this version does not speak HTTP to a node. Give the data directory of one that runs on this machine, such as "./data"`,
+    )
+  }
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(target)) {
+    throw invalidTarget(`${target}: expected the data directory of a node, such as "./data"`)
+  }
+  return connectToDirectory(await dataDirectory(resolve(target), context.builtins), options)
+}
+
+/** As `connectTo`, when the data directory is known. */
+export async function connectToDirectory(dir: string, options: ConnectOptions = {}): Promise<RemoteStore> {
+  const { token, timeoutMs = TIMEOUT_MS } = options
+  const client = new EndpointClient(() => dial(dir))
+  return new RemoteStore(client, await client.hello(timeoutMs), token === undefined ? {} : { token })
+}
+
+/** The directory itself when a node has been in it, else what the config in it names. */
+async function dataDirectory(dir: string, builtins: BuiltinPlugins): Promise<string> {
+  if ((await exists(join(dir, 'identity.json'))) || !(await exists(dir))) return dir
+  const { locateConfig } = await import('./config/locate.ts')
+  const file = await locateConfig(dir)
+  if (file === undefined || dirname(file) !== dir) return dir
+  const { loadConfig } = await import('./config/index.ts')
+  const { storage } = await loadConfig({ cwd: dir, file, builtins })
+  if (storage !== 'memory') return storage.dir
+  throw new ConcordError(
+    'CANNOT_CONNECT',
+    `${file} says storage: 'memory', and a node without a directory has no socket: nobody outside its process reaches it`,
+    { retryable: false, details: { config: file } },
+  )
+}
+
+async function dial(dir: string): Promise<Socket> {
+  const place = await readPlace(dir)
+  if (place === undefined) throw await nobodyThere(dir)
+  try {
+    return await dialPath(place.path)
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    const why =
+      code === 'EACCES' || code === 'EPERM'
+        ? `the node on ${dir} belongs to another user: ${place.path} may not be opened`
+        : code === 'ECONNREFUSED' || code === 'ENOENT'
+          ? `no node runs on ${dir}: process ${place.pid}, which had it last, is gone`
+          : `${place.path}: ${(cause as Error).message}`
+    throw cannotConnect(dir, why, true, cause)
+  }
+}
+
+/** Says what was looked for, and how far it was there. */
+async function nobodyThere(dir: string): Promise<ConcordError> {
+  if (!(await exists(dir))) return cannotConnect(dir, `${dir} does not exist`, false)
+  const isData = await exists(join(dir, 'identity.json'))
+  return cannotConnect(
+    dir,
+    isData
+      ? `no node runs on ${dir}: there is data, and no endpoint.json`
+      : `${dir} holds neither a node's data nor a config`,
+    true,
+  )
+}
+
+function cannotConnect(dir: string, why: string, isThere: boolean, cause?: unknown): ConcordError {
+  return new ConcordError(
+    'CANNOT_CONNECT',
+    `${why}. Start a node there with "concord start", or name another directory`,
+    {
+      cause,
+      details: { dir, exists: isThere },
+    },
+  )
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
+
+function invalidTarget(why: string): ConcordError {
+  return new ConcordError('INVALID_ARGUMENT', `connect: ${why}`)
+}

@@ -1,0 +1,295 @@
+/**
+ * A client's side of a node's socket: one connection, made again by the next call when it was lost. Every
+ * request ends: by its answer, its deadline, its signal, or the loss of the connection, and then the error
+ * says what may have happened.
+ */
+import { type Socket, connect as connectSocket } from 'node:net'
+import { MalformedError, Writer } from '../bytes.ts'
+import { AbortError, ConcordError } from '../errors.ts'
+import { VERSION } from '../version.ts'
+import {
+  FrameReader,
+  HELLO_BYTES,
+  KIND,
+  type Message,
+  PROTOCOL,
+  readMessage,
+  writeMessage,
+} from './frames.ts'
+import { type Answer, type NodeHello, type RequestHead, errorOf } from './wire.ts'
+
+/** After an abort, for the node to say whether the write happens. */
+const ABORT_PATIENCE_MS = 1000
+/** The node is given less time than the caller has, so that its answer, the exact one, comes first. */
+const HEAD_START = 0.8
+const MAX_HEAD_START_MS = 100
+
+/** One request. */
+export interface Ask {
+  readonly head: RequestHead
+  readonly values: readonly unknown[]
+  /** Whether it may change something: what its loss means. */
+  readonly isWrite: boolean
+  /** A retry is safe: it has a request id. */
+  readonly isGuarded?: boolean | undefined
+  /** Of `nowMs`; infinite for what takes as long as it takes. */
+  readonly deadlineMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+interface Pending {
+  readonly ask: Ask
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: Error) => void
+  timer: NodeJS.Timeout | undefined
+  /** What it holds of the caller is let go of. */
+  release: () => void
+}
+
+/** Finds the socket and connects to it, or throws `CANNOT_CONNECT`. */
+export type Dial = () => Promise<Socket>
+
+export class EndpointClient {
+  readonly #dial: Dial
+  #connection: Promise<Connection> | undefined
+  #isClosed = false
+
+  constructor(dial: Dial) {
+    this.#dial = dial
+  }
+
+  nowMs(): number {
+    return performance.now()
+  }
+
+  /** What the node said of itself when this connected. Rejects with `CANNOT_CONNECT`. */
+  async hello(timeoutMs: number): Promise<NodeHello> {
+    return (await this.#connected(timeoutMs)).hello
+  }
+
+  async ask(ask: Ask): Promise<Answer> {
+    const connection = await this.#connected(ask.deadlineMs - this.nowMs())
+    return connection.ask(ask)
+  }
+
+  /** Calls under way reject with `CONNECTION_LOST`, later ones with `STOPPED`. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const connection = await this.#connection?.catch(() => undefined)
+    connection?.close()
+  }
+
+  #connected(timeoutMs: number): Promise<Connection> {
+    if (this.#isClosed) return Promise.reject(new ConcordError('STOPPED', 'this client has been closed'))
+    const connecting = (this.#connection ??= this.#connect(timeoutMs))
+    return connecting
+  }
+
+  async #connect(timeoutMs: number): Promise<Connection> {
+    const lost = (): void => {
+      this.#connection = undefined
+    }
+    try {
+      const connection = new Connection(await this.#dial(), lost)
+      await connection.greet(Number.isFinite(timeoutMs) ? timeoutMs : undefined)
+      return connection
+    } catch (error) {
+      lost()
+      throw error
+    }
+  }
+}
+
+class Connection {
+  hello!: NodeHello
+  readonly #socket: Socket
+  readonly #lost: () => void
+  readonly #reader = new FrameReader(HELLO_BYTES)
+  readonly #writer = new Writer(4096)
+  readonly #pending = new Map<number, Pending>()
+  readonly #greeting = Promise.withResolvers<void>()
+  #nextId = 1
+  #error: Error | undefined
+
+  constructor(socket: Socket, lost: () => void) {
+    this.#socket = socket
+    this.#lost = lost
+    socket.on('data', (chunk) => this.#take(chunk))
+    socket.on('error', (error) => this.#end(error))
+    socket.on('close', () => this.#end(new Error('the node closed the connection')))
+  }
+
+  async greet(timeoutMs: number | undefined): Promise<void> {
+    const head = { protocols: [PROTOCOL], version: VERSION }
+    this.#send({ kind: KIND.hello, id: 0, head, values: [] }, HELLO_BYTES)
+    const timer = setTimeout(
+      () => this.#end(new Error('the node does not answer')),
+      Math.max(1, timeoutMs ?? MAX_GREETING_MS),
+    )
+    try {
+      await this.#greeting.promise
+    } finally {
+      clearTimeout(timer)
+      this.#rest()
+    }
+  }
+
+  ask(ask: Ask): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const leftMs = ask.deadlineMs - performance.now()
+      if (ask.signal?.aborted === true) return reject(new AbortError(ask.signal.reason, 'not-applied'))
+      if (leftMs <= 0) return reject(late(ask, 'not-applied'))
+      if (this.#error !== undefined) return reject(lostConnection(ask, this.#error, 'not-applied'))
+      if (this.#socket.writableLength > this.hello.frameBytes) {
+        return reject(new ConcordError('OVERLOADED', 'too many requests wait for the connection; slow down'))
+      }
+      const id = this.#nextId++
+      this.#send({ kind: KIND.request, id, head: withTimeLeft(ask.head, leftMs), values: ask.values })
+      const pending: Pending = { ask, resolve, reject, timer: undefined, release: () => undefined }
+      this.#pending.set(id, pending)
+      this.#socket.ref()
+      if (leftMs !== Infinity) pending.timer = setTimeout(() => this.#giveUp(id, late(ask)), leftMs)
+      this.#listen(id, pending)
+    })
+  }
+
+  close(): void {
+    this.#end(new Error('the client was closed'))
+  }
+
+  /** A read that is aborted is over; of a write the node knows whether it happens. */
+  #listen(id: number, pending: Pending): void {
+    const { signal, isWrite } = pending.ask
+    if (signal === undefined) return
+    const abort = (): void => {
+      if (!isWrite) return this.#giveUp(id, new AbortError(signal.reason, 'not-applied'))
+      this.#send({ kind: KIND.cancel, id, head: null, values: [] })
+      clearTimeout(pending.timer)
+      const unknown = new AbortError(signal.reason, 'unknown')
+      pending.timer = setTimeout(() => this.#giveUp(id, unknown), ABORT_PATIENCE_MS)
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    pending.release = () => signal.removeEventListener('abort', abort)
+  }
+
+  #giveUp(id: number, error: Error): void {
+    if (!this.#pending.has(id)) return
+    this.#send({ kind: KIND.cancel, id, head: null, values: [] })
+    this.#settle(id)?.reject(error)
+  }
+
+  #settle(id: number): Pending | undefined {
+    const pending = this.#pending.get(id)
+    if (pending === undefined) return undefined
+    this.#pending.delete(id)
+    clearTimeout(pending.timer)
+    pending.release()
+    this.#rest()
+    return pending
+  }
+
+  /** A client that waits for nothing does not keep its process alive. */
+  #rest(): void {
+    if (this.#pending.size === 0) this.#socket.unref()
+  }
+
+  #send(message: Message, maxBytes = this.hello.frameBytes): void {
+    // A getter of a value may make a call of its own.
+    const writer = this.#writer.busy ? new Writer(256) : this.#writer
+    writeMessage(writer, message, maxBytes)
+    if (this.#error === undefined) this.#socket.write(writer.take())
+  }
+
+  #take(chunk: Buffer): void {
+    this.#reader.push(chunk)
+    try {
+      for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
+        this.#receive(readMessage(frame))
+      }
+    } catch (error) {
+      this.#end(error as Error)
+    }
+  }
+
+  #receive({ kind, id, head, values }: Message): void {
+    if (kind === KIND.hello) {
+      this.hello = head as NodeHello
+      this.#reader.maxBytes = this.hello.frameBytes
+      this.#greeting.resolve()
+    } else if (kind === KIND.answer) {
+      this.#settle(id)?.resolve({ head, values })
+    } else if (kind === KIND.failure && id === 0) {
+      this.#end(errorOf(head, undefined))
+    } else if (kind === KIND.failure) {
+      const pending = this.#settle(id)
+      pending?.reject(errorOf(head, pending.ask.signal?.reason))
+    } else {
+      throw new MalformedError(`an answer expected, found kind ${kind}`, 0)
+    }
+  }
+
+  #end(error: Error): void {
+    if (this.#error !== undefined) return
+    this.#error = error
+    this.#lost()
+    this.#socket.destroy()
+    this.#greeting.reject(cannotConnect(error))
+    // Without a greeting nobody waits for its rejection.
+    this.#greeting.promise.catch(() => undefined)
+    for (const id of this.#pending.keys()) {
+      const pending = this.#settle(id)
+      pending?.reject(lostConnection(pending.ask, error))
+    }
+  }
+}
+
+const MAX_GREETING_MS = 5000
+
+/** Connects to a path. Rejects with what the system says. */
+export function dialPath(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectSocket(path)
+    socket.once('error', reject)
+    socket.once('connect', () => {
+      socket.off('error', reject)
+      resolve(socket)
+    })
+  })
+}
+
+function withTimeLeft(head: RequestHead, leftMs: number): RequestHead {
+  if (leftMs === Infinity) return head
+  return { ...head, timeoutMs: Math.max(1, leftMs * HEAD_START, leftMs - MAX_HEAD_START_MS) }
+}
+
+function cannotConnect(error: Error): ConcordError {
+  if (ConcordError.is(error)) return error
+  return new ConcordError('CANNOT_CONNECT', `something listens there, but: ${error.message}`, {
+    cause: error,
+  })
+}
+
+function lostConnection(ask: Ask, cause: Error, known?: 'not-applied'): ConcordError {
+  const outcome = known ?? (ask.isWrite ? 'unknown' : 'not-applied')
+  const text =
+    outcome === 'unknown'
+      ? 'the connection to the node was lost; the operation may have happened'
+      : 'the connection to the node was lost'
+  return new ConcordError('CONNECTION_LOST', text, {
+    outcome,
+    retryable: outcome === 'not-applied' || ask.isGuarded === true,
+    cause,
+  })
+}
+
+function late(ask: Ask, known?: 'not-applied'): ConcordError {
+  const outcome = known ?? (ask.isWrite ? 'unknown' : 'not-applied')
+  const text =
+    outcome === 'unknown'
+      ? 'the node did not answer in time; the operation may still take effect'
+      : 'the node did not answer in time'
+  return new ConcordError('TIMEOUT', text, {
+    outcome,
+    retryable: outcome === 'not-applied' || ask.isGuarded === true,
+  })
+}

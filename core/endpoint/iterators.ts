@@ -1,0 +1,124 @@
+/**
+ * Iterators that a client reads page by page: a moment of the store, or what a plugin's verb gives. Each
+ * holds something of the node's (old versions, a watch), so they are few, end with their connection, and one
+ * that nobody asks for is closed.
+ */
+import { Writer } from '../bytes.ts'
+import { encodeValue } from '../codec.ts'
+import { ConcordError } from '../errors.ts'
+import type { Entry } from '../types.ts'
+import { Encoded } from './frames.ts'
+import { type Answer, type Page, setAside } from './wire.ts'
+
+const MAX_OPEN = 16
+const PAGE_RECORDS = 256
+const PAGE_BYTES = 256 * 1024
+export const ITERATOR_IDLE_MS = 60_000
+
+interface Open {
+  readonly iterator: AsyncIterator<unknown>
+  readonly isEntries: boolean
+  readonly abort: AbortController
+  idle: NodeJS.Timeout | undefined
+  isReading: boolean
+  /** Met after records that had to be given first. */
+  error: unknown
+}
+
+export class Iterators {
+  readonly #open = new Map<number, Open>()
+  readonly #idleMs: number
+  #nextId = 1
+
+  constructor(idleMs = ITERATOR_IDLE_MS) {
+    this.#idleMs = idleMs
+  }
+
+  /** @param abort ends what the iterator stands on. */
+  open(iterable: AsyncIterable<unknown>, isEntries: boolean, abort: AbortController): number {
+    if (this.#open.size >= MAX_OPEN) {
+      throw new ConcordError('OVERLOADED', `${MAX_OPEN} iterators are open on this connection; close one`)
+    }
+    const id = this.#nextId++
+    const iterator = iterable[Symbol.asyncIterator]()
+    const opened: Open = {
+      iterator,
+      isEntries,
+      abort,
+      idle: undefined,
+      isReading: false,
+      error: undefined,
+    }
+    this.#open.set(id, opened)
+    this.#watch(id, opened)
+    return id
+  }
+
+  /** The next page: what there is of entries, and a record of a verb as soon as there is one. */
+  async next(id: unknown): Promise<Answer> {
+    const open = this.#open.get(id as number)
+    if (open === undefined || open.isReading) {
+      const why =
+        open === undefined ? `was closed, perhaps after ${this.#idleMs} ms without a call` : 'is being read'
+      throw new ConcordError('SNAPSHOT_TOO_OLD', `the iterator ${why}; go on after the last key, later`)
+    }
+    clearTimeout(open.idle)
+    open.isReading = true
+    const values: unknown[] = []
+    const records: unknown[] = []
+    try {
+      const isLast = await fill(open, records, values)
+      if (isLast) this.close(id)
+      const page: Page = isLast ? { records } : { records, iterator: id as number }
+      return { head: page, values }
+    } catch (error) {
+      this.close(id)
+      throw error
+    } finally {
+      open.isReading = false
+      this.#watch(id as number, open)
+    }
+  }
+
+  close(id: unknown): void {
+    const open = this.#open.get(id as number)
+    if (open === undefined) return
+    this.#open.delete(id as number)
+    clearTimeout(open.idle)
+    open.abort.abort(new Error('nobody reads any more'))
+    // A generator that waits for something returns when that is over; nobody waits for it here.
+    open.iterator.return?.().catch(() => undefined)
+  }
+
+  closeAll(): void {
+    for (const id of this.#open.keys()) this.close(id)
+  }
+
+  #watch(id: number, open: Open): void {
+    if (this.#open.get(id) !== open) return
+    open.idle = setTimeout(() => this.close(id), this.#idleMs).unref()
+  }
+}
+
+/** True after the last record. */
+async function fill(open: Open, records: unknown[], values: unknown[]): Promise<boolean> {
+  if (open.error !== undefined) throw open.error
+  const writer = new Writer(1024)
+  let bytes = 0
+  const limit = open.isEntries ? PAGE_RECORDS : 1
+  try {
+    while (records.length < limit && bytes < PAGE_BYTES) {
+      const { done, value } = await open.iterator.next()
+      if (done === true) return true
+      const record = open.isEntries ? (value as Entry).value : value
+      encodeValue(writer, record)
+      bytes += writer.length
+      const place = setAside(values, new Encoded(writer.take()))
+      records.push(open.isEntries ? { ...(value as Entry), value: place } : place)
+    }
+  } catch (error) {
+    if (records.length === 0) throw error
+    open.error = error
+  }
+  return false
+}

@@ -1,0 +1,199 @@
+/**
+ * What a client may ask for: a closed table of the store's methods, as data. Arguments come from outside and
+ * go to the store as they are, which checks them as it checks every caller's; nothing is called by a name
+ * that is not here.
+ */
+import { ConcordError } from '../errors.ts'
+import type { JudgedWrites } from '../kv.ts'
+import type { CommandCall } from '../plugin.ts'
+import type { Store } from '../store.ts'
+import type { PutItem, TouchItem, TxnOperation, TxnRequest, Value } from '../types.ts'
+import type { Iterators } from './iterators.ts'
+import {
+  type Answer,
+  type Page,
+  type RequestHead,
+  entryOut,
+  operationIn,
+  setAsideIfAny,
+  valueAt,
+  withEntryOut,
+  withValueOut,
+} from './wire.ts'
+
+/** What the endpoint needs of its node. */
+export interface EndpointNode extends Store, JudgedWrites {
+  runCommand(name: string, call: Omit<CommandCall, 'service'>): Promise<unknown>
+}
+
+/** One request, decoded. */
+export interface Request {
+  readonly node: EndpointNode
+  readonly head: RequestHead
+  readonly values: readonly unknown[]
+  /** For the store: what the client gave, its deadline, and the signal of this request. */
+  readonly options: object
+  readonly iterators: Iterators
+  /** Aborts when the client cancels, or is gone; only for what `isAbortable`. */
+  readonly abort: AbortController
+}
+
+interface Method {
+  /** Reads are only forgotten when they are cancelled: nothing has to be undone. */
+  readonly isAbortable: boolean
+  run(request: Request): Promise<Answer>
+}
+
+const data = (head: unknown, values: readonly unknown[] = []): Answer => ({ head, values })
+
+const read = (run: Method['run']): Method => ({ isAbortable: false, run })
+const write = (run: Method['run']): Method => ({ isAbortable: true, run })
+
+/** Keys and items are checked by the store; here they only have to be lists, to be walked. */
+function list<T>(found: unknown, field: string): readonly T[] {
+  if (Array.isArray(found)) return found as T[]
+  throw new ConcordError('INVALID_ARGUMENT', `${field}: expected an array`)
+}
+
+function record(found: unknown, field: string): Readonly<Record<string, unknown>> {
+  if (typeof found === 'object' && found !== null && Object.getPrototypeOf(found) === Object.prototype) {
+    return found as Record<string, unknown>
+  }
+  throw new ConcordError('INVALID_ARGUMENT', `${field}: expected an object`)
+}
+
+const METHODS: Readonly<Record<string, Method>> = {
+  __proto__: null as never,
+
+  get: read(async ({ node, head, options }) => {
+    const values: unknown[] = []
+    return data(setAsideIfAny(values, await node.get(head['key'] as string, options)), values)
+  }),
+  getEntry: read(async ({ node, head, options }) => {
+    const values: unknown[] = []
+    return data(entryOut(values, await node.getEntry(head['key'] as string, options)), values)
+  }),
+  ttl: read(async ({ node, head, options }) => data(await node.ttl(head['key'] as string, options))),
+  getMany: read(async ({ node, head, options }) => {
+    const values: unknown[] = []
+    const found = await node.getMany(list(head['keys'], 'keys'), options)
+    return data(
+      found.map((value) => setAsideIfAny(values, value)),
+      values,
+    )
+  }),
+
+  put: write(async ({ node, head, values, options }) =>
+    data(await node.put(head['key'] as string, valueAt(values, head['value']) as Value, options)),
+  ),
+  delete: write(async ({ node, head, options }) => data(await node.delete(head['key'] as string, options))),
+  touch: write(async ({ node, head, options }) =>
+    data(await node.touch(head['key'] as string, head['ttl'] as number, options)),
+  ),
+  increment: write(async ({ node, head, options }) => {
+    const values: unknown[] = []
+    const result = await node.increment(head['key'] as string, options)
+    return data(withValueOut(values, 'current', result), values)
+  }),
+  putIf: write(async ({ node, head, values, options }) => {
+    const out: unknown[] = []
+    const value = valueAt(values, head['value']) as Value
+    const result = await node.putIf(head['key'] as string, value, expected(head, values, options))
+    return data(withEntryOut(out, 'current', result), out)
+  }),
+  deleteIf: write(async ({ node, head, values, options }) => {
+    const out: unknown[] = []
+    const result = await node.deleteIf(head['key'] as string, expected(head, values, options))
+    return data(withEntryOut(out, 'current', result), out)
+  }),
+
+  putMany: write(async ({ node, head, values, options }) => {
+    const items = list<PutItem>(head['items'], 'items').map((item) => ({
+      ...item,
+      value: valueAt(values, item?.value) as Value,
+    }))
+    return data(await node.putMany(items, options))
+  }),
+  deleteMany: write(async ({ node, head, options }) =>
+    data(await node.deleteMany(list(head['keys'], 'keys'), options)),
+  ),
+  touchMany: write(async ({ node, head, options }) =>
+    data(await node.touchMany(list<TouchItem>(head['items'], 'items'), options)),
+  ),
+
+  txn: write(async ({ node, head, values, options }) => {
+    const given = record(head['request'], 'request')
+    const operations = (field: string): TxnOperation[] | undefined =>
+      given[field] === undefined
+        ? undefined
+        : list(given[field], field).map((operation) => operationIn(values, operation))
+    const request = { ...given, success: operations('success'), failure: operations('failure') }
+    return txnAnswer(await node.txn(request as unknown as TxnRequest, options))
+  }),
+  /** What a call that the client judges has already done, under its request id. */
+  recall: read(async ({ node, head, values, options }) =>
+    data((await node.recall(operationIn(values, head['operation']), options)) ?? null),
+  ),
+  /** The write of a call that the client has judged: if the revision is still the one it saw. */
+  commitJudged: write(async ({ node, head, values, options }) => {
+    const operation = operationIn(values, head['operation'])
+    return txnAnswer(await node.commitJudged(operation, head['revision'] as number, options))
+  }),
+
+  entries: read(async ({ node, options, iterators, abort }) =>
+    iterators.next(iterators.open(node.entries(options), true, abort)),
+  ),
+  next: read(({ head, iterators }) => iterators.next(head['iterator'])),
+  close: read(async ({ head, iterators }) => {
+    iterators.close(head['iterator'])
+    return data(null)
+  }),
+
+  status: read(async ({ node, options }) => data(await node.with(options).status())),
+  'cluster.members': read(async ({ node, options }) => data(await node.with(options).cluster.members())),
+  'cluster.snapshot': read(async ({ node, options }) => data(await node.with(options).cluster.snapshot())),
+  'cluster.retire': write(async ({ node, head, options }) =>
+    data(await node.with(options).cluster.retire(head['plugin'] as string)),
+  ),
+
+  command: { isAbortable: true, run: runCommand },
+}
+
+export function methodOf({ method }: RequestHead): Method {
+  const known = METHODS[method]
+  if (known !== undefined) return known
+  throw new ConcordError('INVALID_ARGUMENT', `this node has no method ${JSON.stringify(method)}`)
+}
+
+function expected(head: RequestHead, values: readonly unknown[], options: object): never {
+  if (!('expected' in head)) return options as never
+  return { ...options, expected: valueAt(values, head['expected']) } as never
+}
+
+function txnAnswer(result: Awaited<ReturnType<JudgedWrites['commitJudged']>>): Answer {
+  const values: unknown[] = []
+  const results = result.results.map((one) =>
+    withValueOut(values, 'current', withEntryOut(values, 'entry', one)),
+  )
+  return data({ ...result, results }, values)
+}
+
+/** A plugin's verb. Its `signal` lives as long as what it gives is read. */
+async function runCommand({ node, head, options, iterators, abort }: Request): Promise<Answer> {
+  const { signal: _, ...defaults } = options as { readonly signal?: AbortSignal }
+  const result = await node.runCommand(String(head['name']), {
+    store: node.with(defaults),
+    arguments: record(head['arguments'], 'arguments') as CommandCall['arguments'],
+    options: record(head['flags'], 'flags') as CommandCall['options'],
+    signal: abort.signal,
+  })
+  if (isAsyncIterable(result)) {
+    const page: Page = { records: [], iterator: iterators.open(result, false, abort) }
+    return data({ page })
+  }
+  const values: unknown[] = []
+  return data({ result: setAsideIfAny(values, result) }, values)
+}
+
+const isAsyncIterable = (found: unknown): found is AsyncIterable<unknown> =>
+  typeof found === 'object' && found !== null && Symbol.asyncIterator in found

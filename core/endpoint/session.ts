@@ -1,0 +1,233 @@
+/**
+ * One client at the node's side: its hello, its requests, its iterators. Everything it may hold of the node
+ * is bounded; past a bound nothing more is read from it, and it waits. Whatever it sends that is no message
+ * ends its connection, and nothing else.
+ */
+import type { Socket } from 'node:net'
+import { MalformedError, Writer } from '../bytes.ts'
+import { ConcordError } from '../errors.ts'
+import {
+  FrameReader,
+  HELLO_BYTES,
+  KIND,
+  type Message,
+  PROTOCOL,
+  readMessage,
+  writeMessage,
+} from './frames.ts'
+import { Iterators } from './iterators.ts'
+import { type EndpointNode, methodOf } from './methods.ts'
+import { type Answer, type ClientHello, type NodeHello, type RequestHead, failureOf } from './wire.ts'
+
+const MAX_IN_FLIGHT = 256
+/** Answers that the client has not taken yet, before it is asked for nothing more. */
+const MAX_UNSENT_BYTES = 4 * 1024 * 1024
+/** For a hello, and for the rest of a frame that has begun. */
+const SILENCE_MS = 10_000
+const GAVE_UP = new Error('the client gave up, or is gone')
+
+export interface SessionOptions {
+  readonly node: EndpointNode
+  readonly hello: NodeHello
+  readonly iteratorIdleMs?: number | undefined
+  /** Said once, when the session is over; with a reason when the client is to blame. */
+  readonly ended: (reason: string | undefined) => void
+}
+
+interface InFlight {
+  readonly abort: AbortController
+  readonly bytes: number
+}
+
+export class Session {
+  readonly #socket: Socket
+  readonly #options: SessionOptions
+  readonly #reader = new FrameReader(HELLO_BYTES)
+  readonly #writer = new Writer(4096)
+  readonly #iterators: Iterators
+  readonly #inFlight = new Map<number, InFlight>()
+  #inFlightBytes = 0
+  #isKnown = false
+  #isOver = false
+  #idle: (() => void) | undefined
+
+  constructor(socket: Socket, options: SessionOptions) {
+    this.#socket = socket
+    this.#options = options
+    this.#iterators = new Iterators(options.iteratorIdleMs)
+    socket.unref()
+    socket.setTimeout(SILENCE_MS)
+    socket.on('data', (chunk) => {
+      this.#reader.push(chunk)
+      this.#pump()
+    })
+    socket.on('drain', () => this.#pump())
+    socket.on('timeout', () => {
+      if (!this.#isKnown) this.#end('it said no hello')
+      else if (!this.#isBlocked && this.#reader.heldBytes > 0)
+        this.#end('it stopped in the middle of a frame')
+    })
+    socket.on('error', () => this.#end(undefined))
+    socket.on('close', () => this.#end(undefined))
+  }
+
+  /** Answers what is under way, as long as that takes no longer than `patienceMs`, then says goodbye. */
+  async finish(patienceMs: number): Promise<void> {
+    this.#iterators.closeAll()
+    for (const { abort } of this.#inFlight.values())
+      abort.abort(new ConcordError('STOPPED', 'this node has stopped'))
+    if (this.#inFlight.size > 0) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#idle = resolve
+      const timer = setTimeout(resolve, patienceMs)
+      await promise
+      clearTimeout(timer)
+    }
+    this.#end(undefined)
+  }
+
+  get #isBlocked(): boolean {
+    return (
+      this.#inFlight.size >= MAX_IN_FLIGHT ||
+      this.#inFlightBytes >= this.#options.hello.frameBytes ||
+      this.#socket.writableLength >= MAX_UNSENT_BYTES
+    )
+  }
+
+  #pump(): void {
+    try {
+      while (!this.#isOver && !this.#isBlocked) {
+        const frame = this.#reader.next()
+        if (frame === undefined) break
+        this.#take(readMessage(frame), frame.length)
+      }
+    } catch (error) {
+      this.#refuse(error)
+    }
+    if (this.#isOver) return
+    if (this.#isBlocked) this.#socket.pause()
+    else this.#socket.resume()
+  }
+
+  #take(message: Message, bytes: number): void {
+    if (!this.#isKnown) return this.#greet(message)
+    if (message.kind === KIND.cancel) {
+      this.#inFlight.get(message.id)?.abort.abort(GAVE_UP)
+      return
+    }
+    if (message.kind !== KIND.request)
+      throw new MalformedError(`a request expected, found kind ${message.kind}`, 0)
+    if (this.#inFlight.has(message.id))
+      throw new MalformedError(`request ${message.id} is under way already`, 1)
+    this.#start(message, bytes)
+  }
+
+  #greet(message: Message): void {
+    const { protocols, version } = (message.head ?? {}) as Partial<ClientHello>
+    if (message.kind !== KIND.hello || !Array.isArray(protocols))
+      throw new MalformedError('a hello expected', 0)
+    if (!protocols.includes(PROTOCOL)) {
+      const { version: own } = this.#options.hello
+      const text = `the node speaks protocol ${PROTOCOL} (concord-kv ${own}), the client ${protocols.join(', ')} (${version})`
+      this.#send({
+        kind: KIND.failure,
+        id: 0,
+        head: failureOf(new ConcordError('CANNOT_CONNECT', text)),
+        values: [],
+      })
+      return this.#end(text)
+    }
+    this.#isKnown = true
+    this.#reader.maxBytes = this.#options.hello.frameBytes
+    this.#send({ kind: KIND.hello, id: 0, head: this.#options.hello, values: [] })
+  }
+
+  #start({ id, head, values }: Message, bytes: number): void {
+    const request = checkHead(head)
+    const abort = new AbortController()
+    this.#inFlight.set(id, { abort, bytes })
+    this.#inFlightBytes += bytes
+    this.#run(request, values, abort)
+      .then(
+        (answer) => this.#answer(id, answer),
+        (error: unknown) => this.#fail(id, error),
+      )
+      .finally(() => this.#done(id, bytes))
+      .catch((error: unknown) => this.#refuse(error))
+  }
+
+  async #run(head: RequestHead, values: readonly unknown[], abort: AbortController): Promise<Answer> {
+    const { node } = this.#options
+    const method = methodOf(head)
+    const { timeoutMs } = head
+    const given = { ...head.options, ...(timeoutMs === undefined ? {} : { timeoutMs }) }
+    const options = method.isAbortable ? { ...given, signal: abort.signal } : given
+    return method.run({ node, head, values, options, iterators: this.#iterators, abort })
+  }
+
+  #answer(id: number, { head, values }: Answer): void {
+    try {
+      this.#send({ kind: KIND.answer, id, head, values })
+    } catch (error) {
+      // The call was carried out; only its answer cannot be sent.
+      if (!ConcordError.is(error)) throw error
+      this.#fail(
+        id,
+        new ConcordError(error.code, `the answer: ${error.message}`, {
+          outcome: 'unknown',
+          details: error.details,
+        }),
+      )
+    }
+  }
+
+  #fail(id: number, error: unknown): void {
+    if (error instanceof MalformedError) throw error
+    const failure = failureOf(error)
+    try {
+      this.#send({ kind: KIND.failure, id, head: failure, values: [] })
+    } catch {
+      // A plugin's details may hold what is no data.
+      this.#send({ kind: KIND.failure, id, head: { ...failure, details: undefined }, values: [] })
+    }
+  }
+
+  #done(id: number, bytes: number): void {
+    this.#inFlight.delete(id)
+    this.#inFlightBytes -= bytes
+    if (this.#inFlight.size === 0) this.#idle?.()
+    if (this.#socket.isPaused()) this.#pump()
+  }
+
+  #send(message: Message): void {
+    if (this.#isOver) return
+    // A getter of a value may run in the middle of a message.
+    const writer = this.#writer.busy ? new Writer(256) : this.#writer
+    writeMessage(writer, message, this.#options.hello.frameBytes)
+    this.#socket.write(writer.take())
+  }
+
+  #refuse(error: unknown): void {
+    this.#end(error instanceof Error ? error.message : String(error))
+  }
+
+  #end(reason: string | undefined): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#idle?.()
+    for (const { abort } of this.#inFlight.values()) abort.abort(GAVE_UP)
+    this.#iterators.closeAll()
+    this.#socket.destroySoon()
+    this.#options.ended(reason)
+  }
+}
+
+function checkHead(head: unknown): RequestHead {
+  const { method, timeoutMs, options } = (head ?? {}) as Partial<RequestHead>
+  const isSound =
+    typeof method === 'string' &&
+    (timeoutMs === undefined || typeof timeoutMs === 'number') &&
+    (options === undefined || (typeof options === 'object' && options !== null && !Array.isArray(options)))
+  if (!isSound) throw new MalformedError('the head of a request expected', 1)
+  return head as RequestHead
+}
