@@ -38,7 +38,7 @@ export function snapshotMeta(raft: RaftState, index: Index): SnapshotMeta {
 
 export function onSnapshotTaken(raft: RaftState, meta: SnapshotMeta): void {
   if (meta.index <= raft.log.snapshot.index) return
-  assert(meta.index <= raft.commitIndex, `a snapshot at ${meta.index}, ahead of what is committed`)
+  assert(meta.index <= raft.appliedIndex, `a snapshot at ${meta.index}, ahead of what is applied`)
   adoptSnapshot(raft.log, meta)
   compactLog(raft)
 }
@@ -231,7 +231,8 @@ export function onSnapshotReceived(raft: RaftState, index: Index): void {
   const { install } = raft
   if (install?.meta.index !== index || !install.finishing) return
   raft.install = null
-  if (index > raft.commitIndex) installSnapshot(raft, install.meta)
+  // What is committed by now may not be applied yet, and the entries are about to go.
+  if (index > raft.appliedIndex) installSnapshot(raft, install.meta)
   else onSnapshotTaken(raft, install.meta)
   if (raft.role.kind !== 'follower' || !isAwaited(raft, install)) return
   raft.role.receivedIndex = Math.max(raft.role.receivedIndex, index)
@@ -252,7 +253,7 @@ function installSnapshot(raft: RaftState, meta: SnapshotMeta): void {
     restart(raft.log, meta)
     raft.resetTo = meta
   }
-  raft.commitIndex = meta.index
+  raft.commitIndex = Math.max(raft.commitIndex, meta.index)
   raft.appliedIndex = meta.index
   raft.out.installed = meta
 }
