@@ -153,10 +153,10 @@ function indexOfEntry(piece: Buffer, at: number): Index | undefined {
 
 // ------------------------------------------------------------------------------------------- the segments
 
-/** The segments of a directory in order, headers read and lengths checked. */
-export async function listSegments(disk: Disk, dir: string): Promise<SegmentFile[]> {
+/** The segments of a directory in order, or the one of this name; headers read and lengths checked. */
+export async function listSegments(disk: Disk, dir: string, only?: string): Promise<SegmentFile[]> {
   const segments: SegmentFile[] = []
-  for (const name of (await disk.list(dir)) ?? []) {
+  for (const name of only === undefined ? ((await disk.list(dir)) ?? []) : [only]) {
     const sequence = parseSegmentName(name)
     if (sequence === undefined) continue
     const path = join(dir, name)

@@ -13,6 +13,7 @@ import { FileLog, type FsyncMode } from './log-store.ts'
 import { FileSnapshots } from './snapshot-store.ts'
 import { Space } from './space.ts'
 
+export { checkDirectory, type Finding } from './check.ts'
 export type { FsyncMode, Identity }
 
 const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
