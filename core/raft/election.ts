@@ -64,9 +64,13 @@ export function mayCampaign(raft: RaftState): boolean {
   return isVoter(effectiveMembership(raft.log).membership, raft.config.id) && !isInstalling && !isSilenced
 }
 
-/** The first voter of a cluster of one needs no timer to know that there is no leader. */
+/**
+ * The only voter needs no timer to know that nobody else leads, unless it has just heard a leader: a membership
+ * counts before it is committed, and the leader that is leaving may still answer by its lease.
+ */
 export function campaignIfAlone(raft: RaftState): void {
-  if (raft.role.kind === 'follower' && isAlone(raft) && mayCampaign(raft)) campaign(raft, 'timeout')
+  if (raft.role.kind !== 'follower' || !isAlone(raft)) return
+  if (mayCampaign(raft) && !isLoyal(raft, 'timeout')) campaign(raft, 'timeout')
 }
 
 /** Asks for pre-votes, or at once for votes when the leader itself hands over (3.10). */

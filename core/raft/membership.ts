@@ -33,6 +33,11 @@ export function isSoleVoter({ voters, outgoing }: Electorate, id: NodeId): boole
   return voters.length === 1 && voters[0] === id && outgoing.every((voter) => voter === id)
 }
 
+/** Nobody else is a member, or ever was: no other leader can have had its help. */
+export function isSolitary(membership: Membership, id: NodeId): boolean {
+  return isSoleVoter(membership, id) && memberIds(membership).length === 1 && membership.removed.length === 0
+}
+
 /** Everybody who receives the log, each once: voters first, in the order of the membership. */
 export function memberIds(membership: Membership): NodeId[] {
   return [...new Set([...membership.voters, ...membership.outgoing, ...membership.learners])]

@@ -8,7 +8,7 @@ import { assert } from '../assert.ts'
 import type { Anchor } from './clock.ts'
 import { effectiveMembership, lastId, recoverLog } from './log.ts'
 import type { Log } from './log.ts'
-import { isSoleVoter } from './membership.ts'
+import { isSolitary, isSoleVoter } from './membership.ts'
 import type { Envelope } from './message.ts'
 import { draw, seedFor } from './prng.ts'
 import type { Leadership, ReadAnswer, RefusedRead, SnapshotRead, SnapshotWrite } from './ready.ts'
@@ -115,7 +115,8 @@ export function createRaft(config: RaftConfig, recovered: Recovered, time: Time)
   const alone = isSoleVoter(membership, config.id)
   const { state, value } = draw(seedFor(config.seed, config.id))
   const now = time.monotonicMs
-  return {
+  const hasNoPast = hardState.term === 0 || isSolitary(membership, config.id)
+  const raft: RaftState = {
     config,
     time,
     term: hardState.term,
@@ -127,9 +128,9 @@ export function createRaft(config: RaftConfig, recovered: Recovered, time: Time)
     appliedIndex: snapshot.index,
     clock: null,
     random: state,
-    electionDeadlineMs: alone ? now : now + config.electionTimeoutMs * (1 + value),
+    electionDeadlineMs: now + config.electionTimeoutMs * (1 + value),
     leaderHeardAtMs: -Infinity,
-    votesFromMs: alone || hardState.term === 0 ? -Infinity : now + config.leaseMs + config.driftMs,
+    votesFromMs: hasNoPast ? now : now + config.leaseMs + config.driftMs,
     leaderLostUntilMs: -Infinity,
     preVoteRound: 0,
     install: null,
@@ -144,4 +145,6 @@ export function createRaft(config: RaftConfig, recovered: Recovered, time: Time)
     touched: stale,
     toldLeadership: { term: hardState.term, role: 'follower', leader: null, established: false },
   }
+  if (alone) raft.electionDeadlineMs = raft.votesFromMs
+  return raft
 }

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import {
   enterJoint,
   isJoint,
+  isSolitary,
   isSoleVoter,
   isVoter,
   leaveJoint,
@@ -113,6 +114,12 @@ describe('who is who', () => {
     assert.ok(!isSoleVoter(membership(['a'], ['b']), 'b'))
     assert.ok(!isSoleVoter(membership(['a'], [], ['a', 'b']), 'a'))
     assert.ok(!isSoleVoter(membership(['a', 'b'], [], ['a']), 'a'))
+  })
+
+  test('solitary: no member beside it, and none before', () => {
+    assert.ok(isSolitary(membership(['a']), 'a'))
+    assert.ok(!isSolitary(membership(['a'], ['b']), 'a'))
+    assert.ok(!isSolitary({ ...membership(['a']), removed: ['b'] }, 'a'))
   })
 
   test('majorities', () => {
