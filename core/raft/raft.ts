@@ -6,7 +6,7 @@
  */
 import { assert } from '../assert.ts'
 import type { Anchor } from './clock.ts'
-import { effectiveMembership, lastId, recoverLog } from './log.ts'
+import { effectiveMembership, recoverLog } from './log.ts'
 import type { Log } from './log.ts'
 import { isSolitary, isSoleVoter } from './membership.ts'
 import type { Envelope } from './message.ts'
@@ -106,21 +106,23 @@ export function createRaft(config: RaftConfig, recovered: Recovered, time: Time)
   assert(config.leaseMs + config.driftMs <= config.electionTimeoutMs, 'leaseMs + driftMs > electionTimeoutMs')
   const { hardState, snapshot } = recovered
   const { log, stale } = recoverLog(snapshot, recovered.entries)
-  if (hardState.term < lastId(log).term) {
-    throw new Error(
-      `the log has an entry of term ${lastId(log).term}, but the saved term is ${hardState.term}`,
-    )
+  const lastTerm = recovered.entries.at(-1)?.term ?? 0
+  if (hardState.term < lastTerm) {
+    throw new Error(`the log has an entry of term ${lastTerm}, but the saved term is ${hardState.term}`)
   }
+  // A received snapshot may have become durable before the term in which it came. No vote of that term can have
+  // been said, since it would have been saved with it.
+  const isBehind = hardState.term < snapshot.term
   const { membership } = effectiveMembership(log)
   const alone = isSoleVoter(membership, config.id)
   const { state, value } = draw(seedFor(config.seed, config.id))
   const now = time.monotonicMs
-  const hasNoPast = hardState.term === 0 || isSolitary(membership, config.id)
+  const hasNoPast = (hardState.term === 0 && !isBehind) || isSolitary(membership, config.id)
   const raft: RaftState = {
     config,
     time,
-    term: hardState.term,
-    votedFor: hardState.votedFor,
+    term: isBehind ? snapshot.term : hardState.term,
+    votedFor: isBehind ? null : hardState.votedFor,
     durable: hardState,
     role: { kind: 'follower', leader: null, receivedIndex: 0, owesResult: false },
     log,

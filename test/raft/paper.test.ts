@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { leaseRead, nextDeadline, status, step } from '../../core/raft/index.ts'
 import type { AppendEntries, Entry, Message, NodeId } from '../../core/raft/index.ts'
-import { Cluster, DEFAULTS, entriesOf, membership } from './cluster.ts'
+import { Cluster, DEFAULTS, entriesOf, founding, membership } from './cluster.ts'
 import type { Disk, Options } from './cluster.ts'
 
 interface Start {
@@ -544,6 +544,19 @@ describe('starting', () => {
       assert.deepEqual(node.disk.entries, [])
       assert.equal(status(node.raft).lastIndex, 3)
     }
+  })
+
+  test('H02: a snapshot that became durable before the term in which it came brings its term with it', () => {
+    const cluster = new Cluster()
+    const members = membership(['n1', 'n2', 'n3'])
+    const node = cluster.add('n1', members, {
+      hardState: { term: 1, votedFor: 'n3' },
+      snapshot: { ...founding(members), index: 4, term: 2 },
+      entries: entriesOf([1, 1]),
+    })
+    cluster.turn('n1')
+    assert.deepEqual(node.disk.hardState, { term: 2, votedFor: null })
+    assert.deepEqual([status(node.raft).lastIndex, node.disk.entries.length], [4, 0])
   })
 
   test('configurations that cannot be safe are refused', () => {
