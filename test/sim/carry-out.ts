@@ -5,6 +5,7 @@ import { mix } from './hash.ts'
 import {
   chainEnd,
   judgeApply,
+  judgeClusterTime,
   judgeInstall,
   judgeLeader,
   judgeMembership,
@@ -68,7 +69,6 @@ function leads(world: World, node: Node): void {
 }
 
 function applyCommitted(world: World, node: Node, raft: Raft, entries: readonly Entry[]): void {
-  let inForce: Membership | undefined
   const disks = (id: string) => diskOf(world, id)
   for (const entry of entries) {
     const { applied } = node.model
@@ -78,15 +78,24 @@ function applyCommitted(world: World, node: Node, raft: Raft, entries: readonly 
     const hash = hashEntry(entry)
     applyToModel(node.model, entry, hash)
     const first = entry.index === world.judge.states.length
-    if (first) inForce ??= status(raft).membership
-    const memberships = [inForce ?? applied.membership, applied.membership]
+    const memberships = () => electorates(world, raft, applied.membership)
     judgeApply(world.judge, node, entry, hash, node.leadership.term, memberships, disks)
     settleWrites(world, node, entry)
+    if (first && world.noRestarts) judgeClusterTime(world.judge, entry, world.now * (1 + world.profile.drift))
     if (first && entry.membership) judgeMembership(world.judge, node, applied.membership, entry.membership)
   }
   const last = node.model.applied.index
   world.traceHash = mix(world.traceHash, node.model.hash)
   say(world, () => `${node.id} applies through ${last}`)
+}
+
+/** What the node, the leaders and the applied log hold for the membership in force. */
+function electorates(world: World, raft: Raft, applied: Membership): readonly Membership[] {
+  const found = [status(raft).membership, applied]
+  for (const node of world.slots) {
+    if (node?.raft && node.leadership.role === 'leader') found.push(status(node.raft).membership)
+  }
+  return found
 }
 
 function install(world: World, node: Node, index: number): void {

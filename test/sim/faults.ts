@@ -33,8 +33,17 @@ export function strike(world: World, fault: Fault): void {
       world.counters['power-loss']++
       fault.downMs.forEach((downMs, slot) => crashFor(world, world.slots[slot], downMs))
       break
+    case 'usurp':
+      usurp(world, fault.extraMs, fault.afterMs, fault.forMs)
+      break
+    case 'crash-installing':
+      world.whenInstalling = (node) => {
+        world.whenInstalling = undefined
+        later(world, 0.01, 'crash while installing', () => crashFor(world, node, fault.downMs), node)
+      }
+      break
     case 'transfer':
-      transfer(world, fault.to)
+      transfer(world, fault.to, fault.deafMs)
       break
     case 'membership':
       changeMembership(world, fault.bits)
@@ -200,12 +209,25 @@ function stop(world: World, node: Node, downMs: number): void {
   later(world, node.stream.between(1, 100), 'stop', end, node)
 }
 
-function transfer(world: World, slot: number): void {
+function usurp(world: World, extraMs: number, afterMs: number, forMs: number): void {
+  const leader = leaderOf(world)
+  if (!leader) return
+  world.counters.usurp++
+  for (let from = 0; from < world.slots.length; from++) {
+    clog(world, from, leader.slot, extraMs, afterMs + forMs)
+  }
+  later(world, afterMs, 'mute', () => {
+    if (!world.calm) partition(world, 'mute', leader.slot, 0, forMs)
+  })
+}
+
+function transfer(world: World, slot: number, deafMs: number): void {
   const leader = leaderOf(world)
   const to = world.slots[slot]
   if (!leader || !to || leader === to) return
   world.counters.transfers++
   give(world, leader, { type: 'transfer', to: to.id })
+  if (deafMs > 0) partition(world, 'deaf', leader.slot, 0, deafMs)
 }
 
 // ------------------------------------------------------------------------------------------------- membership

@@ -8,6 +8,7 @@ import type {
   Entry,
   Envelope,
   Index,
+  Leadership,
   Membership,
   NodeId,
   Persist,
@@ -281,7 +282,7 @@ export function judgeApply(
   entry: Entry,
   hash: number,
   term: Term,
-  memberships: readonly Membership[],
+  memberships: () => readonly Membership[],
   disks: (id: NodeId) => Disk | undefined,
 ): void {
   const { index } = entry
@@ -315,12 +316,15 @@ export function judgeApply(
   )
 }
 
-/** Durability: what is committed is on the disks of a quorum, whatever their memory says. */
+/**
+ * Durability: what is committed is on the disks of a quorum, whatever their memory says. `memberships` are those
+ * that may have been in force for whoever committed it.
+ */
 function judgeCommit(
   judge: Judge,
   node: Witness,
   entry: Entry,
-  memberships: readonly Membership[],
+  memberships: () => readonly Membership[],
   disks: (id: NodeId) => Disk | undefined,
 ): void {
   const onDisk = (id: NodeId): boolean => {
@@ -330,10 +334,10 @@ function judgeCommit(
   const quorum = (voters: readonly NodeId[]): boolean =>
     voters.length === 0 || 2 * voters.filter(onDisk).length > voters.length
   claim(
-    memberships.some((membership) => quorum(membership.voters) && quorum(membership.outgoing)),
+    memberships().some((membership) => quorum(membership.voters) && quorum(membership.outgoing)),
     'a committed entry is durable on a quorum',
     () =>
-      `${node.id} applies (${entry.index}, ${entry.term}) held by no quorum of ${JSON.stringify(memberships[0])}`,
+      `${node.id} applies (${entry.index}, ${entry.term}) held by no quorum of ${JSON.stringify(memberships())}`,
   )
   if (judge.states.length > 1) {
     claim(
@@ -342,6 +346,30 @@ function judgeCommit(
       () => `${node.id} at ${entry.index}`,
     )
   }
+}
+
+/** What a leader commits by counting is of its own term (Figure 3.7 of the thesis): judged when its index rose. */
+export function judgeCommitIndex(node: Witness, termBefore: Term, commitIndex: Index, now: Leadership): void {
+  if (now.role !== 'leader' || now.term !== termBefore) return
+  const term = node.chain.terms[commitIndex - node.chain.base]
+  claim(
+    term === undefined || term === now.term,
+    'a leader commits by counting in its own term only',
+    () => `${node.id} leads term ${now.term} and commits (${commitIndex}, ${term})`,
+  )
+}
+
+/**
+ * clusterTime is a duration: it runs no faster than the fastest monotonic clock since the first entry, however
+ * wall clocks jump and machines sleep. Only a quorum that has restarted may let wall clocks move it.
+ */
+export function judgeClusterTime(judge: Judge, entry: Entry, passedMs: number): void {
+  const mostMs = judge.committedTimes[1]! + passedMs
+  claim(
+    entry.clusterTime <= mostMs + 1,
+    'clusterTime runs no faster than the clocks',
+    () => `entry ${entry.index} says ${entry.clusterTime}, at most ${mostMs} is possible`,
+  )
 }
 
 /** Quorum overlap: from one committed membership to the next only by way of the joint one (4.3). */

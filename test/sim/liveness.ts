@@ -15,6 +15,7 @@ const patience = 20
 
 export function demandLife(world: World, advance: Advance): void {
   world.calm = true
+  world.whenInstalling = undefined
   world.network.perfect = true
   // With memberships that change, who is a majority is the cluster's own affair: all are healed at once.
   const broken = world.profile.membershipChanges ? [] : drawBroken(world)

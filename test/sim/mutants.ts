@@ -229,7 +229,29 @@ export const mutants: readonly Mutant[] = [
   {
     id: 'N09',
     name: 'votes at once after a restart, though it may have promised a lease',
-    edits: [],
+    edits: [edit('raft.ts', 'now + config.leaseMs + config.driftMs,', '-Infinity,')],
+  },
+  {
+    id: 'N12',
+    name: 'moves cluster time on by the wall clocks of those who elected it',
+    edits: [
+      edit(
+        'clock.ts',
+        'elected.clusterOffsetMs === null ? byWall : elected.clusterOffsetMs + monotonicMs',
+        'byWall',
+      ),
+    ],
+  },
+  {
+    id: 'N11',
+    name: 'lets a lost connection shorten a voter’s loyalty below the lease',
+    edits: [
+      edit(
+        'election.ts',
+        "reason === 'leaderLost' ? config.leaseMs + config.driftMs :",
+        "reason === 'leaderLost' ? 0 :",
+      ),
+    ],
   },
   {
     id: 'N10',

@@ -65,6 +65,8 @@ export type Fault =
   | { at: number; kind: 'replay'; picks: readonly number[] }
   | { at: number; kind: 'crash'; target: Target; downMs: number }
   | { at: number; kind: 'power-loss'; downMs: readonly number[] }
+  /** The next node that makes a received snapshot durable crashes while it does. */
+  | { at: number; kind: 'crash-installing'; downMs: number }
   | { at: number; kind: 'stop'; target: Target; downMs: number }
   | { at: number; kind: 'pause'; target: Target; forMs: number }
   | { at: number; kind: 'suspend'; target: Target; forMs: number }
@@ -72,7 +74,10 @@ export type Fault =
   | { at: number; kind: 'disk-stall'; target: Target; forMs: number }
   | { at: number; kind: 'fsync-failure'; target: Target; downMs: number }
   | { at: number; kind: 'snapshot'; target: Target }
-  | { at: number; kind: 'transfer'; to: number }
+  /** The leader hears everything late, then is heard by nobody: it lives on old answers while others elect. */
+  | { at: number; kind: 'usurp'; extraMs: number; afterMs: number; forMs: number }
+  /** Leadership is handed over, and the old leader hears nothing of it for a while. */
+  | { at: number; kind: 'transfer'; to: number; deafMs: number }
   | { at: number; kind: 'membership'; bits: number }
 
 export type FaultKind = Fault['kind']
@@ -101,7 +106,7 @@ export interface Plan {
 export function drawPlan(options: Options): Plan {
   const swarm = new Stream(options.seed, 'swarm')
   const profile = drawProfile(options, swarm)
-  const horizonMs = swarm.between(2500, 18_000) * (options.events / 5000)
+  const horizonMs = swarm.between(3000, 22_000) * (options.events / 5000)
   return {
     options,
     profile,
@@ -204,6 +209,11 @@ function drawFaults(seed: number, swarm: Stream, profile: Profile, horizonMs: nu
     kind: 'power-loss',
     downMs: Array.from({ length: profile.nodes }, () => downMs(s)),
   }))
+  addClass('crash-installing', 0.3, 300, 4000, (s, at) => ({
+    at,
+    kind: 'crash-installing',
+    downMs: downMs(s),
+  }))
   addClass('stop', 0.25, 500, 5000, (s, at) => ({ at, kind: 'stop', target: target(s), downMs: downMs(s) }))
   addClass('pause', 0.4, 300, 4000, (s, at) => ({
     at,
@@ -236,7 +246,19 @@ function drawFaults(seed: number, swarm: Stream, profile: Profile, horizonMs: nu
     downMs: downMs(s),
   }))
   addClass('snapshot', 0.3, 100, 3000, (s, at) => ({ at, kind: 'snapshot', target: target(s) }))
-  addClass('transfer', 0.3, 300, 4000, (s, at) => ({ at, kind: 'transfer', to: node(s) }))
+  addClass('usurp', 0.3, 1000, 5000, (s, at) => ({
+    at,
+    kind: 'usurp',
+    extraMs: s.between(timeout, timeout * 4),
+    afterMs: s.between(0, timeout * 2),
+    forMs: s.between(timeout, timeout * 5),
+  }))
+  addClass('transfer', 0.3, 300, 4000, (s, at) => ({
+    at,
+    kind: 'transfer',
+    to: node(s),
+    deafMs: s.chance(0.5) ? 0 : s.scaled(10, timeout),
+  }))
   if (profile.membershipChanges) {
     addClass('membership', 1, 200, 2500, (s, at) => ({ at, kind: 'membership', bits: s.uint32() }))
   }

@@ -22,7 +22,7 @@ import { dropPending, receiveMail, runOperation } from './clients.ts'
 import { readClocks, trueTimeOf } from './clock.ts'
 import { compactLog, termOnDisk } from './disk.ts'
 import { mix } from './hash.ts'
-import { chainEnd, chainOf, judgeState, Violation } from './judge.ts'
+import { chainEnd, chainOf, judgeCommitIndex, judgeState, Violation } from './judge.ts'
 import { modelFrom } from './model.ts'
 import { linkOf } from './network.ts'
 import { finishPersist, resetForPersist, storeSnapshot } from './store.ts'
@@ -43,6 +43,7 @@ export function start(world: World, node: Node): void {
       world.counters.recoveriesBehindSnapshot++
     }
   }
+  if (disk.entries.length === 0) disk.base = Math.max(disk.base, meta.index)
   node.chain = chainOf(world.judge, disk)
   node.checked = undefined
   node.leadership = { term: disk.hardState.term, role: 'follower', leader: null, established: false }
@@ -81,15 +82,16 @@ function configOf(world: World, node: Node): RaftConfig {
 export function crash(world: World, node: Node): void {
   if (!node.raft) return
   say(world, () => `${node.id} crashes`)
-  if (node.persisting) {
+  const { persisting } = node
+  if (persisting) {
     world.counters.crashesWhilePersisting++
-    finishSomeOf(node, node.persisting)
+    finishSomeOf(node, persisting)
   }
   if (node.committing) {
     world.counters.crashesWhileInstalling++
     if (node.stream.chance(0.5)) storeSnapshot(node, node.committing)
   }
-  if (node.compacting > 0 && node.stream.chance(0.5)) compactLog(node.disk, node.compacting)
+  if (node.compacting > 0 && !persisting && node.stream.chance(0.5)) compactLog(node.disk, node.compacting)
   endProcess(world, node)
 }
 
@@ -209,7 +211,11 @@ function drain(world: World, node: Node, raft: Raft): void {
     if (rounds > 10_000) throw new Violation('the core comes to rest', `${node.id} is always ready`)
     carryOut(world, node, raft, takeReady(raft))
   }
-  node.checked = checkInvariants(raft, node.checked)
+  const before = node.checked
+  node.checked = checkInvariants(raft, before)
+  if (before && node.checked.commitIndex > before.commitIndex) {
+    judgeCommitIndex(node, before.term, node.checked.commitIndex, node.leadership)
+  }
   setTimer(world, node, raft)
 }
 

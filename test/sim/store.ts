@@ -90,9 +90,18 @@ export function compact(world: World, node: Node, index: number): void {
   }
   node.compacting = index
   world.counters.compactions++
+  finishCompaction(world, node, index)
+}
+
+/** The log store takes one call at a time: a write under way comes first. */
+function finishCompaction(world: World, node: Node, index: number): void {
   const run = () => {
+    if (node.persisting) {
+      finishCompaction(world, node, index)
+      return
+    }
     compactLog(node.disk, index)
-    node.compacting = 0
+    if (node.compacting === index) node.compacting = 0
   }
   later(world, latency(world, node), 'compacted', run, node)
 }
@@ -187,6 +196,7 @@ function commitReceived(world: World, node: Node, snapshot: StoredSnapshot): voi
   const { index } = snapshot.meta
   if (!modelFrom(snapshot)) throw new Violation('a received snapshot is whole', `${node.id} at ${index}`)
   node.committing = snapshot
+  world.whenInstalling?.(node)
   const commit = (): Input => {
     node.committing = undefined
     if (!world.calm && node.stream.chance(0.02)) {

@@ -20,7 +20,7 @@ import { mix, mixText, mixTime } from './hash.ts'
 import { chainOf, createJudge, type Judge, type Witness } from './judge.ts'
 import type { Model } from './model.ts'
 import { createNetwork, type Network } from './network.ts'
-import type { Operation, Plan, Profile } from './plan.ts'
+import type { FaultKind, Operation, Plan, Profile } from './plan.ts'
 import { Stream } from './prng.ts'
 
 /** What drivers say to each other beside the core: a follower asks the leader where its read may stand. */
@@ -132,11 +132,23 @@ export interface World {
   traceHash: number
   nextSerial: number
   nextReadId: number
+  /** The plan ends no process, so every clock anchor survives. */
+  readonly noRestarts: boolean
+  /** Called when a node begins to make a received snapshot durable. */
+  whenInstalling: ((node: Node) => void) | undefined
   /** Faults are over: what is healed stays so. */
   calm: boolean
 }
 
 export const freeSlots = 2
+
+const ending: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  'crash',
+  'power-loss',
+  'crash-installing',
+  'stop',
+  'fsync-failure',
+])
 
 export function createWorld(plan: Plan, trace?: (line: string) => void): World {
   const { profile } = plan
@@ -161,6 +173,8 @@ export function createWorld(plan: Plan, trace?: (line: string) => void): World {
     traceHash: mix(1, seed),
     nextSerial: 1,
     nextReadId: 1,
+    noRestarts: !plan.faults.some(({ kind }) => ending.has(kind)),
+    whenInstalling: undefined,
     calm: false,
   }
 }
