@@ -58,10 +58,22 @@ function isAlone(raft: RaftState): boolean {
   return isSoleVoter(effectiveMembership(raft.log).membership, raft.config.id)
 }
 
+/**
+ * 4.2.2: "a server that is not part of its own latest configuration should still start new elections, as it
+ * might still be needed until the C_new entry is committed. It does not count its own vote".
+ */
+export function isElectable(raft: RaftState): boolean {
+  const { config, log } = raft
+  const latest = effectiveMembership(log)
+  const before = log.memberships.at(-2)
+  if (isVoter(latest.membership, config.id)) return true
+  return before !== undefined && latest.index > raft.commitIndex && isVoter(before.membership, config.id)
+}
+
 export function mayCampaign(raft: RaftState): boolean {
   const isInstalling = raft.install?.finishing === true
   const isSilenced = raft.time.monotonicMs < raft.votesFromMs || raft.tailInDoubt
-  return isVoter(effectiveMembership(raft.log).membership, raft.config.id) && !isInstalling && !isSilenced
+  return isElectable(raft) && !isInstalling && !isSilenced
 }
 
 /**

@@ -3,8 +3,8 @@
  * every step. What holds between nodes (one leader a term, one entry an index) is for who sees them all.
  */
 import { assert } from '../assert.ts'
+import { isElectable } from './election.ts'
 import { effectiveMembership, lastIndex } from './log.ts'
-import { isVoter } from './membership.ts'
 import type { RaftState } from './raft.ts'
 import type { Leader } from './role.ts'
 import type { Index, NodeId, Term } from './types.ts'
@@ -82,7 +82,7 @@ function checkRole(raft: RaftState): void {
       assert(role.leader !== config.id, 'follows itself')
       break
     case 'preCandidate':
-      assert(isVoter(effectiveMembership(log).membership, config.id), 'campaigns without a vote')
+      assert(isElectable(raft), 'campaigns without having been a voter')
       break
     case 'candidate':
       assert(raft.votedFor === config.id, 'a candidate has voted for itself')
