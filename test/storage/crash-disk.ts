@@ -138,7 +138,7 @@ export class CrashDisk implements Disk {
           try {
             resolve(operation())
           } catch (error) {
-            reject(error as Error)
+            reject(error)
           }
         })
       })

@@ -132,6 +132,20 @@ test('H32: what refused once refuses again: a second start does not cut what the
   }
 })
 
+test('H32: after a clean stop the closing mark has to be there: its loss is not a torn tail', async () => {
+  const { disk, batches } = await smallLog(true)
+  const bytes = disk.contents(SEGMENT(2))
+  const end = Math.ceil((bytes.findLastIndex((byte) => byte !== 0) + 1) / 8) * 8
+  // A header of 24 bytes, 21 of the entry's own; the mark is a record of 48 and its commit of 40.
+  const lastBatch = bytes.indexOf('entry 7 ') - 45
+  for (const from of [end - 88, lastBatch]) {
+    assert.equal(from % 8, 0)
+    const found = disk.copy()
+    found.replace(SEGMENT(2), Buffer.from(bytes).fill(0, from))
+    assert.equal(await judge(found, batches, true, `zeros from ${from}`, SEGMENT(2)), 'refused')
+  }
+})
+
 test('H32: a value that holds a copy of a log is no witness', async () => {
   const { disk: other } = await smallLog(false)
   const disk = new CrashDisk()

@@ -83,6 +83,7 @@ test('H37: a full disk refuses commands before they are appended, keeps the vote
   assert.equal(storage.log.hasRoom(1000), false, 'the disk is as full as before')
 
   // A snapshot fits, because its space was kept; behind it the log goes, and space is back.
+  disk.fillUp('/other')
   await takeSnapshot(storage, metaAt(done, 1), Buffer.alloc(20_000, 's'))
   await storage.log.compact(done)
   await settled()

@@ -9,7 +9,7 @@ import {
   type FileStorageOptions,
   openFileStorage,
 } from '../../core/storage/file/storage.ts'
-import { CrashDisk, random } from './crash-disk.ts'
+import { type CrashDisk, random } from './crash-disk.ts'
 
 export class ManualClock implements Clock {
   nowMs = 0

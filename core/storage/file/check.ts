@@ -45,7 +45,7 @@ function damage(error: unknown, file: string): Finding {
   const { details, message } = error as ConcordError
   return {
     severity: 'damage',
-    file: String(details?.['file'] ?? file),
+    file: (details?.['file'] as string | undefined) ?? file,
     offset: details?.['offset'] as number | undefined,
     message,
   }
