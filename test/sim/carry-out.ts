@@ -1,6 +1,7 @@
 /** Carries out one `Ready` of a node's core, and shows each part of it to the judge. */
 import { type Entry, type Membership, type Raft, type Ready, status } from '../../core/raft/index.ts'
 import { answerReads, forgetWritesThrough, refuseReads, settleWrites } from './clients.ts'
+import { holds } from './disk.ts'
 import { mix } from './hash.ts'
 import {
   chainEnd,
@@ -16,7 +17,7 @@ import {
 import { post } from './mail.ts'
 import { applyToModel, hashEntry, modelFrom } from './model.ts'
 import { beginPersist, compact, readSnapshot, snapshotAt, takeSnapshotIfDue, writeSnapshot } from './store.ts'
-import { diskOf, type Node, say, type World } from './world.ts'
+import { type Node, say, type World } from './world.ts'
 
 export function carryOut(world: World, node: Node, raft: Raft, ready: Ready): void {
   if (node.storageFailed && (ready.send.length > 0 || ready.persist || ready.committed.length > 0)) {
@@ -69,7 +70,7 @@ function leads(world: World, node: Node): void {
 }
 
 function applyCommitted(world: World, node: Node, raft: Raft, entries: readonly Entry[]): void {
-  const disks = (id: string) => diskOf(world, id)
+  const isHolder = (id: string, entry: Entry) => holdsEntry(world, id, entry)
   for (const entry of entries) {
     const { applied } = node.model
     if (entry.index !== applied.index + 1) {
@@ -79,7 +80,7 @@ function applyCommitted(world: World, node: Node, raft: Raft, entries: readonly 
     applyToModel(node.model, entry, hash)
     const first = entry.index === world.judge.states.length
     const memberships = () => electorates(world, raft, applied.membership)
-    judgeApply(world.judge, node, entry, hash, node.leadership.term, memberships, disks)
+    judgeApply(world.judge, node, entry, hash, node.leadership.term, memberships, isHolder)
     settleWrites(world, node, entry)
     if (first && world.noRestarts) judgeClusterTime(world.judge, entry, world.now * (1 + world.profile.drift))
     if (first && entry.membership) judgeMembership(world.judge, node, applied.membership, entry.membership)
@@ -87,6 +88,15 @@ function applyCommitted(world: World, node: Node, raft: Raft, entries: readonly 
   const last = node.model.applied.index
   world.traceHash = mix(world.traceHash, node.model.hash)
   say(world, () => `${node.id} applies through ${last}`)
+}
+
+/**
+ * Whether it is on that node's disk; or was, before a power loss under a relaxed fsync mode: an acknowledgement
+ * from before may still be believed, and the node votes for nobody until it has the entry again.
+ */
+function holdsEntry(world: World, id: string, entry: Entry): boolean {
+  const node = world.byId.get(id)
+  return node !== undefined && (node.hasLostTail || holds(node.disk, entry.index, entry.term))
 }
 
 /** What the node, the leaders and the applied log hold for the membership in force. */

@@ -22,6 +22,8 @@ export function createCounters() {
     'disk-stall': 0,
     'fsync-failures-armed': 0,
     'fsync-failure': 0,
+    'tail-loss': 0,
+    entriesLost: 0,
     // Operations, by outcome.
     writesAcked: 0,
     writesLost: 0,

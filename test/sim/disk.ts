@@ -16,6 +16,8 @@ export interface Disk {
   /** Index of the entry before the first one kept. */
   base: Index
   entries: Entry[]
+  /** Entries above it are written but not fsynced: a crash of the process keeps them, a power loss does not. */
+  syncedIndex: Index
   snapshot: StoredSnapshot
 }
 
@@ -26,7 +28,7 @@ export interface DiskBatch {
 }
 
 export function createDisk(founding: StoredSnapshot): Disk {
-  return { hardState: { term: 0, votedFor: null }, base: 0, entries: [], snapshot: founding }
+  return { hardState: { term: 0, votedFor: null }, base: 0, entries: [], syncedIndex: 0, snapshot: founding }
 }
 
 /** Applies one batch of the log; the caller has checked nothing, so a gap is an error of the core. */
@@ -54,6 +56,18 @@ export function compactLog(disk: Disk, index: Index): void {
   if (through <= disk.base) return
   disk.entries.splice(0, through - disk.base)
   disk.base = through
+}
+
+export function syncLog(disk: Disk): void {
+  disk.syncedIndex = lastIndex(disk)
+}
+
+/** The power fails: what was not fsynced is gone. How many entries that was. */
+export function loseTail(disk: Disk): number {
+  const kept = Math.max(0, disk.syncedIndex - disk.base)
+  const lost = Math.max(0, disk.entries.length - kept)
+  disk.entries.length -= lost
+  return lost
 }
 
 export function lastIndex(disk: Disk): Index {

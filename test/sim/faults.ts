@@ -6,6 +6,7 @@ import {
   proposeMembership,
   status,
 } from '../../core/raft/index.ts'
+import { loseTail } from './disk.ts'
 import { deliverAt } from './mail.ts'
 import { cut, linkOf, resetConnection } from './network.ts'
 import type { Fault, PartitionShape, Target } from './plan.ts'
@@ -55,6 +56,7 @@ export function strike(world: World, fault: Fault): void {
     case 'wall-step':
     case 'disk-stall':
     case 'fsync-failure':
+    case 'tail-loss':
     case 'snapshot': {
       const node = find(world, fault.target)
       if (node?.raft) strikeNode(world, node, fault)
@@ -67,7 +69,7 @@ type NodeFault = Extract<Fault, { target: Target }>
 
 function strikeNode(world: World, node: Node, fault: Exclude<NodeFault, { kind: 'partition' }>): void {
   const { counters } = world
-  if (fault.kind !== 'snapshot')
+  if (fault.kind !== 'snapshot' && fault.kind !== 'tail-loss')
     counters[fault.kind === 'fsync-failure' ? 'fsync-failures-armed' : fault.kind]++
   switch (fault.kind) {
     case 'crash':
@@ -88,6 +90,9 @@ function strikeNode(world: World, node: Node, fault: Exclude<NodeFault, { kind: 
       break
     case 'fsync-failure':
       node.failsForMs = fault.downMs
+      break
+    case 'tail-loss':
+      losePower(world, node, fault.downMs)
       break
     case 'snapshot':
       if (node.pausedUntil <= world.now) takeSnapshot(world, node)
@@ -196,6 +201,18 @@ function crashFor(world: World, node: Node | undefined, downMs: number): void {
   if (!node?.raft) return
   crash(world, node)
   later(world, downMs, 'restart', () => start(world, node))
+}
+
+/** One machine at a time: while another is in doubt, losing a second tail may lose what was acknowledged. */
+function losePower(world: World, node: Node, downMs: number): void {
+  if (world.slots.some((other) => other?.inDoubt)) return
+  world.counters['tail-loss']++
+  crashFor(world, node, downMs)
+  const lost = loseTail(node.disk)
+  world.counters.entriesLost += lost
+  node.inDoubt = true
+  node.hasLostTail = true
+  say(world, () => `${node.id} has lost power, and ${lost} entries`)
 }
 
 /** A clean stop hands leadership over first, waits a little, and ends. */

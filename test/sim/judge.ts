@@ -283,11 +283,11 @@ export function judgeApply(
   hash: number,
   term: Term,
   memberships: () => readonly Membership[],
-  disks: (id: NodeId) => Disk | undefined,
+  isHolder: (id: NodeId, entry: Entry) => boolean,
 ): void {
   const { index } = entry
   if (index === judge.states.length) {
-    judgeCommit(judge, node, entry, memberships, disks)
+    judgeCommit(judge, node, entry, memberships, isHolder)
     judge.committedTerms.push(entry.term)
     judge.committedHashes.push(hash)
     judge.committedChains.push(mix(judge.committedChains[index - 1]!, hash))
@@ -325,14 +325,10 @@ function judgeCommit(
   node: Witness,
   entry: Entry,
   memberships: () => readonly Membership[],
-  disks: (id: NodeId) => Disk | undefined,
+  isHolder: (id: NodeId, entry: Entry) => boolean,
 ): void {
-  const onDisk = (id: NodeId): boolean => {
-    const disk = disks(id)
-    return disk !== undefined && holds(disk, entry.index, entry.term)
-  }
   const quorum = (voters: readonly NodeId[]): boolean =>
-    voters.length === 0 || 2 * voters.filter(onDisk).length > voters.length
+    voters.length === 0 || 2 * voters.filter((id) => isHolder(id, entry)).length > voters.length
   claim(
     memberships().some((membership) => quorum(membership.voters) && quorum(membership.outgoing)),
     'a committed entry is durable on a quorum',

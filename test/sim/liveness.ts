@@ -18,7 +18,9 @@ export function demandLife(world: World, advance: Advance): void {
   world.whenInstalling = undefined
   world.network.perfect = true
   // With memberships that change, who is a majority is the cluster's own affair: all are healed at once.
-  const broken = world.profile.membershipChanges ? [] : drawBroken(world)
+  // Whoever lost its tail grants no vote before it has caught up, so then too.
+  const isWhole = !world.profile.membershipChanges && world.profile.fsyncEveryMs === 0
+  const broken = isWhole ? drawBroken(world) : []
   say(world, () => `HEAL all but ${broken.map(({ id }) => id).join() || 'nobody'}`)
   const mend = breakDown(world, broken)
   for (const node of world.slots) if (node && !broken.includes(node)) heal(world, node)

@@ -13,6 +13,7 @@ import {
   type Persist,
   type Raft,
   type RaftConfig,
+  status,
   step,
   takeReady,
   type Time,
@@ -24,7 +25,7 @@ import { compactLog, termOnDisk } from './disk.ts'
 import { mix } from './hash.ts'
 import { chainEnd, chainOf, judgeCommitIndex, judgeState, Violation } from './judge.ts'
 import { modelFrom } from './model.ts'
-import { linkOf } from './network.ts'
+import { linkOf, resetConnection } from './network.ts'
 import { finishPersist, resetForPersist, storeSnapshot } from './store.ts'
 import { later, type Node, nodeEvent, say, type Work, type World } from './world.ts'
 
@@ -49,7 +50,12 @@ export function start(world: World, node: Node): void {
   node.leadership = { term: disk.hardState.term, role: 'follower', leader: null, established: false }
   node.raft = createRaft(
     configOf(world, node),
-    { hardState: disk.hardState, snapshot: meta, entries: disk.entries.slice() },
+    {
+      hardState: disk.hardState,
+      snapshot: meta,
+      entries: disk.entries.slice(),
+      tailInDoubt: node.inDoubt,
+    },
     timeOf(world, node),
   )
   if (node.life > 1) world.counters.restarts++
@@ -59,7 +65,17 @@ export function start(world: World, node: Node): void {
       `${node.id} starts: term ${disk.hardState.term}, vote ${disk.hardState.votedFor}, ` +
       `log ${disk.base + 1}..${chainEnd(node.chain)}, snapshot ${meta.index}`,
   )
+  if (node.inDoubt) sayRegressed(world, node)
   later(world, 0, 'first turn', () => wake(world, node), node)
+}
+
+/** New connections tell the peers that what this node had acknowledged is void, and old ones are gone. */
+function sayRegressed(world: World, node: Node): void {
+  for (const peer of world.slots) {
+    if (!peer || peer === node) continue
+    resetConnection(world.network, peer.slot, node.slot)
+    give(world, peer, { type: 'peerRegressed', peer: node.id })
+  }
 }
 
 function configOf(world: World, node: Node): RaftConfig {
@@ -211,6 +227,7 @@ function drain(world: World, node: Node, raft: Raft): void {
     if (rounds > 10_000) throw new Violation('the core comes to rest', `${node.id} is always ready`)
     carryOut(world, node, raft, takeReady(raft))
   }
+  if (node.inDoubt) node.inDoubt = status(raft).tailInDoubt
   const before = node.checked
   node.checked = checkInvariants(raft, before)
   if (before && node.checked.commitIndex > before.commitIndex) {

@@ -10,7 +10,7 @@ import {
   type SnapshotRead,
   type SnapshotWrite,
 } from '../../core/raft/index.ts'
-import { compactLog, resetLog, type StoredSnapshot, writeBatch } from './disk.ts'
+import { compactLog, resetLog, type StoredSnapshot, syncLog, writeBatch } from './disk.ts'
 import { Violation } from './judge.ts'
 import { modelFrom, snapshotOf } from './model.ts'
 import { later, type Node, say, type World } from './world.ts'
@@ -43,9 +43,17 @@ function persisted(world: World, node: Node, persist: Persist): Input {
     return { type: 'storageFailed' }
   }
   finishPersist(node, persist)
+  syncIfDue(world, node, persist)
   node.persisting = undefined
   say(world, () => `${node.id} has persisted ${describePersist(persist)}`)
   return { type: 'persisted', sequence: persist.sequence }
+}
+
+/** What is not fsynced at once is fsynced within the interval. */
+function syncIfDue(world: World, node: Node, persist: Persist): void {
+  const { fsyncEveryMs } = world.profile
+  if (fsyncEveryMs === 0 || persist.batch.mustSync || persist.reset) syncLog(node.disk)
+  else later(world, fsyncEveryMs * node.stream.float(), 'interval fsync', () => syncLog(node.disk), node)
 }
 
 export function resetForPersist(node: Node, reset: NonNullable<Persist['reset']>): void {

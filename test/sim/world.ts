@@ -77,6 +77,10 @@ export interface Node extends Witness {
   failsForMs: number | undefined
   /** The core knows that a write has failed, and may say nothing more. */
   storageFailed: boolean
+  /** It has lost power under a relaxed fsync mode, and its core does not trust its tail yet. */
+  inDoubt: boolean
+  /** It ever did: an acknowledgement from before may still be believed. */
+  hasLostTail: boolean
   snapshotting: boolean
   /** The snapshot being received, and the one being made durable. */
   receiving: { readonly meta: SnapshotMeta; readonly bytes: number[] } | undefined
@@ -148,6 +152,7 @@ const ending: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'crash-installing',
   'stop',
   'fsync-failure',
+  'tail-loss',
 ])
 
 export function createWorld(plan: Plan, trace?: (line: string) => void): World {
@@ -229,6 +234,8 @@ export function addNode(world: World, slot: number): Node {
     diskStalledUntil: 0,
     failsForMs: undefined,
     storageFailed: false,
+    inDoubt: false,
+    hasLostTail: false,
     snapshotting: false,
     receiving: undefined,
     committing: undefined,
