@@ -1,0 +1,68 @@
+/** `concord config`: validate, print, explain, schema. None of them needs a node. */
+import { readFile } from 'node:fs/promises'
+import { findPackageJSON } from 'node:module'
+import { dirname, join } from 'node:path'
+import { explain, printable } from '../config/index.ts'
+import { ConcordError } from '../errors.ts'
+import type { Cli } from './cli.ts'
+import { CliError } from './failure.ts'
+import { loadConfig } from './node.ts'
+import { facts, inCell } from './text.ts'
+
+/** Every mode that has a section, and the one that is in force. */
+export async function validate(cli: Cli): Promise<void> {
+  const problems: string[] = []
+  const check = async (
+    mode: string | undefined,
+  ): Promise<Awaited<ReturnType<typeof loadConfig>> | undefined> => {
+    try {
+      return await loadConfig(cli, mode)
+    } catch (error) {
+      if (!ConcordError.is(error)) throw error
+      problems.push(mode === undefined ? error.message : `mode ${mode}: ${error.message}`)
+      return undefined
+    }
+  }
+  const config = await check(cli.mode)
+  const modes = config?.modes.filter((mode) => mode !== config.mode) ?? []
+  for (const mode of modes) await check(mode)
+  if (problems.length > 0)
+    throw new CliError('CHECK_FAILED', problems.join('\n'), 'concord config explain KEY')
+  const { file, warnings } = config!
+  for (const warning of warnings) cli.hint(`warning: ${warning}`)
+  const checked = [config!.mode ?? '', ...modes].filter((mode) => mode !== '')
+  cli.show({ ok: true, file: file ?? null, modes: checked, warnings }, () =>
+    file === undefined
+      ? 'there is no config file; the defaults are fine'
+      : `${file} is fine, in the ${checked.length === 1 ? 'mode' : 'modes'} ${checked.join(', ')}`,
+  )
+}
+
+export async function print(cli: Cli): Promise<void> {
+  const config = plain(printable(await loadConfig(cli)))
+  if (cli.output === 'table') cli.line(JSON.stringify(config, undefined, 2))
+  else cli.json(config)
+}
+
+export async function explainOption(cli: Cli, path: string): Promise<void> {
+  const found = plain(explain(await loadConfig(cli), path))
+  const shown = (value: unknown): string => (value === undefined ? 'not set' : inCell(value))
+  cli.show(found, () =>
+    facts([
+      ['option', `${found.path}  (${found.type}${found.unit === undefined ? '' : `, ${found.unit}`})`],
+      ['in force', `${shown(found.value)}  from ${found.source}`],
+      ['default', shown(found.default)],
+      ...found.layers.map(({ layer, value }) => [`  ${layer}`, shown(value)] as const),
+      ['variable', found.variable ?? 'none'],
+      ['meaning', found.description ?? ''],
+    ]),
+  )
+}
+
+/** What nobody says is not there, rather than undefined. */
+const plain = <T>(document: T): T => JSON.parse(JSON.stringify(document)) as T
+
+export async function schema(cli: Cli): Promise<void> {
+  const manifest = findPackageJSON(import.meta.url)
+  cli.write(await readFile(join(dirname(manifest!), 'config.schema.json')))
+}

@@ -1,0 +1,154 @@
+/**
+ * What went wrong, for people and for scripts: a code, a sentence, a next step on stderr, and an exit code
+ * that is part of the contract (docs/cli.md).
+ */
+import { AbortError, ConcordError } from '../errors.ts'
+
+export const EXIT = {
+  ok: 0,
+  unexpected: 1,
+  usage: 2,
+  notFound: 3,
+  denied: 4,
+  cannotConnect: 5,
+  conflict: 6,
+  unavailable: 7,
+  unknown: 8,
+  checkFailed: 9,
+  limit: 10,
+} as const
+
+/** Of `start` and `fsck`: what happened to the node, not to a call. */
+export const NODE_EXIT = { config: 2, corrupted: 3, storage: 4, locked: 5 } as const
+
+type CliCode = 'USAGE' | 'NOT_FOUND' | 'CONDITION_FAILED' | 'CHECK_FAILED' | 'NOT_CONFIRMED' | 'ALREADY_THERE'
+
+const CLI_EXIT: Readonly<Record<CliCode, number>> = {
+  USAGE: EXIT.usage,
+  NOT_FOUND: EXIT.notFound,
+  CONDITION_FAILED: EXIT.conflict,
+  CHECK_FAILED: EXIT.checkFailed,
+  NOT_CONFIRMED: EXIT.usage,
+  ALREADY_THERE: EXIT.usage,
+}
+
+/** A failure of the command itself, with its next step. */
+export class CliError extends Error {
+  override readonly name = 'CliError'
+  readonly code: CliCode
+  readonly next: string | undefined
+
+  constructor(code: CliCode, message: string, next?: string) {
+    super(message)
+    this.code = code
+    this.next = next
+  }
+}
+
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof CliError) return CLI_EXIT[error.code]
+  if (error instanceof AbortError) return error.outcome === 'unknown' ? EXIT.unknown : EXIT.unexpected
+  if (!ConcordError.is(error)) return EXIT.unexpected
+  const { code, outcome } = error
+  if (outcome === 'unknown' && code !== 'INTERNAL') return EXIT.unknown
+  switch (code) {
+    case 'UNAUTHORIZED':
+    case 'FORBIDDEN':
+      return EXIT.denied
+    case 'CANNOT_CONNECT':
+    case 'CONNECTION_LOST':
+      return EXIT.cannotConnect
+    case 'NO_LEADER':
+    case 'NOT_READY':
+    case 'LEADERSHIP_LOST':
+    case 'STOPPED':
+    case 'TIMEOUT':
+    case 'SNAPSHOT_TOO_OLD':
+      return EXIT.unavailable
+    case 'OVERLOADED':
+    case 'STORAGE_FULL':
+    case 'REQUEST_TABLE_FULL':
+    case 'REVISION_EXHAUSTED':
+      return EXIT.limit
+    case 'INTERNAL':
+    case 'PLUGIN_FAILED':
+    case 'PLUGIN_TIMEOUT':
+    case 'STORAGE_FAILED':
+    case 'CORRUPTED':
+    case 'DIRECTORY_LOCKED':
+    case 'IDENTITY_MISMATCH':
+      return EXIT.unexpected
+    default:
+      return EXIT.usage
+  }
+}
+
+/** Exit code of a node that could not start, or that failed. */
+export function nodeExitCodeOf(error: unknown): number {
+  if (!ConcordError.is(error)) return EXIT.unexpected
+  switch (error.code) {
+    case 'CORRUPTED':
+      return NODE_EXIT.corrupted
+    case 'STORAGE_FAILED':
+    case 'STORAGE_FULL':
+      return NODE_EXIT.storage
+    case 'DIRECTORY_LOCKED':
+      return NODE_EXIT.locked
+    case 'INTERNAL':
+    case 'PLUGIN_FAILED':
+    case 'PLUGIN_TIMEOUT':
+      return EXIT.unexpected
+    default:
+      return NODE_EXIT.config
+  }
+}
+
+const NEXT: Readonly<Record<string, string>> = {
+  CONFIG_INVALID: 'concord config validate',
+  CONFIG_NOT_FOUND: 'concord init',
+  CONFIG_NOT_LOADED: 'concord config validate',
+  CORRUPTED: 'concord fsck',
+  DIRECTORY_LOCKED: 'concord status shows the node that has it',
+  IDENTITY_MISMATCH: 'the node.id that the directory was made for, or another directory',
+  NO_LEADER: 'the same again; concord status shows the state of the node',
+  NOT_READY: 'the same again, when the node has started',
+  OVERLOADED: 'the same again, a little later',
+  PLUGIN_NOT_ENABLED: 'concord plugin list',
+  PLUGIN_UNKNOWN: 'concord plugin list',
+  SLICE_MISSING: 'the config with the plugin turned on; then concord plugin retire NAME',
+  SNAPSHOT_TOO_OLD: 'concord list --after KEY with the last key that was printed',
+  STOPPED: 'concord start',
+  STORAGE_FULL: 'the same again, when there is space on the volume',
+  UNAUTHORIZED: '--token-file FILE, or the variable CONCORD_TOKEN',
+}
+
+function nextStep(error: unknown): string | undefined {
+  if (error instanceof CliError) return error.next
+  if (!ConcordError.is(error)) return undefined
+  const { code, outcome, retryable } = error
+  if (outcome === 'unknown' && code !== 'INTERNAL') {
+    return retryable
+      ? 'the same again with the same --request-id: it applies once'
+      : 'concord get KEY to see whether it happened; next time --request-id ID makes a retry safe'
+  }
+  // Its own sentence says what to do.
+  if (code === 'CANNOT_CONNECT') return undefined
+  return NEXT[code] ?? (retryable ? 'the same again' : undefined)
+}
+
+/** `CODE: what happened. Try: what to do.` */
+export function sentenceOf(error: unknown): string {
+  const code = codeOf(error)
+  const message = error instanceof Error ? error.message : String(error)
+  const said = /[.!?…]$/.test(message) || message.includes('\n') ? message : `${message}.`
+  const next = nextStep(error)
+  return `${code}: ${said}${next === undefined ? '' : `${said.includes('\n') ? '\n' : ' '}Try: ${next}`}`
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof CliError || ConcordError.is(error)) return error.code
+  return error instanceof AbortError ? 'ABORTED' : 'UNEXPECTED'
+}
+
+/** Something that nobody has thought of: then the stack is worth more than a sentence. */
+export const isUnexpected = (error: unknown): boolean => codeOf(error) === 'UNEXPECTED'

@@ -1,0 +1,104 @@
+/**
+ * The `concord` command: parses, runs one verb, turns what goes wrong into a sentence and an exit code. A
+ * verb that is none of its own may be a plugin's: only then, and for help, is the config loaded.
+ */
+import { CommanderError } from 'commander'
+import { ConcordError } from '../errors.ts'
+import { didYouMean } from '../suggest.ts'
+import { Cli } from './cli.ts'
+import { CliError, EXIT, exitCodeOf, isUnexpected, sentenceOf } from './failure.ts'
+import { type Program, createProgram } from './program.ts'
+import { hasColor, red } from './text.ts'
+
+export async function main(argv: readonly string[]): Promise<number> {
+  // Whoever reads has had enough: `concord list | head`.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  const program = createProgram()
+  try {
+    if (asksForPlugins(program, argv)) await addVerbsOfPlugins(program, argv).catch(() => undefined)
+    return await parse(program, argv.length === 0 ? ['help'] : argv)
+  } catch (error) {
+    return fail(error)
+  }
+}
+
+async function parse(program: Program, argv: readonly string[]): Promise<number> {
+  try {
+    await program.command.parseAsync(argv, { from: 'user' })
+    return program.exitCode()
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode === 0) return 0
+    if (error.code === 'commander.help') return EXIT.usage
+    if (error.code !== 'commander.unknownCommand') throw usage(program, error)
+    return await parseWithPlugins(argv, error)
+  }
+}
+
+/** A second program: the first has parsed half of the line. */
+async function parseWithPlugins(argv: readonly string[], unknown: CommanderError): Promise<number> {
+  const program = createProgram()
+  let why = ''
+  try {
+    await addVerbsOfPlugins(program, argv)
+  } catch (error) {
+    if (!ConcordError.is(error)) throw error
+    why = ` (nor may it be a plugin's: ${error.message})`
+  }
+  try {
+    await program.command.parseAsync(argv, { from: 'user' })
+    return program.exitCode()
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode === 0) return 0
+    if (error.code === 'commander.help') return EXIT.usage
+    throw error.code === unknown.code ? unknownVerb(program, error, why) : usage(program, error)
+  }
+}
+
+async function addVerbsOfPlugins(program: Program, argv: readonly string[]): Promise<void> {
+  const { verbsOfPlugins, addPluginVerb, runPluginVerb } = await import('./plugin-verbs.ts')
+  const { command } = program
+  // The global flags say which config is meant; those of the verb are not known yet.
+  const early = createProgram().command
+  early.parseOptions([...argv])
+  for (const verb of await verbsOfPlugins(new Cli(early.opts()))) {
+    addPluginVerb(command, verb, (parsed) => runPluginVerb(new Cli(command.opts()), verb, parsed))
+  }
+}
+
+/** Help on no verb of the command's own lists those of the plugins, too. */
+function asksForPlugins({ command }: Program, argv: readonly string[]): boolean {
+  const isHelp = argv.some((word) => word === '-h' || word === '--help' || word === 'help')
+  const isOwn = command.commands.some((verb) => argv.includes(verb.name()))
+  return argv.length === 0 || (isHelp && !isOwn)
+}
+
+/** commander's own sentence, without its prefix and its line of suggestions. */
+function usage(program: Program, error: CommanderError): CliError {
+  const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n')
+  const suggestion = rest.join(' ').replace(/^\(|\)$/g, '')
+  const message = suggestion === '' ? first : `${first}. ${suggestion}`
+  const [verb] = program.command.args
+  const isVerb = program.command.commands.some((known) => known.name() === verb)
+  return new CliError('USAGE', message, isVerb ? `concord help ${verb}` : 'concord help')
+}
+
+function unknownVerb(program: Program, error: CommanderError, why: string): CliError {
+  const found = /'([^']*)'/.exec(error.message)?.[1] ?? ''
+  const family = program.command.commands.find((known) => known.name() === program.command.args[0])
+  const verbs = (family ?? program.command).commands.map((known) => known.name())
+  const full = family === undefined ? found : `${family.name()} ${found}`
+  return new CliError(
+    'USAGE',
+    `there is no verb ${JSON.stringify(full)}${why}.${didYouMean(found, verbs)}`,
+    family === undefined ? 'concord help' : `concord help ${family.name()}`,
+  )
+}
+
+function fail(error: unknown): number {
+  const [code = '', ...rest] = sentenceOf(error).split(':')
+  process.stderr.write(`${red(code, hasColor(process.stderr))}:${rest.join(':')}\n`)
+  if (isUnexpected(error) && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+  return exitCodeOf(error)
+}

@@ -1,0 +1,57 @@
+/**
+ * The node that a verb talks to: which data directory is meant, and the connection to whoever runs there.
+ * The command never opens a store on the data itself.
+ */
+import { dirname, join, resolve } from 'node:path'
+import { locateConfig } from '../config/locate.ts'
+import type { ResolvedConfig } from '../config/index.ts'
+import { connectTo, connectToDirectory } from '../connect.ts'
+import { readPlace } from '../endpoint/place.ts'
+import { ConcordError } from '../errors.ts'
+import type { RemoteStore } from '../remote-store.ts'
+import { builtins } from '../../plugins/index.ts'
+import type { Cli } from './cli.ts'
+
+/** Connects, with the flags as defaults of every call; closes the connection afterwards. */
+export async function withNode<R>(cli: Cli, use: (node: RemoteStore) => Promise<R>): Promise<R> {
+  const { timeoutMs, consistency } = cli
+  const options = { token: await cli.token(), timeoutMs }
+  const node =
+    cli.data === undefined
+      ? await connectToDirectory(await directoryOfConfig(cli), options)
+      : await connectTo(cli.data, options, { builtins })
+  try {
+    return await use(node.with({ timeoutMs, consistency }))
+  } finally {
+    await node.close()
+  }
+}
+
+/** For verbs that work on the files: the directory that is meant. */
+export async function dataDirectory(cli: Cli): Promise<string> {
+  return cli.data === undefined ? directoryOfConfig(cli) : resolve(cli.data)
+}
+
+/** What the config says, `./data` where there is none. */
+async function directoryOfConfig(cli: Cli): Promise<string> {
+  const file = cli.config === undefined ? await locateConfig(process.cwd()) : resolve(cli.config)
+  if (file === undefined) return resolve('data')
+  // To load a config takes longer than all the rest. The node in its usual place says whether it is the one.
+  const usual = join(dirname(file), 'data')
+  const place = await readPlace(usual)
+  const mode = cli.mode ?? (process.env['NODE_ENV'] || 'development')
+  if (place?.config === file && place.mode === mode) return usual
+  const { storage } = await loadConfig(cli)
+  if (storage !== 'memory') return storage.dir
+  throw new ConcordError(
+    'CANNOT_CONNECT',
+    `${file} says storage: 'memory': such a node is to be reached only from within its own process`,
+  )
+}
+
+/** The config that the flags mean, with the variables on top. */
+export async function loadConfig(cli: Cli, mode = cli.mode): Promise<ResolvedConfig> {
+  const config = await import('../config/index.ts')
+  const env = cli.data === undefined ? process.env : { ...process.env, CONCORD_DATA_DIR: resolve(cli.data) }
+  return config.loadConfig({ file: cli.config, mode, env, builtins })
+}

@@ -1,0 +1,110 @@
+/**
+ * Verbs of plugins: parsed here by what their definitions say, run on the node, printed here. What they
+ * give may be a value, an array of records, or a stream of them.
+ */
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { CommandArgument, CommandOption, PluginCommand } from '../plugin.ts'
+import { pluginCommands } from '../plugin-host.ts'
+import type { Cli } from './cli.ts'
+import { loadConfig, withNode } from './node.ts'
+import { type Column, inCell, readable } from './text.ts'
+
+/** Of the plugins that the config has on. Rejects when it cannot be loaded. */
+export async function verbsOfPlugins(cli: Cli): Promise<readonly PluginCommand[]> {
+  const { definitions } = await loadConfig(cli)
+  const plugins = Object.values(definitions).map((definition) => ({ definition }))
+  return pluginCommands(plugins).map(({ command }) => command)
+}
+
+/** Adds a verb of one word or more to the program. */
+export function addPluginVerb(
+  program: Command,
+  verb: PluginCommand,
+  run: (parsed: { readonly arguments: Arguments; readonly options: Options }) => Promise<void>,
+): void {
+  const words = verb.name.split(' ')
+  let parent = program
+  for (const word of words.slice(0, -1)) {
+    parent =
+      parent.commands.find((known) => known.name() === word) ??
+      parent.command(word).helpCommand(false).summary(`Verbs of the plugin ${word}`).helpGroup('Plugins:')
+  }
+  const command = parent.command(words.at(-1)!).summary(verb.summary).description(verb.summary)
+  if (parent === program) command.helpGroup('Plugins:')
+  const given = verb.arguments ?? []
+  for (const argument of given) command.argument(placeOf(argument), argument.summary)
+  for (const [name, option] of Object.entries(verb.options ?? {})) command.addOption(optionOf(name, option))
+  command.action(async () => {
+    const named = given.map(({ name }, at) => [name, command.processedArgs[at]] as const)
+    await run({ arguments: Object.fromEntries(named) as Arguments, options: command.opts<Options>() })
+  })
+}
+
+type Arguments = Readonly<Record<string, string | readonly string[] | undefined>>
+type Options = Readonly<Record<string, string | number | boolean | undefined>>
+
+function placeOf({ name, required = true, variadic = false }: CommandArgument): string {
+  const inside = variadic ? `${name}...` : name
+  return required ? `<${inside}>` : `[${inside}]`
+}
+
+function optionOf(name: string, { type, summary, default: initial }: CommandOption): Option {
+  const option = new Option(type === 'boolean' ? `--${name}` : `--${name} <${type}>`, summary)
+  // Under the name that the plugin gave it, whatever commander makes of dashes.
+  option.attributeName = () => name
+  if (initial !== undefined) option.default(initial)
+  return type === 'number' ? option.argParser(numberOf) : option
+}
+
+function numberOf(text: string): number {
+  const found = Number(text)
+  if (text.trim() !== '' && Number.isFinite(found)) return found
+  throw new InvalidArgumentError('Expected a number.')
+}
+
+export async function runPluginVerb(
+  cli: Cli,
+  { name, confirm }: PluginCommand,
+  parsed: { readonly arguments: Arguments; readonly options: Options },
+): Promise<void> {
+  if (confirm !== undefined) await cli.confirm(confirm)
+  await withNode(cli, async (node) => {
+    const { signal } = new AbortController()
+    const result = await node.runCommand(name, { ...parsed, signal })
+    if (result === undefined) return
+    if (isAsyncIterable(result)) await printStream(cli, result)
+    else printResult(cli, result)
+  })
+}
+
+/** A record at a time, as it comes. */
+async function printStream(cli: Cli, records: AsyncIterable<unknown>): Promise<void> {
+  for await (const record of records) {
+    if (cli.output === 'table') cli.line(readable(record))
+    else cli.json(record)
+  }
+}
+
+function printResult(cli: Cli, result: unknown): void {
+  if (!Array.isArray(result)) return cli.show(result, () => readable(result))
+  if (cli.output === 'table' && result.every(isRecord)) return cli.rows(result, columnsOf(result))
+  if (cli.output === 'jsonl') for (const item of result) cli.json(item)
+  else cli.show(result, () => result.map(readable).join('\n'))
+}
+
+function columnsOf(
+  rows: readonly Readonly<Record<string, unknown>>[],
+): Column<Readonly<Record<string, unknown>>>[] {
+  const names = [...new Set(rows.flatMap((row) => Object.keys(row)))]
+  return names.map((name, at) => ({
+    title: inCell(name.toUpperCase()),
+    cell: (row) => inCell(row[name]),
+    flexible: at === names.length - 1,
+  }))
+}
+
+const isAsyncIterable = (found: unknown): found is AsyncIterable<unknown> =>
+  typeof found === 'object' && found !== null && Symbol.asyncIterator in found
+
+const isRecord = (found: unknown): found is Readonly<Record<string, unknown>> =>
+  typeof found === 'object' && found !== null && Object.getPrototypeOf(found) === Object.prototype

@@ -1,0 +1,239 @@
+/**
+ * The verbs of the `concord` command, their arguments and flags. Only this is loaded to parse a command
+ * line; what a verb does is imported when it is run.
+ */
+import { Command, Option } from 'commander'
+import { VERSION } from '../version.ts'
+import { Cli, type GlobalFlags } from './cli.ts'
+
+/** What a verb ends with; nothing is 0. */
+type Outcome = number | void
+type Action = (cli: Cli, ...given: never[]) => Promise<Outcome>
+
+export interface Program {
+  readonly command: Command
+  /** Of the verb that was run. */
+  exitCode(): number
+}
+
+export function createProgram(): Program {
+  let exitCode = 0
+  const program = new Command('concord')
+  configure(program)
+  /** Runs what `load` imports, with the arguments and the flags of the verb. */
+  const run =
+    <M>(load: () => Promise<M>, pick: (module: M) => Action) =>
+    async (...given: unknown[]): Promise<void> => {
+      const verb = given.pop() as Command
+      const cli = new Cli(program.opts<GlobalFlags>())
+      const action = pick(await load()) as (cli: Cli, ...rest: unknown[]) => Promise<Outcome>
+      exitCode = (await action(cli, ...verb.processedArgs, verb.opts())) ?? 0
+    }
+  addNode(program, run)
+  addKeys(program, run)
+  addConfig(program, run)
+  addPlugins(program, run)
+  return { command: program, exitCode: () => exitCode }
+}
+
+type Run = <M>(load: () => Promise<M>, pick: (module: M) => Action) => (...given: unknown[]) => Promise<void>
+
+function configure(program: Command): void {
+  program
+    .description('A strongly consistent key-value store inside your Node.js process.')
+    .usage('VERB [arguments] [options]')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help; concord help VERB for one verb')
+    .exitOverride()
+    // Its errors are said in our way; the help of a family without a verb is said as it is.
+    .configureOutput({ outputError: () => undefined })
+    .configureHelp({
+      subcommandTerm: (verb) => `${verb.name()} ${verb.usage()}`.replace(' [options]', '').trim(),
+      showGlobalOptions: false,
+    })
+    .addHelpText('after', AFTER)
+  const help = new Command('help').argument('[VERB]').description('Print help, of one verb or of all.')
+  program.addHelpCommand(help.helpGroup('The node:'))
+  program.optionsGroup('Options of every verb:')
+  for (const option of globals()) program.addOption(option)
+}
+
+const AFTER = `
+Durations: 500ms, 30s, 5m, 2h, 7d; a plain number is in seconds.
+Variables: CONCORD_OUTPUT, _DATA_DIR, _CONFIG, _ENV, _TIMEOUT, _CONSISTENCY, _TOKEN, _TOKEN_FILE, _YES; NO_COLOR.
+Exit codes: 0 ok, 2 usage, 3 not found, 5 cannot connect, 6 conflict, 7 unavailable, 8 outcome unknown (docs/cli.md).
+
+  concord start                          run a node here; then, in another terminal:
+  concord put flags/beta '{"on":true}'   put a value; JSON is stored as what it means
+  concord get flags/beta                 get it back
+  concord list flags/ --keys-only        see which keys there are`
+
+function globals(): Option[] {
+  return [
+    new Option('-o, --output <format>', 'table (on a terminal), json (elsewhere) or jsonl'),
+    new Option('--raw', 'print values only, byte for byte'),
+    new Option('-q, --quiet', 'no hints on stderr'),
+    new Option('--timeout <duration>', 'how long a call may take (default 5s)'),
+    new Option('--consistency <level>', 'of reads: leader, strong or eventual'),
+    new Option('--data <dir>', 'the data directory of the node'),
+    new Option('--config <file>', 'the config, instead of the one that is found'),
+    new Option('--env <mode>', 'whose section of the config counts (default NODE_ENV)'),
+    new Option('--token-file <file>', 'who calls: the file with the token'),
+    new Option('--token-stdin', 'who calls: the token is on stdin'),
+    new Option('-y, --yes', 'do not ask before what destroys'),
+  ]
+}
+
+function addNode(program: Command, run: Run): void {
+  program.commandsGroup('The node:')
+  program
+    .command('start')
+    .description('Run a node in the foreground; Ctrl-C stops it.')
+    .action(
+      run(
+        () => import('./start.ts'),
+        ({ start }) => start,
+      ),
+    )
+  program
+    .command('init')
+    .description('Write a concord.config.ts to start from.')
+    .action(
+      run(
+        () => import('./init.ts'),
+        ({ init }) => init,
+      ),
+    )
+  program
+    .command('status')
+    .description('What the node knows of itself.')
+    .action(
+      run(
+        () => import('./status.ts'),
+        ({ status }) => status,
+      ),
+    )
+  program
+    .command('fsck [DIR]')
+    .description('Check the files of a node that does not run.')
+    .action(
+      run(
+        () => import('./fsck.ts'),
+        ({ fsck }) => fsck,
+      ),
+    )
+  program
+    .command('version')
+    .description('Of the package and of Node.js; -o json for all of it.')
+    .action(
+      run(
+        () => import('./version.ts'),
+        ({ version }) => version,
+      ),
+    )
+}
+
+const requestId = (): Option => new Option('--request-id <id>', 'a retry under the same id applies once')
+
+function addKeys(program: Command, run: Run): void {
+  const data = () => import('./data.ts')
+  program.commandsGroup('Keys:')
+  program
+    .command('get <KEY>')
+    .description('Print the value of a key.')
+    .option('--meta', 'with its revisions and time to live')
+    .option('--min-revision <n>', 'wait until the node has reached this revision')
+    .action(run(data, ({ get }) => get))
+  program
+    .command('put <KEY> <VALUE>')
+    .description('Set a key. VALUE is -, for stdin, or @FILE, or the value itself: JSON, or else text.')
+    .addOption(new Option('--type <type>', 'what VALUE is').choices(['json', 'text', 'bytes']))
+    .option('--ttl <duration>', 'the key expires after this')
+    .option('--if-absent', 'only if the key is not there')
+    .option('--if-revision <n>', 'only if this is its revision')
+    .addOption(requestId())
+    .action(run(data, ({ put }) => put))
+  program
+    .command('del <KEY...>')
+    .description('Delete keys, all at once.')
+    .option('--prefix', 'all keys that begin with KEY; asks first')
+    .option('--if-revision <n>', 'only if this is its revision')
+    .option('--dry-run', 'print what would be deleted')
+    .addOption(requestId())
+    .action(run(data, ({ del }) => del))
+  program
+    .command('touch <KEY...>')
+    .description('Set the time to live of keys that are there.')
+    .requiredOption('--ttl <duration>', 'the keys expire after this')
+    .action(run(data, ({ touch }) => touch))
+  program
+    .command('ttl <KEY>')
+    .description('How long a key has to live.')
+    .action(run(data, ({ ttl }) => ttl))
+  program
+    .command('list [PREFIX]')
+    .description('Keys and values at one moment, in order.')
+    .option('--keys-only', 'without values')
+    .option('--count', 'only how many there are')
+    .option('--limit <n>', 'at most this many')
+    .option('--after <key>', 'only keys behind this one')
+    .action(run(data, ({ list }) => list))
+  program
+    .command('txn')
+    .description('Run a transaction, given as JSON: { compare, success, failure }.')
+    .option('-f, --file <file>', 'where it is; default stdin')
+    .addOption(requestId())
+    .action(
+      run(
+        () => import('./txn.ts'),
+        ({ txn }) => txn,
+      ),
+    )
+}
+
+function addConfig(program: Command, run: Run): void {
+  const load = () => import('./config.ts')
+  program.commandsGroup('Config and plugins:')
+  const config = program
+    .command('config')
+    .usage('validate|print|explain KEY|schema')
+    .helpCommand(false)
+    .description('Check, print and explain the config.')
+  config
+    .command('validate')
+    .description('Say everything that is wrong with it, in every mode.')
+    .action(run(load, ({ validate }) => validate))
+  config
+    .command('print')
+    .description('All that is in force; secrets hidden.')
+    .action(run(load, ({ print }) => print))
+  config
+    .command('explain <KEY>')
+    .description('Where the value of one option comes from.')
+    .action(run(load, ({ explainOption }) => explainOption))
+  config
+    .command('schema')
+    .description('The JSON Schema of the config, for editors.')
+    .action(run(load, ({ schema }) => schema))
+}
+
+function addPlugins(program: Command, run: Run): void {
+  const load = () => import('./plugin.ts')
+  const plugin = program
+    .command('plugin')
+    .usage('list|new NAME|retire NAME')
+    .helpCommand(false)
+    .description('List, write and retire plugins.')
+  plugin
+    .command('list')
+    .description('The plugins of the config: on or off, and their verbs.')
+    .action(run(load, ({ list }) => list))
+  plugin
+    .command('new <NAME>')
+    .description('Write the package of a new plugin: concord-plugin-NAME.')
+    .action(run(load, ({ create }) => create))
+  plugin
+    .command('retire <NAME>')
+    .description('Take the commands of a plugin out of the replicated state.')
+    .action(run(load, ({ retire }) => retire))
+}

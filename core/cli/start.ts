@@ -1,0 +1,98 @@
+/**
+ * `concord start`: one node in the foreground. stdout says when it is ready and what to do next, stderr is
+ * the node's log. The first signal drains and closes, a second one ends at once; the exit code says why.
+ */
+import { openResolved } from '../concord.ts'
+import type { OpenNode } from '../open-node.ts'
+import type { Closed } from '../types.ts'
+import { VERSION } from '../version.ts'
+import type { Cli } from './cli.ts'
+import { EXIT, nodeExitCodeOf, sentenceOf } from './failure.ts'
+import { loadConfig } from './node.ts'
+import { facts } from './text.ts'
+
+const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const
+/** Ctrl-C under npx comes twice: from the terminal, and passed on by npm. That is one signal. */
+const SAME_SIGNAL_MS = 500
+
+/** Ends the process; only a failure to start returns. */
+export async function start(cli: Cli): Promise<number> {
+  // A node is a guest in its process and does not keep it alive; here it is the host.
+  const alive = setInterval(() => undefined, 2 ** 30)
+  try {
+    const node = await openResolved(await loadConfig(cli))
+    stopOnSignal(cli, node)
+    const closed = await Promise.race([node.closed, whenReady(node)])
+    if (closed === undefined) await announce(cli, node)
+    return await exit(cli, await node.closed)
+  } catch (error) {
+    process.stderr.write(`${sentenceOf(error)}\n`)
+    return nodeExitCodeOf(error)
+  } finally {
+    clearInterval(alive)
+  }
+}
+
+/** Of a node in a cluster that may take its time; the log says what it waits for. */
+async function whenReady(node: OpenNode): Promise<undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  node.on('ready', () => resolve(undefined))
+  return promise
+}
+
+async function announce(cli: Cli, node: OpenNode): Promise<void> {
+  const { node: self, storage, keys } = await node.forPlugins.status()
+  const socket = node.socketPath
+  if (cli.isOutputChosen && cli.output !== 'table') {
+    cli.json({
+      ready: true,
+      node: self.name,
+      version: VERSION,
+      pid: process.pid,
+      data: storage.dir,
+      socket: socket ?? null,
+    })
+    return
+  }
+  const data =
+    storage.dir === null
+      ? 'in memory: gone when this ends'
+      : `${storage.dir}  (${keys} ${keys === 1 ? 'key' : 'keys'})`
+  cli.line(`Concord ${VERSION}: node ${self.name} is ready (pid ${process.pid})`)
+  cli.line(
+    facts([
+      ['  data', data],
+      ['  socket', socket ?? 'none: only this process reaches the node'],
+    ]),
+  )
+  if (socket === undefined) return
+  cli.line('  try     npx concord-kv put hello world')
+  cli.line('          npx concord-kv get hello')
+}
+
+function stopOnSignal(cli: Cli, node: OpenNode): void {
+  let first = -Infinity
+  for (const [signal, number] of Object.entries(SIGNALS)) {
+    process.on(signal, () => {
+      const now = performance.now()
+      if (first === -Infinity) {
+        first = now
+        cli.hint(`${signal}: the node finishes what is under way, and stops`)
+        void node.close()
+      } else if (now - first > SAME_SIGNAL_MS) {
+        process.exit(128 + number)
+      }
+    })
+  }
+}
+
+/** A plugin that has left a timer behind must not keep a stopped node's process alive. */
+async function exit(cli: Cli, { error }: Closed): Promise<number> {
+  if (error !== undefined) process.stderr.write(`${sentenceOf(error)}\n`)
+  else cli.hint('the node has stopped')
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)])
+  process.exit(error === undefined ? EXIT.ok : nodeExitCodeOf(error))
+}
+
+const flushed = (stream: NodeJS.WriteStream): Promise<void> =>
+  new Promise((resolve) => void stream.write('', () => resolve()))
