@@ -1,8 +1,6 @@
 /** The machine's surface: what the running node, the store and the test kit use of it. */
 export { apply, type Applied } from './apply.ts'
 export {
-  type Command,
-  type CommandHeader,
   type Compare,
   type Header,
   type Op,
@@ -22,18 +20,7 @@ export {
   encodeTxn,
 } from './command.ts'
 export { decodeCommand, decodeCommands } from './decode.ts'
-export {
-  type Keyspace,
-  type ScanOptions,
-  dueAt,
-  expiresAt,
-  find,
-  findRecord,
-  recordAt,
-  revisionAt,
-  scan,
-  valueAt,
-} from './keyspace.ts'
+export { type Keyspace, dueAt, expiresAt, find, findRecord, recordAt, scan, valueAt } from './keyspace.ts'
 export {
   type Machine,
   collectDue,
@@ -43,10 +30,10 @@ export {
   spaceOf,
   stateHash,
 } from './machine.ts'
-export { type Known, lookUp } from './requests.ts'
+export { lookUp } from './requests.ts'
 export type * from './result.ts'
-export { type Settings, APPLY_VERSION, DEFAULT_SETTINGS, checkSettings } from './settings.ts'
+export { checkSettings } from './settings.ts'
 export type { Slice, SliceMeta, SliceSpace } from './slice.ts'
-export { type SnapshotLoader, type SnapshotSource, snapshotLoader, snapshotSource } from './snapshot.ts'
-export { type Lack, UnknownCommand, UnsupportedByThisNode } from './unsupported.ts'
+export { snapshotLoader, snapshotSource } from './snapshot.ts'
+export { UnknownCommand, UnsupportedByThisNode } from './unsupported.ts'
 export { type View, type ViewOptions, openView } from './view.ts'
