@@ -2,6 +2,7 @@
  * `concord start`: one node in the foreground. stdout says when it is ready and what to do next, stderr is
  * the node's log. The first signal drains and closes, a second one ends at once; the exit code says why.
  */
+import { readFile } from 'node:fs/promises'
 import { openResolved } from '../concord.ts'
 import type { OpenNode } from '../open-node.ts'
 import type { Closed } from '../types.ts'
@@ -15,13 +16,24 @@ const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const
 /** Ctrl-C under npx comes twice: from the terminal, and passed on by npm. That is one signal. */
 const SAME_SIGNAL_MS = 500
 
+/** How often a node that npm has started looks whether npm is still there. */
+const PARENT_MS = 250
+
 /** Ends the process; only a failure to start returns. */
 export async function start(cli: Cli): Promise<number> {
-  // A node is a guest in its process and does not keep it alive; here it is the host.
-  const alive = setInterval(() => undefined, 2 ** 30)
+  const opening = Promise.withResolvers<OpenNode>()
+  const stop = stopper(cli, opening.promise)
+  for (const [signal, number] of Object.entries(SIGNALS)) {
+    process.on(signal, () => stop(signal, number))
+  }
+  const parent = process.ppid
+  // A node is a guest in its process and does not keep it alive; here this does.
+  const alive = setInterval(() => {
+    if (isOrphan(parent)) stop('npm is gone')
+  }, PARENT_MS)
   try {
     const node = await openResolved(await loadConfig(cli))
-    stopOnSignal(cli, node)
+    opening.resolve(node)
     const closed = await Promise.race([node.closed, whenReady(node)])
     if (closed === undefined) await announce(cli, node)
     return await exit(cli, await node.closed)
@@ -32,6 +44,25 @@ export async function start(cli: Cli): Promise<number> {
     clearInterval(alive)
   }
 }
+
+/** Closes the node once; for another signal, which does not belong to the first, ends the process. */
+function stopper(cli: Cli, node: Promise<OpenNode>): (why: string, signal?: number) => void {
+  let since: number | undefined
+  return (why, signal) => {
+    const now = performance.now()
+    if (since === undefined) {
+      since = now
+      cli.hint(`${why}: the node finishes what is under way, and stops`)
+      void node.then((opened) => opened.close())
+    } else if (signal !== undefined && now - since > SAME_SIGNAL_MS) {
+      process.exit(128 + signal)
+    }
+  }
+}
+
+/** npm passes a signal on to its shell, which dies of it and passes nothing on. */
+const isOrphan = (parent: number): boolean =>
+  process.env['npm_lifecycle_event'] !== undefined && process.ppid !== parent
 
 /** Of a node in a cluster that may take its time; the log says what it waits for. */
 async function whenReady(node: OpenNode): Promise<undefined> {
@@ -66,24 +97,15 @@ async function announce(cli: Cli, node: OpenNode): Promise<void> {
     ]),
   )
   if (socket === undefined) return
-  cli.line('  try     npx concord-kv put hello world')
-  cli.line('          npx concord-kv get hello')
+  const command = await commandHere()
+  cli.line(`  try     ${command} put hello world`)
+  cli.line(`          ${command} get hello`)
 }
 
-function stopOnSignal(cli: Cli, node: OpenNode): void {
-  let first = -Infinity
-  for (const [signal, number] of Object.entries(SIGNALS)) {
-    process.on(signal, () => {
-      const now = performance.now()
-      if (first === -Infinity) {
-        first = now
-        cli.hint(`${signal}: the node finishes what is under way, and stops`)
-        void node.close()
-      } else if (now - first > SAME_SIGNAL_MS) {
-        process.exit(128 + number)
-      }
-    })
-  }
+/** npm finds the command by the package's name, except in the package itself: there by the command's. */
+async function commandHere(): Promise<string> {
+  const manifest = await readFile('package.json', 'utf8').catch(() => '')
+  return /^\s*"name": *"concord-kv"/m.test(manifest) ? 'npx concord' : 'npx concord-kv'
 }
 
 /** A plugin that has left a timer behind must not keep a stopped node's process alive. */
