@@ -54,6 +54,8 @@ export const ERROR_CODES = {
   STORAGE_FAILED: unknown,
   DIRECTORY_LOCKED: later,
   IDENTITY_MISMATCH: never,
+  // Written by a newer version of Concord.
+  UNSUPPORTED: never,
   CONFIG_NOT_FOUND: never,
   CONFIG_NOT_LOADED: never,
   CONFIG_INVALID: never,

@@ -46,7 +46,7 @@ export async function recover(
   const snapshot = reader?.meta ?? founding
   const durationMs = ports.clock.monotonicMs() - startedMs
   const loaded = reader && { index: snapshot.index, sizeBytes: reader.sizeBytes, durationMs }
-  const { hardState, entries, cut, cleanStop } = await ports.log.recover(snapshot.index)
+  const { hardState, entries, cut, cleanStop } = await ports.log.recover(snapshot.index, snapshot.term)
   const time = { monotonicMs: ports.clock.monotonicMs(), wallMs: ports.clock.wallMs() }
   const raft = createRaft(config, { hardState, snapshot, entries }, time)
   const recoveredIndex = entries.at(-1)?.index ?? snapshot.index

@@ -11,7 +11,8 @@ export function whyUnusable(error: unknown, where: string): Error {
   if (ConcordError.is(error)) return error
   const message = `${where}: ${error instanceof Error ? error.message : String(error)}`
   if (error instanceof UnsupportedByThisNode) {
-    return new ConcordError('SLICE_MISSING', message, { cause: error, details: { ...error.lack } })
+    const code = error.lack.kind === 'slice' ? 'SLICE_MISSING' : 'UNSUPPORTED'
+    return new ConcordError(code, message, { cause: error, details: { ...error.lack } })
   }
   if (error instanceof MalformedError) return new ConcordError('CORRUPTED', message, { cause: error })
   return new ConcordError('INTERNAL', message, { cause: error })
