@@ -1,5 +1,5 @@
 /** Carries out one `Ready` of a node's core, and shows each part of it to the judge. */
-import { type Entry, type Membership, type Raft, type Ready, status } from '../../core/raft/index.ts'
+import type { Entry, Membership, Ready } from '../../core/raft/index.ts'
 import { answerReads, forgetWritesThrough, refuseReads, settleWrites } from './clients.ts'
 import { holds } from './disk.ts'
 import { mix } from './hash.ts'
@@ -19,7 +19,7 @@ import { applyToModel, hashEntry, modelFrom } from './model.ts'
 import { beginPersist, compact, readSnapshot, snapshotAt, takeSnapshotIfDue, writeSnapshot } from './store.ts'
 import { type Node, say, type World } from './world.ts'
 
-export function carryOut(world: World, node: Node, raft: Raft, ready: Ready): void {
+export function carryOut(world: World, node: Node, ready: Ready): void {
   if (node.storageFailed && (ready.send.length > 0 || ready.persist || ready.committed.length > 0)) {
     throw new Violation('a node whose disk failed is silent', `${node.id} ${JSON.stringify(ready)}`)
   }
@@ -45,7 +45,7 @@ export function carryOut(world: World, node: Node, raft: Raft, ready: Ready): vo
     post(world, node, to, envelope.message)
   }
   if (ready.installed) install(world, node, ready.installed.index)
-  if (ready.committed.length > 0) applyCommitted(world, node, raft, ready.committed)
+  if (ready.committed.length > 0) applyCommitted(world, node, ready.committed)
   answerReads(world, node, ready.reads)
   refuseReads(world, node, ready.refusedReads)
   if (ready.compact !== undefined) compact(world, node, ready.compact)
@@ -69,7 +69,7 @@ function leads(world: World, node: Node): void {
   judgeLeader(world.judge, node, term)
 }
 
-function applyCommitted(world: World, node: Node, raft: Raft, entries: readonly Entry[]): void {
+function applyCommitted(world: World, node: Node, entries: readonly Entry[]): void {
   const isHolder = (id: string, entry: Entry) => holdsEntry(world, id, entry)
   for (const entry of entries) {
     const { applied } = node.model
@@ -79,7 +79,7 @@ function applyCommitted(world: World, node: Node, raft: Raft, entries: readonly 
     const hash = hashEntry(entry)
     applyToModel(node.model, entry, hash)
     const first = entry.index === world.judge.states.length
-    const memberships = () => electorates(world, raft, applied.membership)
+    const memberships = () => electorates(world, applied.membership, entry.index)
     judgeApply(world.judge, node, entry, hash, node.leadership.term, memberships, isHolder)
     settleWrites(world, node, entry)
     if (first && world.noRestarts) judgeClusterTime(world.judge, entry, world.now * (1 + world.profile.drift))
@@ -99,13 +99,13 @@ function holdsEntry(world: World, id: string, entry: Entry): boolean {
   return node !== undefined && (node.hasLostTail || holds(node.disk, entry.index, entry.term))
 }
 
-/** What the node, the leaders and the applied log hold for the membership in force. */
-function electorates(world: World, raft: Raft, applied: Membership): readonly Membership[] {
-  const found = [status(raft).membership, applied]
-  for (const node of world.slots) {
-    if (node?.raft && node.leadership.role === 'leader') found.push(status(node.raft).membership)
-  }
-  return found
+/**
+ * What may have been in force for whoever committed the entry: the membership applied before it, or one from
+ * there on in some log.
+ */
+function electorates(world: World, applied: Membership, index: number): readonly Membership[] {
+  const later = world.judge.memberships.filter((one) => one.index >= index)
+  return [applied, ...later.map(({ membership }) => membership)]
 }
 
 function install(world: World, node: Node, index: number): void {

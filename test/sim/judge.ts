@@ -56,6 +56,8 @@ export interface Judge {
   readonly votes: Map<number, NodeId>
   /** (index, term) -> hash of the log up to there, the same wherever it is found (log matching). */
   readonly prefixes: Map<number, number>
+  /** Every membership that was ever in a log, with its index. */
+  readonly memberships: { readonly index: Index; readonly membership: Membership }[]
   /** By index: what was committed, the prefix up to it, and the machine after it. */
   readonly committedTerms: Term[]
   readonly committedHashes: number[]
@@ -76,6 +78,7 @@ export function createJudge(counters: Counters, founding: Model): Judge {
     leaders: new Map(),
     votes: new Map(),
     prefixes: new Map(),
+    memberships: [],
     committedTerms: [0],
     committedHashes: [0],
     committedChains: [0],
@@ -134,8 +137,10 @@ function extend(judge: Judge, chain: Chain, entry: Entry, owner: string): void {
   const hash = mix(chain.hashes[last]!, hashEntry(entry))
   const key = entry.index * 2 ** 22 + entry.term
   const known = judge.prefixes.get(key)
-  if (known === undefined) judge.prefixes.set(key, hash)
-  else claim(known === hash, 'log matching', () => `${owner} at (${entry.index}, ${entry.term})`)
+  if (known === undefined) {
+    judge.prefixes.set(key, hash)
+    if (entry.membership) judge.memberships.push({ index: entry.index, membership: entry.membership })
+  } else claim(known === hash, 'log matching', () => `${owner} at (${entry.index}, ${entry.term})`)
   chain.terms.push(entry.term)
   chain.hashes.push(hash)
   chain.times.push(entry.clusterTime)

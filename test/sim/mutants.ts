@@ -229,7 +229,7 @@ export const mutants: readonly Mutant[] = [
   {
     id: 'N09',
     name: 'votes at once after a restart, though it may have promised a lease',
-    edits: [edit('raft.ts', 'now + config.leaseMs + config.driftMs,', '-Infinity,')],
+    edits: [edit('raft.ts', 'hasNoPast ? now : now + config.leaseMs + config.driftMs', 'now')],
   },
   {
     id: 'N12',
@@ -261,6 +261,51 @@ export const mutants: readonly Mutant[] = [
         'read.ts',
         ' || Math.abs(wallPassedMs - passedMs) > config.driftMs) return undefined',
         ') return undefined',
+      ),
+    ],
+  },
+  // What the simulator has found in this core, put back.
+  {
+    id: 'F01',
+    name: 'elects itself at once when an uncommitted membership leaves it alone',
+    edits: [
+      edit(
+        'election.ts',
+        "if (mayCampaign(raft) && !isLoyal(raft, 'timeout')) campaign",
+        'if (mayCampaign(raft)) campaign',
+      ),
+    ],
+  },
+  {
+    id: 'F02',
+    name: 'cuts its log above what is applied when a received snapshot is committed already',
+    edits: [
+      edit(
+        'snapshot.ts',
+        'if (index > raft.appliedIndex) installSnapshot',
+        'if (index > raft.commitIndex) installSnapshot',
+      ),
+    ],
+  },
+  {
+    id: 'F03',
+    name: 'does not start when a snapshot became durable before its term',
+    edits: [
+      edit(
+        'raft.ts',
+        'const lastTerm = recovered.entries.at(-1)?.term ?? 0',
+        'const lastTerm = Math.max(snapshot.term, recovered.entries.at(-1)?.term ?? 0)',
+      ),
+    ],
+  },
+  {
+    id: 'F04',
+    name: 'does not campaign while its leaving is not committed',
+    edits: [
+      edit(
+        'election.ts',
+        'return before !== undefined && latest.index > raft.commitIndex && isVoter(before.membership, config.id)',
+        'return before === null',
       ),
     ],
   },

@@ -225,7 +225,7 @@ function perform(world: World, node: Node, work: Work): void {
 function drain(world: World, node: Node, raft: Raft): void {
   for (let rounds = 0; hasReady(raft); rounds++) {
     if (rounds > 10_000) throw new Violation('the core comes to rest', `${node.id} is always ready`)
-    carryOut(world, node, raft, takeReady(raft))
+    carryOut(world, node, takeReady(raft))
   }
   if (node.inDoubt) node.inDoubt = status(raft).tailInDoubt
   const before = node.checked
