@@ -69,11 +69,14 @@ function takeEntries(raft: RaftState, prevIndex: Index, entries: readonly Entry[
   append(log, at === 0 ? entries : entries.slice(at))
 }
 
-/** Caught up with a leader, durably: whatever the power loss took, a leader has given back. */
+/**
+ * Caught up with a leader, durably: whatever the power loss took, a leader has given back. It must have committed
+ * an entry of its own term: before that it does not know how much is committed.
+ */
 function trustTail(raft: RaftState, leaderCommit: Index): void {
-  if (raft.tailInDoubt && raft.log.durableIndex >= leaderCommit && raft.commitIndex >= leaderCommit) {
-    raft.tailInDoubt = false
-  }
+  const { log, term } = raft
+  if (!raft.tailInDoubt || termAt(log, leaderCommit) !== term) return
+  raft.tailInDoubt = log.durableIndex < leaderCommit || raft.commitIndex < leaderCommit
 }
 
 function refusalOf(raft: RaftState, { prevIndex, prevTerm }: AppendEntries): Refusal {
