@@ -309,6 +309,17 @@ export const mutants: readonly Mutant[] = [
       ),
     ],
   },
+  {
+    id: 'F05',
+    name: 'trusts its lost tail again by the word of a leader that knows no commit of its own term',
+    edits: [
+      edit(
+        'following.ts',
+        '!raft.tailInDoubt || termAt(log, leaderCommit) !== term',
+        '!raft.tailInDoubt || term < 0',
+      ),
+    ],
+  },
 ]
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
