@@ -136,7 +136,13 @@ export class RemoteStore implements Remote {
 
   async ttl(key: Key, options?: ReadOptions): Promise<number | null | undefined> {
     const call = this.#check(options, OPTIONS.read)
-    return this.#data({ method: 'ttl', fields: { key: checkKey(key) }, call })
+    const fields = { key: checkKey(key) }
+    const { ttl } = await this.#data<{ readonly ttl: number | null | undefined }>({
+      method: 'ttl',
+      fields,
+      call,
+    })
+    return ttl
   }
 
   async delete(key: Key, options?: WriteOptions): Promise<DeleteResult> {

@@ -73,7 +73,7 @@ const METHODS: Readonly<Record<string, Method>> = {
     const values: unknown[] = []
     return data(entryOut(values, await node.getEntry(head['key'] as string, options)), values)
   }),
-  ttl: read(async ({ node, head, options }) => data(await node.ttl(head['key'] as string, options))),
+  ttl: read(async ({ node, head, options }) => data({ ttl: await node.ttl(head['key'] as string, options) })),
   getMany: read(async ({ node, head, options }) => {
     const values: unknown[] = []
     const found = await node.getMany(list(head['keys'], 'keys'), options)

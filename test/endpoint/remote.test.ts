@@ -1,0 +1,461 @@
+// The store over a socket: the same answers as in the node's own process, and the truth about what may have
+// happened when there is none.
+
+import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext, describe, test } from 'node:test'
+import fc from 'fast-check'
+import { Writer } from '../../core/bytes.ts'
+import { FrameReader, KIND, type Message, readMessage, writeMessage } from '../../core/endpoint/frames.ts'
+import { writePlace } from '../../core/endpoint/place.ts'
+import { ConcordError, connect } from '../../core/index.ts'
+import type { Entry } from '../../core/index.ts'
+import { atEnd, fileNode, rejection, temporary } from '../store/node.ts'
+import { clientOf, listening, until } from './endpoint.ts'
+
+const concordError = (error: unknown): ConcordError => {
+  if (ConcordError.is(error)) return error
+  throw error
+}
+
+describe('the same answers as in the process', () => {
+  test('every kind of value comes back as it was', async (t) => {
+    const { client } = await listening(t)
+    const db = await client()
+    const scalar = fc.oneof(
+      fc.constantFrom(null, true, -0, NaN, Infinity, -Infinity, '\ud800', '', '__proto__'),
+      fc.double(),
+      fc.bigInt(),
+      fc.string({ unit: 'binary' }),
+      fc.date({ noInvalidDate: false }),
+      fc.uint8Array(),
+    )
+    const { value } = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 4 },
+        scalar,
+        fc.array(tie('value'), { maxLength: 4 }),
+        fc.dictionary(fc.string(), fc.oneof(tie('value'), fc.constant(undefined)), {
+          maxKeys: 4,
+          noNullPrototype: true,
+        }),
+        fc.array(fc.tuple(tie('value'), tie('value')), { maxLength: 3 }).map((pairs) => new Map(pairs)),
+        fc.array(tie('value'), { maxLength: 3 }).map((items) => new Set(items)),
+      ),
+    }))
+    await fc.assert(
+      fc.asyncProperty(value, async (given) => {
+        await db.put('k', given)
+        assert.deepStrictEqual(await db.get('k'), given)
+        assert.deepStrictEqual((await db.getEntry('k'))?.value, given)
+        assert.equal((await db.putIf('k', 1, { expected: given as {} })).ok, true)
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  test('a value as large and as deep as a value may be', async (t) => {
+    const { client } = await listening(t, { config: { limits: { valueBytes: 2 * 1024 * 1024 } } })
+    const db = await client()
+    let deep: unknown = 'bottom'
+    for (let depth = 0; depth < 64; depth++) deep = [deep]
+    await db.putMany([
+      { key: 'deep', value: deep as {} },
+      { key: 'large', value: 'x'.repeat(2 * 1024 * 1024 - 100) },
+    ])
+    const [first, second] = await db.getMany(['deep', 'large'])
+    assert.deepEqual(first, deep)
+    assert.equal((second as string).length, 2 * 1024 * 1024 - 100)
+  })
+
+  test('every method', async (t) => {
+    const { client } = await listening(t)
+    const db = await client()
+    assert.deepEqual(await db.put('a', 1, { ttl: 60 }), { revision: 1 })
+    assert.equal(await db.get('a'), 1)
+    assert.equal(await db.get('none'), undefined)
+    assert.equal(await db.getEntry('none'), undefined)
+    assert.equal(typeof (await db.ttl('a')), 'number')
+    assert.equal(await db.ttl('none'), undefined)
+    assert.deepEqual(await db.touch('a', 120), { touched: true, revision: 2 })
+    assert.deepEqual(await db.increment('a', { by: 2 }), { ok: true, value: 3, revision: 3 })
+    await db.put('text', 'no number')
+    assert.deepEqual(await db.increment('text'), { ok: false, reason: 'not-a-number', current: 'no number' })
+    assert.deepEqual(await db.putIf('a', 4, { ifRevision: 3 }), { ok: true, revision: 5 })
+    const refused = await db.putIf('a', 5, { ifAbsent: true })
+    assert.equal(!refused.ok && refused.current?.value, 4)
+    assert.deepEqual(await db.deleteIf('a', { ifRevision: 5 }), { ok: true, revision: 6 })
+    assert.deepEqual(await db.delete('a'), { deleted: false, revision: 6 })
+    assert.equal(
+      (
+        await db.putMany([
+          { key: 'm1', value: 1 },
+          { key: 'm2', value: 2, ttl: 5 },
+        ])
+      ).length,
+      2,
+    )
+    assert.deepEqual(await db.getMany(['m1', 'none', 'm2']), [1, undefined, 2])
+    assert.deepEqual(
+      (await db.touchMany([{ key: 'm1', ttl: 9 }])).map(({ touched }) => touched),
+      [true],
+    )
+    assert.deepEqual(
+      (await db.deleteMany(['m1', 'm1'])).map(({ deleted }) => deleted),
+      [true, false],
+    )
+    const txn = await db
+      .txn({
+        compare: [{ key: 'none', revision: 0 }],
+        success: [
+          { op: 'put', key: 't', value: new Date(0) },
+          { op: 'get', key: 't' },
+          { op: 'increment', key: 'text' },
+        ],
+      })
+      .catch((error: unknown) => concordError(error).code)
+    assert.equal(txn, 'INVALID_VALUE')
+    const done = await db.txn({
+      compare: [{ key: 'none', revision: 1 }],
+      success: [],
+      failure: [
+        { op: 'get', key: 'm2' },
+        { op: 'get', key: 'none' },
+      ],
+    })
+    assert.equal(done.succeeded, false)
+    const entries = done.results.map((result) => ('entry' in result ? result.entry?.value : 'no entry'))
+    assert.deepEqual(entries, [2, undefined])
+    assert.equal((await db.status()).role, 'leader')
+    assert.equal((await db.cluster.members()).length, 1)
+    assert.equal(typeof (await db.cluster.snapshot()).index, 'number')
+    assert.deepEqual((await db.cluster.retire('nothing')).retired, false)
+  })
+
+  test('wrong calls are refused as they are in the process', async (t) => {
+    const { client, node } = await listening(t)
+    const db = await client()
+    const wrong: ((store: typeof db) => Promise<unknown>)[] = [
+      (store) => store.put('', 1),
+      (store) => store.put('k', () => 1),
+      (store) => store.put('k', 1, { ttl: -1 }),
+      (store) => store.put('k', 1, { wrong: true } as never),
+      (store) => store.get('k', { consistency: 'none' as never }),
+      (store) => store.get('k', { timeoutMs: 0 }),
+      (store) => store.touch('k', 0),
+      (store) => store.putIf('k', 1, {} as never),
+      (store) => store.increment('k', { by: 'x' as never }),
+      (store) => store.getMany('k' as never),
+      (store) => store.putMany([{ key: 'k' } as never]),
+      (store) => store.getMany(Array.from({ length: 501 }, () => 'k')),
+      (store) => store.txn({ compare: [], success: [{ op: 'jump' }] } as never),
+      (store) => store.putIf('k', 1, { condition: 'x' as never }),
+    ]
+    for (const call of wrong) {
+      const [there, here] = await Promise.all([rejection(call(db)), rejection(call(node as never))])
+      assert.deepEqual([there.code, there.message], [here.code, here.message], String(call))
+    }
+  })
+})
+
+describe('what the client judges itself', () => {
+  test('two clients that count by transaction functions lose nothing', async (t) => {
+    const { client } = await listening(t)
+    const clients = [await client(), await client()]
+    const count = (db: (typeof clients)[0]) =>
+      db.txn(async (tx) => {
+        const found = (await tx.get<number>('n')) ?? 0
+        tx.put('n', found + 1)
+      })
+    await Promise.all(clients.flatMap((db) => Array.from({ length: 20 }, () => count(db))))
+    assert.equal(await clients[0]!.get('n'), 40)
+  })
+
+  test('a condition is judged again when the key has changed meanwhile', async (t) => {
+    const { client, node } = await listening(t)
+    const db = await client()
+    await node.put('k', 1)
+    let runs = 0
+    const result = await db.putIf<number>('k', 10, {
+      condition: (value) => {
+        if (runs++ === 0) void node.put('k', 2)
+        return value < 3
+      },
+    })
+    assert.equal(result.ok, true)
+    assert.equal(runs, 2)
+  })
+
+  test('a retry under the same request id applies once, and is not judged again', async (t) => {
+    const { client } = await listening(t)
+    const db = await client()
+    await db.put('k', 1)
+    const call = () =>
+      db.putIf<number>('k', 2, { condition: (value) => value === 1, requestId: 'r', ttl: 60 })
+    const first = await call()
+    assert.equal(first.ok, true)
+    await db.put('k', 3)
+    assert.deepEqual(await call(), first)
+    assert.equal(await db.get('k'), 3)
+    const other = db.putIf<number>('k', 4, { condition: () => true, requestId: 'r' })
+    assert.equal((await rejection(other)).code, 'REQUEST_ID_REUSED')
+  })
+
+  test('the same call is the same in the process and over the socket', async (t) => {
+    const { client, node } = await listening(t)
+    const db = await client()
+    await db.put('k', 1)
+    const options = { condition: (value: number) => value === 1, requestId: 'r', ttl: 60 }
+    const first = await db.putIf<number>('k', 2, options)
+    assert.deepEqual(await node.putIf<number>('k', 2, options), first)
+  })
+})
+
+describe('entries', () => {
+  test('are one moment, in order, over many pages', async (t) => {
+    const { client, node } = await listening(t)
+    const db = await client()
+    const keys = Array.from({ length: 1000 }, (_, at) => `k/${String(at).padStart(4, '0')}`)
+    for (let at = 0; at < keys.length; at += 500) {
+      await node.putMany(keys.slice(at, at + 500).map((key) => ({ key, value: key })))
+    }
+    const found: string[] = []
+    for await (const { key } of db.entries({ prefix: 'k/' })) {
+      if (found.length === 0) await node.deleteMany(keys.slice(500))
+      found.push(key)
+    }
+    assert.deepEqual(found, keys)
+    const rest: string[] = []
+    for await (const { key } of db.entries({ prefix: 'k/', after: 'k/0498' })) rest.push(key)
+    assert.deepEqual(rest, ['k/0499'])
+  })
+
+  test('that nobody reads are closed by the node, which says where to go on', async (t) => {
+    const { client, node } = await listening(t, { iteratorIdleMs: 1 })
+    const db = await client()
+    await node.putMany(Array.from({ length: 300 }, (_, at) => ({ key: `k${1000 + at}`, value: at })))
+    const entries = db.entries() as AsyncGenerator<Entry>
+    const first: string[] = []
+    const error = concordError(
+      await rejection(
+        (async () => {
+          for await (const { key } of entries) {
+            first.push(key)
+            // The page is read; before the next is asked for, the node's patience has to be over.
+            if (first.length === 256) await new Promise((resolve) => void setTimeout(resolve, 20))
+          }
+        })(),
+      ),
+    )
+    assert.equal(error.code, 'SNAPSHOT_TOO_OLD')
+    assert.equal(error.details?.['cursor'], first.at(-1))
+    const rest: string[] = []
+    for await (const { key } of db.entries({ after: first.at(-1) })) rest.push(key)
+    assert.equal(first.length + rest.length, 300)
+  })
+
+  test('of a reader that leaves are let go of at once', async (t) => {
+    const { client, node } = await listening(t)
+    const db = await client()
+    await node.putMany(Array.from({ length: 400 }, (_, at) => ({ key: `k${at}`, value: at })))
+    for (let round = 0; round < 40; round++) {
+      for await (const _ of db.entries()) break
+    }
+    // The bound is 16 open at once: forty that stayed open would have been refused.
+    assert.equal((await db.getMany(['k0']))[0], 0)
+  })
+})
+
+describe('a call ends', () => {
+  const waiting = { minRevision: 1_000_000 }
+
+  test('by its signal: a read at once', async (t) => {
+    const { client } = await listening(t)
+    const db = await client()
+    const abort = new AbortController()
+    const reading = db.get('k', { ...waiting, signal: abort.signal })
+    abort.abort(new Error('enough'))
+    const error = await rejection(reading)
+    assert.equal(error.name, 'AbortError')
+    assert.equal((error.cause as Error).message, 'enough')
+    assert.equal((error as { outcome?: string }).outcome, 'not-applied')
+    assert.equal((await rejection(db.put('k', 1, { signal: abort.signal }))).name, 'AbortError')
+  })
+
+  test('by its deadline', async (t) => {
+    const { client } = await listening(t)
+    const db = await client()
+    const error = concordError(await rejection(db.get('k', { ...waiting, timeoutMs: 20 })))
+    assert.deepEqual([error.code, error.outcome, error.retryable], ['TIMEOUT', 'not-applied', true])
+  })
+
+  test('a write that is aborted is aborted at the node', async (t) => {
+    const { client } = await listening(t, { config: held })
+    const db = await client()
+    const abort = new AbortController()
+    const writing = db.put('held/k', 1, { signal: abort.signal })
+    await until(() => atDoor.size > 0)
+    abort.abort()
+    // The plugin at the door answers once it sees the abort: over the socket it came to it.
+    assert.match((await rejection(writing)).message, /let go of/)
+  })
+
+  test('a write that the node does not answer in time may still happen, and that is said', async (t) => {
+    const { client } = await listening(t, { config: held })
+    const db = await client()
+    const error = concordError(await rejection(db.put('stuck/k', 1, { timeoutMs: 20 })))
+    assert.deepEqual([error.code, error.outcome, error.retryable], ['TIMEOUT', 'unknown', false])
+    const guarded = db.put('stuck/k', 1, { timeoutMs: 20, requestId: 'r' })
+    assert.equal(concordError(await rejection(guarded)).retryable, true)
+  })
+
+  test('when the node stops', async (t) => {
+    const { client, node, endpoint } = await listening(t)
+    const db = await client()
+    const reading = rejection(db.get('k', waiting))
+    await until(async () => (await db.status()).ready)
+    await node.close()
+    await endpoint.close()
+    assert.equal((await reading).code, 'STOPPED')
+    assert.equal((await rejection(db.get('k'))).code, 'CANNOT_CONNECT')
+  })
+
+  test('when the client is closed', async (t) => {
+    const { client } = await listening(t)
+    const db = await client()
+    const reading = rejection(db.get('k', waiting))
+    await until(async () => (await db.status()).ready)
+    await db.close()
+    assert.equal((await reading).code, 'CONNECTION_LOST')
+    assert.equal((await rejection(db.get('k'))).code, 'STOPPED')
+  })
+
+  test('when the connection is lost: a write may have happened', async (t) => {
+    const dir = await fakeNode(t, (_, socketEnds) => socketEnds())
+    const db = await clientOf(t, dir)
+    const lost = async (call: Promise<unknown>) => {
+      const { code, outcome, retryable } = concordError(await rejection(call))
+      return [code, outcome, retryable]
+    }
+    assert.deepEqual(await lost(db.put('k', 1)), ['CONNECTION_LOST', 'unknown', false])
+    assert.deepEqual(await lost(db.put('k', 1, { requestId: 'r' })), ['CONNECTION_LOST', 'unknown', true])
+    assert.deepEqual(await lost(db.get('k')), ['CONNECTION_LOST', 'not-applied', true])
+  })
+})
+
+/** A plugin at the door that holds writes: until their signal aborts, or for ever. */
+const atDoor = new Set<string>()
+const held = {
+  use: [
+    {
+      name: 'held',
+      version: '1.0.0',
+      apiVersion: 1,
+      setup(ctx: { hooks: { write: { tap(fn: (request: HeldRequest) => unknown): void } } }) {
+        ctx.hooks.write.tap((request) => {
+          const [{ key } = { key: '' }] = request.writes
+          if (key.startsWith('stuck/')) return new Promise(() => {})
+          if (!key.startsWith('held/')) return undefined
+          atDoor.add(key)
+          return new Promise((_, reject) => {
+            const letGo = () => reject(new ConcordError('FORBIDDEN', `${key} was let go of`))
+            request.options.signal?.addEventListener('abort', letGo)
+          })
+        })
+      },
+    },
+  ],
+  plugins: { held: true },
+} as never
+
+interface HeldRequest {
+  readonly writes: readonly { readonly key: string }[]
+  readonly options: { readonly signal?: AbortSignal }
+}
+
+/** Something that greets as a node does, and then does with each request what the test says. */
+async function fakeNode(
+  t: TestContext,
+  answer: (request: Message, end: () => void) => void,
+): Promise<string> {
+  const dir = await temporary(t)
+  const path = join(dir, 'endpoint.sock')
+  const server = createServer((socket) => {
+    const reader = new FrameReader(2 ** 20)
+    socket.on('error', () => undefined)
+    socket.on('data', (chunk) => {
+      reader.push(chunk)
+      for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
+        const message = readMessage(frame)
+        if (message.kind !== KIND.hello) {
+          answer(message, () => socket.destroy())
+          continue
+        }
+        const head = {
+          protocol: 1,
+          frameBytes: 2 ** 20,
+          timeoutMs: 5000,
+          consistency: 'leader',
+          callOptions: {},
+        }
+        const writer = new Writer(1024)
+        writeMessage(writer, { kind: KIND.hello, id: 0, head, values: [] }, 2 ** 20)
+        socket.write(writer.take())
+      }
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(path, resolve))
+  atEnd(t, () => new Promise((resolve) => server.close(resolve)))
+  await writePlace(dir, { path, config: null, mode: null })
+  return dir
+}
+
+describe('connect', () => {
+  test('finds a node by its data directory, and comes back to it after a restart', async (t) => {
+    const dir = await temporary(t)
+    const data = join(dir, 'data')
+    const first = await fileNode(t, dir)
+    const db = await connect(data)
+    atEnd(t, () => db.close())
+    await db.put('k', 1)
+    await first.close()
+    assert.equal((await rejection(db.get('k'))).code, 'CANNOT_CONNECT')
+    await fileNode(t, dir)
+    assert.equal(await db.get('k'), 1)
+  })
+
+  test('says what was looked for, and how far it was there', async (t) => {
+    const dir = await temporary(t)
+    const missing = concordError(await rejection(connect(join(dir, 'nowhere'))))
+    assert.deepEqual([missing.code, missing.details?.['exists']], ['CANNOT_CONNECT', false])
+    assert.match(missing.message, /nowhere does not exist.*concord start/)
+    assert.match((await rejection(connect(dir))).message, /neither a node's data nor a config/)
+    const node = await fileNode(t, dir)
+    await node.close()
+    assert.match(
+      (await rejection(connect(join(dir, 'data')))).message,
+      /no node runs on .*data: there is data/,
+    )
+  })
+
+  test('speaks to nodes of this machine only, and says so', async () => {
+    const http = await rejection(connect('http://localhost:4000'))
+    assert.equal(http.code, 'INVALID_ARGUMENT')
+    assert.match(http.message, /does not speak HTTP/)
+    assert.equal((await rejection(connect(''))).code, 'INVALID_ARGUMENT')
+    assert.equal((await rejection(connect('redis://x'))).code, 'INVALID_ARGUMENT')
+  })
+
+  test('gives up on what listens there and says nothing', async (t) => {
+    const dir = await temporary(t)
+    const path = join(dir, 'endpoint.sock')
+    const server = createServer((socket) => atEnd(t, async () => void socket.destroy()))
+    await new Promise<void>((resolve) => server.listen(path, resolve))
+    atEnd(t, () => new Promise((resolve) => server.close(resolve)))
+    await writePlace(dir, { path, config: null, mode: null })
+    const error = await rejection(connect(dir, { timeoutMs: 20 }))
+    assert.equal(error.code, 'CANNOT_CONNECT')
+    assert.match(error.message, /does not answer/)
+  })
+})
