@@ -10,6 +10,7 @@ import { isUtf8 } from 'node:buffer'
 import { assert } from './assert.ts'
 
 const SLAB_BYTES = 64 * 1024
+const LARGE_SLAB_BYTES = 1024 * 1024
 /** What is left of a slab is used for the next message when it is at least this much. */
 const MIN_REST_BYTES = 512
 const MAX_VARINT_BYTES = 8
@@ -134,9 +135,13 @@ export class Writer {
   /** Hands over the message without copying it, and starts the next one behind it. */
   take(): Uint8Array {
     const message = this.buffer.subarray(0, this.length)
-    const rest = this.buffer.length - this.length
+    const { length } = this
+    const rest = this.buffer.length - length
+    // The next message is likely to be about as long: from a slab that cannot hold it, it would be copied.
     this.buffer =
-      rest >= MIN_REST_BYTES ? this.buffer.subarray(this.length) : Buffer.allocUnsafeSlow(SLAB_BYTES)
+      rest >= Math.max(MIN_REST_BYTES, length + (length >> 2))
+        ? this.buffer.subarray(length)
+        : Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, Math.min(4 * length, LARGE_SLAB_BYTES)))
     this.length = 0
     return message
   }
