@@ -183,7 +183,7 @@ export function remove(space: Keyspace, slot: number): void {
   hash(space, slot, -1)
   schedule(space.deadlines, space.columns, slot, 0)
   const key = columns.keyAt(space.columns, slot)
-  dropSlot(space.table, space.columns, slot)
+  dropSlot(space.table, slot, columns.keyHashAt(space.columns, slot))
   columns.freeRow(space.columns, slot)
   space.count--
   if (keyGone(space.order, key)) mergeOrder(space)
@@ -209,7 +209,7 @@ function add(
   const content = contentHash(hashed, value)
   const slot = columns.addRow(space.columns, key, hashed, value, content, revision, createRevision, version)
   schedule(space.deadlines, space.columns, slot, deadline)
-  addSlot(space.table, space.columns, slot, hashed)
+  addSlot(space.table, slot, hashed)
   hash(space, slot, 1)
   space.count++
   return slot

@@ -1,12 +1,13 @@
 /**
  * From key to slot: an open-addressed hash table (linear probing, deletion by shifting back). The hash of a
- * key lies in its row, so growing reads no keys; and the table takes 4 bytes for what a `Map` takes 30.
+ * key stands beside its slot, so that neither growing nor passing by other keys reads their rows: reaching
+ * for memory is what a look-up among millions costs. A place takes 8 bytes for what a `Map` takes 30.
  *
  * It is many small tables, chosen by the upper bits of the hash: to double one that holds a million keys
  * takes tens of milliseconds, and all writes would wait for it.
  */
 import type { Columns } from './columns.ts'
-import { keyAt, keyHashAt } from './columns.ts'
+import { keyAt } from './columns.ts'
 
 const SHARD_BITS = 8
 /** With fewer keys than this there is one table; then it is dealt out, once. */
@@ -14,8 +15,8 @@ const ONE_TABLE_KEYS = 4096
 const FIRST_PLACES = 16
 
 interface Shard {
-  /** Slot plus 1; 0 is free. The length is a power of 2. */
-  places: Int32Array
+  /** Pairs: the hash of a key, and its slot plus 1; 0 is free. The number of pairs is a power of 2. */
+  pairs: Int32Array
   count: number
 }
 
@@ -25,74 +26,79 @@ export interface Table {
   count: number
 }
 
-export const createTable = (): Table => ({ shards: [createShard()], count: 0 })
+export const createTable = (): Table => ({ shards: [createShard(FIRST_PLACES)], count: 0 })
 
 /** The slot of a key, or -1. */
 export function findSlot(table: Table, columns: Columns, key: string, hash: number): number {
-  const { places } = shardOf(table, hash)
-  const mask = places.length - 1
-  for (let at = hash & mask; ; at = (at + 1) & mask) {
-    const slot = places[at]! - 1
+  const { pairs } = shardOf(table, hash)
+  const mask = maskOf(pairs)
+  for (let at = (hash << 1) & mask; ; at = (at + 2) & mask) {
+    const slot = pairs[at + 1]! - 1
     if (slot < 0) return -1
-    if (keyHashAt(columns, slot) === hash && keyAt(columns, slot) === key) return slot
+    if (pairs[at] === hash && keyAt(columns, slot) === key) return slot
   }
 }
 
-/** Adds a slot whose row is there and whose key is not in the table. */
-export function addSlot(table: Table, columns: Columns, slot: number, hash: number): void {
-  if (++table.count > ONE_TABLE_KEYS && table.shards.length === 1) deal(table, columns)
-  const shard = shardOf(table, hash)
-  if (++shard.count * 4 > shard.places.length * 3) grow(shard, columns)
-  place(shard.places, slot, hash)
+/** Adds a slot whose key is not in the table. */
+export function addSlot(table: Table, slot: number, hash: number): void {
+  if (++table.count > ONE_TABLE_KEYS && table.shards.length === 1) deal(table)
+  place(shardOf(table, hash), slot, hash)
 }
 
-/** Removes a slot whose row is still there. */
-export function dropSlot(table: Table, columns: Columns, slot: number): void {
-  const shard = shardOf(table, keyHashAt(columns, slot))
-  const { places } = shard
-  const mask = places.length - 1
-  let hole = keyHashAt(columns, slot) & mask
-  while (places[hole] !== slot + 1) hole = (hole + 1) & mask
-  for (let at = (hole + 1) & mask; places[at] !== 0; at = (at + 1) & mask) {
-    const home = keyHashAt(columns, places[at]! - 1) & mask
+/** Removes a slot that is in the table. */
+export function dropSlot(table: Table, slot: number, hash: number): void {
+  const shard = shardOf(table, hash)
+  const { pairs } = shard
+  const mask = maskOf(pairs)
+  let hole = (hash << 1) & mask
+  while (pairs[hole + 1] !== slot + 1) hole = (hole + 2) & mask
+  for (let at = (hole + 2) & mask; pairs[at + 1] !== 0; at = (at + 2) & mask) {
+    const home = (pairs[at]! << 1) & mask
     // It may move into the hole unless its home lies behind the hole, on the way to where it stands.
     if (((at - home) & mask) < ((at - hole) & mask)) continue
-    places[hole] = places[at]!
+    pairs[hole] = pairs[at]!
+    pairs[hole + 1] = pairs[at + 1]!
     hole = at
   }
-  places[hole] = 0
+  pairs[hole + 1] = 0
   shard.count--
   table.count--
 }
 
-const createShard = (): Shard => ({ places: new Int32Array(FIRST_PLACES), count: 0 })
+const createShard = (places: number): Shard => ({ pairs: new Int32Array(2 * places), count: 0 })
 
 const shardOf = ({ shards }: Table, hash: number): Shard =>
   shards.length === 1 ? shards[0]! : shards[hash >>> (32 - SHARD_BITS)]!
 
-function place(places: Int32Array, slot: number, hash: number): void {
-  const mask = places.length - 1
-  let at = hash & mask
-  while (places[at] !== 0) at = (at + 1) & mask
-  places[at] = slot + 1
+/** Of the positions at which pairs begin. */
+const maskOf = (pairs: Int32Array): number => pairs.length - 2
+
+function place(shard: Shard, slot: number, hash: number): void {
+  if (++shard.count * 8 > shard.pairs.length * 3) grow(shard)
+  settle(shard.pairs, slot + 1, hash)
 }
 
-function grow(shard: Shard, columns: Columns): void {
-  const larger = new Int32Array(shard.places.length * 2)
-  for (const filled of shard.places) {
-    if (filled !== 0) place(larger, filled - 1, keyHashAt(columns, filled - 1))
+function settle(pairs: Int32Array, filled: number, hash: number): void {
+  const mask = maskOf(pairs)
+  let at = (hash << 1) & mask
+  while (pairs[at + 1] !== 0) at = (at + 2) & mask
+  pairs[at] = hash
+  pairs[at + 1] = filled
+}
+
+function grow(shard: Shard): void {
+  const { pairs } = shard
+  shard.pairs = new Int32Array(pairs.length * 2)
+  for (let at = 0; at < pairs.length; at += 2) {
+    if (pairs[at + 1] !== 0) settle(shard.pairs, pairs[at + 1]!, pairs[at]!)
   }
-  shard.places = larger
 }
 
-function deal(table: Table, columns: Columns): void {
-  const [only] = table.shards
-  table.shards = Array.from({ length: 1 << SHARD_BITS }, createShard)
-  for (const filled of only!.places) {
-    if (filled === 0) continue
-    const hash = keyHashAt(columns, filled - 1)
-    const shard = shardOf(table, hash)
-    if (++shard.count * 4 > shard.places.length * 3) grow(shard, columns)
-    place(shard.places, filled - 1, hash)
+function deal(table: Table): void {
+  const { pairs } = table.shards[0]!
+  table.shards = Array.from({ length: 1 << SHARD_BITS }, () => createShard(FIRST_PLACES))
+  for (let at = 0; at < pairs.length; at += 2) {
+    const hash = pairs[at]!
+    if (pairs[at + 1] !== 0) place(shardOf(table, hash), pairs[at + 1]! - 1, hash)
   }
 }
