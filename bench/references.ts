@@ -117,10 +117,17 @@ class BareLog {
   }
 }
 
+/** A string of its own: no program looks a key up by the very object that is in the `Map`. */
+const copyOf = <T>(value: T): T =>
+  typeof value === 'string' ? (Buffer.from(value, 'latin1').toString('latin1') as T) : value
+
+const mapOf = ({ keys, values }: Records): Map<string, unknown> =>
+  new Map(keys.map((key, i) => [copyOf(key), copyOf(pick(values, i))]))
+
 /** A `Map` whose values are not touched, synchronous. */
 export function mapLocalGet(records: Records): Case {
   const { keys, values, valueBytes } = records
-  const map = new Map(keys.map((key, i) => [key, pick(values, i)]))
+  const map = mapOf(records)
   return {
     id: `Map: get ${records.kind}, synchronous`,
     callers: 1,
@@ -138,7 +145,7 @@ export function mapLocalGet(records: Records): Case {
 /** A `Map` whose values are not touched, behind a promise. */
 export function mapGet(records: Records, callers: number): Case {
   const { keys, values, valueBytes } = records
-  const map = new Map(keys.map((key, i) => [key, pick(values, i)]))
+  const map = mapOf(records)
   const get = (key: string): Promise<unknown> => Promise.resolve(map.get(key))
   return {
     id: `Map: get ${records.kind}, ${callers} callers`,
@@ -178,7 +185,7 @@ export function packedMapPut(records: Records, callers: number): Case {
 
 export function packedMapGet(records: Records, callers: number): Case {
   const { keys, values, valueBytes } = records
-  const map = new Map(keys.map((key, i) => [key, Buffer.from(packr.pack(pick(values, i)))]))
+  const map = new Map(keys.map((key, i) => [copyOf(key), Buffer.from(packr.pack(pick(values, i)))]))
   const get = (key: string): Promise<unknown> => Promise.resolve(packr.unpack(map.get(key)!))
   return {
     id: `Map + msgpackr: get ${records.kind}, ${callers} callers`,
