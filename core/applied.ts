@@ -5,10 +5,8 @@
  */
 import { openStored } from './codec.ts'
 import type { AppliedBatch, Change } from './hook-events.ts'
-import type { Change as StoredChange } from './machine/result.ts'
+import { type Change as StoredChange, USERS } from './machine/index.ts'
 import type { Entry } from './raft/types.ts'
-
-const USERS = 0
 
 /** Built only when `hooks.applied.isUsed()`. `revision` is the store's after the entry. */
 export function appliedBatch(

@@ -16,7 +16,7 @@ import { frameBytes } from './endpoint/frames.ts'
 import { type Endpoint, openEndpoint } from './endpoint/server.ts'
 import { ConcordError } from './errors.ts'
 import { type NodeLog, createLog } from './log.ts'
-import { encodeSettings } from './machine/index.ts'
+import { USERS, checkSettings, encodeSettings } from './machine/index.ts'
 import { Driver, type DriverEvents } from './node/driver.ts'
 import type { ReplicatedLog } from './node/replicated-log.ts'
 import { recover } from './node/recovery.ts'
@@ -151,7 +151,6 @@ class Assembly {
         entryBytes: config.limits.entryBytes,
         queueBytes: config.limits.queueBytes,
         snapshotLogBytes: config.snapshot.logBytes,
-        batch: config.limits.batch,
       },
       this.#events(id),
     ))
@@ -213,10 +212,10 @@ class Assembly {
     const names = Object.keys(wanted) as (keyof typeof wanted)[]
     const changed = names.filter((name) => settings[name] !== wanted[name])
     if (changed.length === 0) return
-    const writer = driver.begin()
-    const start = writer.length
-    encodeSettings(writer, { space: 0 }, Object.fromEntries(changed.map((name) => [name, wanted[name]])))
-    await driver.propose(start, patience)
+    const values = Object.fromEntries(changed.map((name) => [name, wanted[name]]))
+    const lack = checkSettings(values)
+    if (lack !== undefined) throw new ConcordError('SETTING_REFUSED', lack.message, { cause: lack })
+    await driver.propose((writer) => encodeSettings(writer, { space: USERS }, values), patience)
   }
 
   #events(id: string): DriverEvents {

@@ -38,6 +38,7 @@ import type { DoorRequest, Permission, Write } from './hook-events.ts'
 import {
   type CommandResult,
   type TxnDone,
+  USERS,
   encodeBatch,
   encodeSliceRetire,
   expiresAt,
@@ -84,8 +85,6 @@ import type {
   WriteOptions,
 } from './types.ts'
 
-/** Space of the users' keys. */
-const USERS = 0
 const ABSENT = Promise.resolve(undefined)
 
 export interface KvParts {
@@ -113,7 +112,6 @@ export class Kv implements Store, JudgedWrites {
   readonly #reads: ReadPath
   readonly #writes: WritePath
   readonly #defaults: StoreDefaults
-  readonly #plain: boolean
   readonly cluster: Cluster
   readonly local: LocalReads
 
@@ -124,7 +122,6 @@ export class Kv implements Store, JudgedWrites {
     this.#reads = new ReadPath(parts.log, parts.door, parts.iteratorBytes)
     this.#writes = new WritePath(parts.log, parts.door)
     this.#defaults = defaults
-    this.#plain = defaults.signal === undefined
     this.cluster = {
       members: () => promised(() => (this.#admitted('members', 'read'), [...parts.log.status().members])),
       snapshot: () => promised(() => (this.#admitted('snapshot', 'admin'), parts.log.snapshot())),
@@ -171,7 +168,7 @@ export class Kv implements Store, JudgedWrites {
     try {
       const call = this.#check(options, OPTIONS.read)
       checkKey(key)
-      if (this.#door.isOpenOut && this.#plain && call.signal === undefined && call.minRevision === 0) {
+      if (this.#door.isOpenOut && call.signal === undefined && call.minRevision === 0) {
         const now = this.#log.readTimeNow(call.consistency)
         if (now !== undefined) {
           const { users } = this.#log.machine
@@ -475,10 +472,7 @@ export class Kv implements Store, JudgedWrites {
       )
     }
     const { call, actor } = this.#admitted('retire', 'admin')
-    const writer = this.#log.begin()
-    const start = writer.length
-    encodeSliceRetire(writer, { space: USERS, actor }, plugin)
-    return this.#log.propose(start, call)
+    return this.#log.propose((writer) => encodeSliceRetire(writer, { space: USERS, actor }, plugin), call)
   }
 
   #writeMany<R extends PutResult | DeleteResult | TouchResult>(

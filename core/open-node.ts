@@ -187,7 +187,7 @@ export class OpenNode extends ObservedKv implements Concord {
     if (failed) nodeLog.log.fatal({ err: why.error }, 'the node has failed and stops')
     const report = (error: unknown): void => nodeLog.log.error({ err: error }, 'while stopping')
     await host.drain().catch(report)
-    await this.#driver.drain(this.#driver.nowMs() + config.shutdownMs)
+    await this.#driver.drain(config.shutdownMs)
     host.hooks.stopped.call(why)
     await host.close().catch(report)
     await this.#driver.stop(why.error)

@@ -4,18 +4,20 @@
  */
 import { type Call, type CallRules, OPTIONS, type AnyOptions, checkCall, checkTtl } from './calls.ts'
 import { checkKey, openStored } from './codec.ts'
+import { ConcordError } from './errors.ts'
 import {
   type CommandResult,
   type Keyspace,
   type Machine,
   type SliceDone,
   type SpaceDone,
+  USERS,
+  dueAt,
   encodeDelete,
   encodePut,
   encodeSlice,
   encodeSliceRegister,
   encodeSpace,
-  expiresAt,
   find,
   pluginSpace,
   scan,
@@ -91,7 +93,7 @@ export class PluginState implements PluginSpace {
       if (page.length < limit) return
       left -= page.length
       after = page.at(-1)?.key
-      await Promise.resolve()
+      await this.#log().pause()
     }
   }
 
@@ -132,10 +134,7 @@ export class PluginState implements PluginSpace {
     encode: (writer: Writer, machine: Machine) => void,
   ): Promise<R> {
     const log = this.#log()
-    const writer = log.begin()
-    const start = writer.length
-    encode(writer, log.machine)
-    return log.propose(start, call)
+    return log.propose((writer) => encode(writer, log.machine), call)
   }
 
   #keyspace(): Keyspace | undefined {
@@ -143,14 +142,16 @@ export class PluginState implements PluginSpace {
   }
 
   #eventually(): number {
-    return this.#log().readTimeNow('eventual') ?? 0
+    const now = this.#log().readTimeNow('eventual')
+    if (now === undefined) throw new ConcordError('STOPPED', 'this node has stopped')
+    return now
   }
 
   #valueNow(key: Key, clusterTime: number): unknown {
     const space = this.#keyspace()
     if (space === undefined) return undefined
     const slot = find(space, key)
-    if (slot === -1 || isDue(expiresAt(space, slot), clusterTime)) return undefined
+    if (slot === -1 || dueAt(space, slot, clusterTime)) return undefined
     return openStored(valueAt(space, slot))
   }
 
@@ -159,13 +160,11 @@ export class PluginState implements PluginSpace {
     if (space === undefined) return
     const clusterTime = this.#eventually()
     for (const { key, value, expiresAt: at } of scan(space, options)) {
-      if (!isDue(at, clusterTime)) yield { key, value: openStored(value) as T }
+      if (at === 0 || at > clusterTime) yield { key, value: openStored(value) as T }
     }
   }
 }
 
-const CORE = { space: 0 } as const
+const CORE = { space: USERS } as const
 
 const headerOf = (space: number, call: Call) => ({ space, requestId: call.requestId })
-
-const isDue = (at: number, clusterTime: number): boolean => at !== 0 && at <= clusterTime

@@ -7,14 +7,12 @@ import { toEntry } from './answers.ts'
 import type { Call } from './calls.ts'
 import type { Door } from './door.ts'
 import type { Access, DoorRequest } from './hook-events.ts'
-import { type RecordView, expiresAt, find, openView, recordAt } from './machine/index.ts'
+import { type RecordView, USERS, dueAt, find, openView, recordAt } from './machine/index.ts'
 import type { ReplicatedLog } from './node/replicated-log.ts'
 import { AbortError, ConcordError } from './errors.ts'
 import type { Entry, Key } from './types.ts'
 
-/** Space of the users' keys. */
-const USERS = 0
-/** Entries taken from a view at once; between two such steps others run. */
+/** Entries taken from a view at once; behind them others run, however eagerly they are read. */
 const ENTRIES_STEP = 256
 
 /** What becomes of a record that is there, at the cluster time of the read. */
@@ -66,8 +64,10 @@ export class ReadPath {
     try {
       for (let records = view.next(ENTRIES_STEP); records !== undefined; records = view.next(ENTRIES_STEP)) {
         for (const record of records) {
-          if (!isDue(record.expiresAt, clusterTime)) yield this.entry(record, clusterTime, request)
+          if (record.expiresAt === 0 || record.expiresAt > clusterTime)
+            yield this.entry(record, clusterTime, request)
         }
+        await this.#log.pause()
         if (call.signal?.aborted === true) throw new AbortError(call.signal.reason, 'not-applied')
       }
     } finally {
@@ -87,7 +87,7 @@ export class ReadPath {
   visible(key: Key, clusterTime: number): RecordView | undefined {
     const { users } = this.#log.machine
     const slot = find(users, key)
-    if (slot === -1 || isDue(expiresAt(users, slot), clusterTime)) return undefined
+    if (slot === -1 || dueAt(users, slot, clusterTime)) return undefined
     return recordAt(users, slot)
   }
 
@@ -104,12 +104,10 @@ export class ReadPath {
     const { users } = this.#log.machine
     const due = keys.filter((key) => {
       const slot = find(users, key)
-      return slot !== -1 && isDue(expiresAt(users, slot), clusterTime)
+      return slot !== -1 && dueAt(users, slot, clusterTime)
     })
     return [...new Set(due)].map((key) => ({ space: USERS, key }))
   }
 }
 
 export const readAccess = (key: Key): Access => ({ permission: 'read', key })
-
-const isDue = (at: number, clusterTime: number): boolean => at !== 0 && at <= clusterTime

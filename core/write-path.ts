@@ -10,6 +10,7 @@ import type { Access, DoorRequest, Write } from './hook-events.ts'
 import {
   type CommandResult,
   type Header,
+  USERS,
   encodeDelete,
   encodeIncrement,
   encodePut,
@@ -17,9 +18,6 @@ import {
   encodeTxn,
 } from './machine/index.ts'
 import type { ReplicatedLog } from './node/replicated-log.ts'
-
-/** Space of the users' keys. */
-const USERS = 0
 
 export type Encode = (writer: Writer, header: Header, writes: readonly Write[], maxBytes: number) => void
 
@@ -46,21 +44,25 @@ export class WritePath {
   ): Promise<R> {
     const request = this.#door.admit(operation, [...writes.map(writeAccess), ...reads], call)
     const incoming = this.#door.incoming(request, writes)
-    const propose = (rewritten: readonly Write[]): Promise<R> => {
-      const writer = this.#log.begin()
-      const start = writer.length
-      encode(writer, headerOf(call, request.actor), rewritten, this.#log.machine.settings.valueBytes)
-      return this.#log.propose(start, call, map === undefined ? undefined : (done) => map(done, request))
-    }
+    const propose = (rewritten: readonly Write[]): Promise<R> =>
+      this.#log.propose(
+        (writer) => encode(writer, headerOf(call, request.actor), rewritten, this.#valueBytes),
+        call,
+        map === undefined ? undefined : (done) => map(done, request),
+      )
     return incoming instanceof Promise ? incoming.then(propose) : propose(incoming)
   }
 
   /** The short way of a put that nobody at the door wants to see. */
   put<R>(key: string, value: unknown, ttlMs: number | undefined, call: Call): Promise<R> {
-    const writer = this.#log.begin()
-    const start = writer.length
-    encodePut(writer, headerOf(call), key, value, ttlMs, this.#log.machine.settings.valueBytes)
-    return this.#log.propose(start, call)
+    return this.#log.propose(
+      (writer) => encodePut(writer, headerOf(call), key, value, ttlMs, this.#valueBytes),
+      call,
+    )
+  }
+
+  get #valueBytes(): number {
+    return this.#log.machine.settings.valueBytes
   }
 }
 

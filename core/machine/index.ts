@@ -23,6 +23,7 @@ export { decodeCommand, decodeCommands } from './decode.ts'
 export { type Keyspace, dueAt, expiresAt, find, findRecord, recordAt, scan, valueAt } from './keyspace.ts'
 export {
   type Machine,
+  USERS,
   collectDue,
   createMachine,
   nextDue,

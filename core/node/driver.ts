@@ -37,8 +37,6 @@ export interface DriverLimits {
   readonly queueBytes: number
   /** Log since the last snapshot at which the next one is taken. */
   readonly snapshotLogBytes: number
-  /** Keys in one command of the machine. */
-  readonly batch: number
 }
 
 export interface DriverPorts {
@@ -83,9 +81,11 @@ export class Driver implements ReplicatedLog {
   readonly #ticker: Ticker
   readonly #inputs: Input[] = []
   #planned = false
-  #logWork: Promise<void> = Promise.resolve()
+  #writing: Promise<void> = Promise.resolve()
+  #compacting: Promise<void> = Promise.resolve()
   #leadership: Leadership = { term: 0, role: 'follower', leader: null, established: false }
-  #draining = false
+  /** Set once the node takes no more commands; called when nobody waits any more. */
+  #drained: (() => void) | undefined
   #stopped: Error | undefined
 
   constructor(start: DriverStart, ports: DriverPorts, limits: DriverLimits, events: DriverEvents) {
@@ -98,7 +98,7 @@ export class Driver implements ReplicatedLog {
     this.#proposals = new Proposals(limits)
     this.#appended = ports.telemetry.event('log.append')
     this.#appliedOne = ports.telemetry.event('operation.apply')
-    this.#expiry = new Expiry(this, limits.batch, ports.telemetry.event('ttl.cleanup'))
+    this.#expiry = new Expiry(this, ports.telemetry.event('ttl.cleanup'))
     this.#snapshots = new Snapshots(ports, limits.snapshotLogBytes, {
       machine: () => this.machine,
       raft: this.#raft,
@@ -127,30 +127,44 @@ export class Driver implements ReplicatedLog {
     return this.#clock.monotonicMs()
   }
 
-  begin(): Writer {
-    const writer = this.beginReserved()
+  propose<R>(
+    encode: (writer: Writer) => void,
+    patience: Patience,
+    map?: (result: CommandResult) => R,
+  ): Promise<R> {
     if (this.#proposals.isFull || this.#snapshots.isFarBehind) {
-      throw new ConcordError('OVERLOADED', 'too many writes wait for the log; slow down and try again')
+      return refused('OVERLOADED', 'too many writes wait for the log; slow down and try again')
     }
     if (!this.#log.hasRoom(this.#proposals.queuedBytes)) {
-      throw new ConcordError('STORAGE_FULL', 'no space is left for the log; writes resume when there is')
+      return refused('STORAGE_FULL', 'no space is left for the log; writes resume when there is')
     }
-    return writer
+    return this.proposeReserved(encode, patience, map)
   }
 
-  /** As `begin`, for what may use the reserve: expiries go on when nobody else may write. */
-  beginReserved(): Writer {
-    if (this.#stopped !== undefined || this.#draining) throw this.#refusedAsStopped()
-    if (this.#proposals.writer.busy) {
-      throw new ConcordError(
-        'INVALID_VALUE',
-        'a getter of a value that is being written must not write itself',
-      )
+  /** As `propose`, for what may use the reserve: expiries go on when nobody else may write. */
+  proposeReserved<R>(
+    encode: (writer: Writer) => void,
+    patience: Patience,
+    map?: (result: CommandResult) => R,
+  ): Promise<R> {
+    if (this.#stopped !== undefined || this.#drained !== undefined) {
+      return Promise.reject(this.#refusedAsStopped())
     }
-    return this.#proposals.writer
+    const { writer } = this.#proposals
+    if (writer.busy) {
+      return refused('INVALID_VALUE', 'a getter of a value that is being written must not write itself')
+    }
+    const start = writer.length
+    try {
+      encode(writer)
+    } catch (error) {
+      writer.truncate(start)
+      return Promise.reject(error as Error)
+    }
+    return this.#wait(start, patience, map)
   }
 
-  propose<R>(start: number, patience: Patience, map?: (result: CommandResult) => R): Promise<R> {
+  #wait<R>(start: number, patience: Patience, map?: (result: CommandResult) => R): Promise<R> {
     let waiter!: Waiter
     const result = new Promise<R>((resolve, reject) => {
       waiter = {
@@ -181,12 +195,11 @@ export class Driver implements ReplicatedLog {
   }
 
   async readPoint(consistency: Consistency, minRevision: number, patience: Patience): Promise<ReadPoint> {
+    const { signal } = patience
     if (this.#stopped !== undefined) throw this.#refusedAsStopped()
-    const { deadlineMs, signal } = patience
-    const round = abortableRead(signal, this.#point(consistency, deadlineMs))
-    const point = await round
-    if (minRevision <= this.machine.revision) return point
-    return abortableRead(signal, this.#reads.until(point, minRevision, deadlineMs))
+    if (signal?.aborted === true) throw new AbortError(signal.reason, 'not-applied')
+    const point = await this.#point(consistency, patience)
+    return minRevision <= this.machine.revision ? point : this.#reads.until(point, minRevision, patience)
   }
 
   async expireDue(
@@ -210,6 +223,10 @@ export class Driver implements ReplicatedLog {
   snapshot(): Promise<{ readonly index: number; readonly revision: number }> {
     if (this.#stopped !== undefined) return Promise.reject(this.#refusedAsStopped())
     return this.#snapshots.take()
+  }
+
+  pause(): Promise<void> {
+    return new Promise((resolve) => this.#clock.soon(resolve))
   }
 
   status(): LogStatus {
@@ -267,6 +284,7 @@ export class Driver implements ReplicatedLog {
       if (hasReady(this.#raft)) this.#carryOut(takeReady(this.#raft))
       if (hasReady(this.#raft)) this.#plan()
       this.#ticker.look()
+      if (this.#drained !== undefined && this.#proposals.isIdle && this.#reads.isIdle) this.#drained()
     } catch (error) {
       this.#fail(error as Error)
     }
@@ -286,18 +304,20 @@ export class Driver implements ReplicatedLog {
     for (const { id } of ready.refusedReads) this.#reads.hold(id)
     for (const entry of ready.committed) this.#apply(entry)
     this.#reads.advance(this.machine.appliedIndex, this.machine.revision)
-    if (ready.compact !== undefined) this.#onLog(() => this.#log.compact(ready.compact as number))
+    if (ready.compact !== undefined) this.#compact(ready.compact)
     if (ready.committed.length > 0) this.#snapshots.consider()
   }
 
   #persist({ sequence, batch }: Persist): void {
-    this.#onLog(async () => {
-      const startedMs = this.#appended.isWanted ? this.nowMs() : 0
-      await this.#log.append(batch)
-      if (this.#appended.isWanted) this.#tellAppended(batch.entries, startedMs)
-      this.#inputs.push({ type: 'persisted', sequence })
-      this.#turn()
-    })
+    const startedMs = this.#appended.isWanted ? this.nowMs() : 0
+    this.#writing = this.#log.append(batch).then(
+      () => {
+        if (this.#appended.isWanted) this.#tellAppended(batch.entries, startedMs)
+        this.#inputs.push({ type: 'persisted', sequence })
+        this.#turn()
+      },
+      (error: Error) => this.#fail(error),
+    )
   }
 
   #tellAppended(entries: readonly Entry[], startedMs: number): void {
@@ -305,9 +325,11 @@ export class Driver implements ReplicatedLog {
     this.#appended.emit({ entries: entries.length, bytes, durationMs: this.nowMs() - startedMs })
   }
 
-  /** The log takes one call at a time: a write waits for a compaction, and the other way round. */
-  #onLog(work: () => Promise<void>): void {
-    this.#logWork = this.#logWork.then(work).catch((error: Error) => this.#fail(error))
+  /** Beside the writes: dropping whole files does not touch the one that is written to. */
+  #compact(index: number): void {
+    this.#compacting = this.#compacting
+      .then(() => this.#log.compact(index))
+      .catch((error: Error) => this.#fail(error))
   }
 
   #apply(entry: Entry): void {
@@ -364,15 +386,20 @@ export class Driver implements ReplicatedLog {
     if (this.#stopped === undefined)
       this.#halt(error ?? new ConcordError('STOPPED', 'the node has been closed'))
     await this.#snapshots.stop()
-    await this.#logWork
+    await this.#writing
+    await this.#compacting
   }
 
-  /** Takes no new commands; resolves when nothing waits to be written, or at the deadline. */
-  async drain(deadlineMs: number): Promise<void> {
-    this.#draining = true
-    while (this.#stopped === undefined && !this.#proposals.isIdle && this.nowMs() < deadlineMs) {
-      await new Promise<void>((resolve) => void this.#clock.after(1, resolve))
-    }
+  /** Takes no new commands; resolves when nobody waits any more, or at the deadline. */
+  async drain(timeoutMs: number): Promise<void> {
+    if (this.#stopped !== undefined || this.#drained !== undefined) return
+    const drained = new Promise<void>((resolve) => {
+      this.#drained = resolve
+    })
+    const timer = this.#clock.after(timeoutMs, () => this.#drained?.())
+    this.#plan()
+    await drained
+    this.#clock.cancel(timer)
   }
 
   #fail(error: Error): void {
@@ -395,6 +422,7 @@ export class Driver implements ReplicatedLog {
         }),
     )
     this.#reads.failAll(() => this.#refusedAsStopped())
+    this.#drained?.()
   }
 
   #refusedAsStopped(): ConcordError {
@@ -407,10 +435,10 @@ export class Driver implements ReplicatedLog {
     return { monotonicMs: this.#clock.monotonicMs(), wallMs: this.#clock.wallMs() }
   }
 
-  #point(consistency: Consistency, deadlineMs: number): ReadPoint | Promise<ReadPoint> {
+  #point(consistency: Consistency, patience: Patience): ReadPoint | Promise<ReadPoint> {
     const clusterTime = this.readTimeNow(consistency)
     if (clusterTime !== undefined) return { index: this.machine.appliedIndex, clusterTime }
-    const { id, point } = this.#reads.start(deadlineMs)
+    const { id, point } = this.#reads.start(patience)
     this.#input({ type: 'read', id })
     return point
   }
@@ -433,16 +461,8 @@ export class Driver implements ReplicatedLog {
   }
 }
 
-/** A read that is no longer wanted: nothing is undone, the answer has no taker. */
-function abortableRead<T>(signal: AbortSignal | undefined, read: T | Promise<T>): T | Promise<T> {
-  if (signal === undefined) return read
-  if (signal.aborted) throw new AbortError(signal.reason, 'not-applied')
-  if (!(read instanceof Promise)) return read
-  return new Promise<T>((resolve, reject) => {
-    const abort = (): void => reject(new AbortError(signal.reason, 'not-applied'))
-    signal.addEventListener('abort', abort, { once: true })
-    read.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
+function refused(code: 'OVERLOADED' | 'STORAGE_FULL' | 'INVALID_VALUE', message: string): Promise<never> {
+  return Promise.reject(new ConcordError(code, message))
 }
 
 function memberOf(

@@ -3,7 +3,7 @@
  * at a time, fenced by the term in which they were decided (H23). The work is that of what expires.
  */
 import { collectDue, encodeExpire, nextDue } from '../machine/index.ts'
-import type { CommandResult, ExpireDone, Machine } from '../machine/index.ts'
+import type { ExpireDone, Machine } from '../machine/index.ts'
 import type { Writer } from '../bytes.ts'
 import { ConcordError } from '../errors.ts'
 import type { TelemetryEvent, TelemetryEvents } from '../telemetry.ts'
@@ -21,20 +21,17 @@ export interface Leading {
   readonly leaderTerm: number | undefined
   nowMs(): number
   clusterTimeNow(): number
-  /** As `begin`, but may use the space that is kept for expiries. */
-  beginReserved(): Writer
-  propose<R>(start: number, patience: Patience, map?: (result: CommandResult) => R): Promise<R>
+  /** As `propose`, but may use the space that is kept for expiries. */
+  proposeReserved<R>(encode: (writer: Writer) => void, patience: Patience): Promise<R>
 }
 
 export class Expiry {
   readonly #node: Leading
-  readonly #batch: number
   readonly #cleanup: TelemetryEvent<TelemetryEvents['ttl.cleanup']>
   #underWay = false
 
-  constructor(node: Leading, batch: number, cleanup: TelemetryEvent<TelemetryEvents['ttl.cleanup']>) {
+  constructor(node: Leading, cleanup: TelemetryEvent<TelemetryEvents['ttl.cleanup']>) {
     this.#node = node
-    this.#batch = batch
     this.#cleanup = cleanup
   }
 
@@ -46,7 +43,7 @@ export class Expiry {
     if (nextDue(machine) > now) return
     this.#underWay = true
     const patience = { deadlineMs: this.#node.nowMs() + OWN_PATIENCE_MS }
-    this.#propose(leaderTerm, collectDue(machine, now, this.#batch), patience).then(
+    this.#propose(leaderTerm, collectDue(machine, now, machine.settings.batch), patience).then(
       () => {
         this.#underWay = false
         this.consider()
@@ -62,17 +59,16 @@ export class Expiry {
   async now(keys: readonly DueKey[], patience: Patience): Promise<void> {
     const { leaderTerm } = this.#node
     if (leaderTerm === undefined) throw new ConcordError('NO_LEADER', 'this node no longer leads')
-    for (let at = 0; at < keys.length; at += this.#batch) {
-      await this.#propose(leaderTerm, keys.slice(at, at + this.#batch), patience)
+    const { batch } = this.#node.machine.settings
+    for (let at = 0; at < keys.length; at += batch) {
+      await this.#propose(leaderTerm, keys.slice(at, at + batch), patience)
     }
   }
 
   async #propose(term: number, keys: readonly DueKey[], patience: Patience): Promise<void> {
     const startedMs = this.#node.nowMs()
-    const writer = this.#node.beginReserved()
-    const start = writer.length
-    encodeExpire(writer, term, keys)
-    const { expired } = await this.#node.propose<ExpireDone>(start, patience)
+    const encode = (writer: Writer): void => encodeExpire(writer, term, keys)
+    const { expired } = await this.#node.proposeReserved<ExpireDone>(encode, patience)
     if (!this.#cleanup.isWanted) return
     this.#cleanup.emit({ durationMs: this.#node.nowMs() - startedMs, deletedCount: expired })
   }

@@ -2,7 +2,8 @@
  * Who waits to read: for a ReadIndex round (6.4), or for this node's state to reach an index or a
  * revision. A read that need not wait never comes here.
  */
-import { ConcordError } from '../errors.ts'
+import { AbortError, ConcordError } from '../errors.ts'
+import type { Patience } from './replicated-log.ts'
 
 /** The moment at which a linearizable read holds. */
 export interface ReadPoint {
@@ -34,14 +35,14 @@ export class Reads {
   }
 
   /** A read that needs a round; the id goes to the core as `{ type: 'read', id }`. */
-  start(deadlineMs: number): { id: number; point: Promise<ReadPoint> } {
+  start(patience: Patience): { id: number; point: Promise<ReadPoint> } {
     const id = this.#nextId++
-    return { id, point: this.#wait(id, deadlineMs, undefined, 0) }
+    return { id, point: this.#wait(id, patience, undefined, 0) }
   }
 
   /** Waits until this node has applied a point, or reached a revision. */
-  until(point: ReadPoint, minRevision: number, deadlineMs: number): Promise<ReadPoint> {
-    return this.#wait(this.#nextId++, deadlineMs, point, minRevision)
+  until(point: ReadPoint, minRevision: number, patience: Patience): Promise<ReadPoint> {
+    return this.#wait(this.#nextId++, patience, point, minRevision)
   }
 
   /** The round of read `id` is confirmed at `point`. */
@@ -92,15 +93,26 @@ export class Reads {
 
   #wait(
     id: number,
-    deadlineMs: number,
+    { deadlineMs, signal }: Patience,
     point: ReadPoint | undefined,
     minRevision: number,
   ): Promise<ReadPoint> {
     if (this.#waiting.size >= MAX_WAITING) {
       return Promise.reject(new ConcordError('OVERLOADED', `${MAX_WAITING} reads already wait on this node`))
     }
-    return new Promise((resolve, reject) => {
+    const read = new Promise<ReadPoint>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, deadlineMs, point, minRevision })
     })
+    return signal === undefined ? read : this.#abortable(id, read, signal)
+  }
+
+  /** Whoever gives up makes room at once; what comes for the read later finds nobody. */
+  #abortable(id: number, read: Promise<ReadPoint>, signal: AbortSignal): Promise<ReadPoint> {
+    const abort = (): void => {
+      this.#waiting.get(id)?.reject(new AbortError(signal.reason, 'not-applied'))
+      this.#waiting.delete(id)
+    }
+    signal.addEventListener('abort', abort)
+    return read.finally(() => signal.removeEventListener('abort', abort))
   }
 }

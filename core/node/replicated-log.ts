@@ -23,12 +23,16 @@ export interface ReplicatedLog {
   readonly isStopped: boolean
   nowMs(): number
   /**
-   * Where the next command is to be encoded, whole, before anything else happens. Throws when none is
-   * taken now: `STOPPED`, `OVERLOADED`, `STORAGE_FULL`. Nothing was applied then.
+   * Encodes one command at the end of the entry that is being gathered, and resolves with its result,
+   * mapped, once it is applied here. What `encode` throws rejects it, and leaves no trace.
+   *
+   * @throws `STOPPED`, `OVERLOADED`, `STORAGE_FULL` - nothing was applied. Later: see `Store`.
    */
-  begin(): Writer
-  /** What stands in the writer from `start` on is a command; resolves with its result, mapped. */
-  propose<R>(start: number, patience: Patience, map?: (result: CommandResult) => R): Promise<R>
+  propose<R>(
+    encode: (writer: Writer) => void,
+    patience: Patience,
+    map?: (result: CommandResult) => R,
+  ): Promise<R>
   /**
    * The cluster time at which a read of this machine holds right now, at this level; undefined when
    * it has to wait, or when this node has stopped: then ask `readPoint`.
@@ -41,6 +45,8 @@ export interface ReplicatedLog {
     keys: readonly { readonly space: number; readonly key: string }[],
     patience: Patience,
   ): Promise<void>
+  /** Lets others run: timers, sockets, the disk. For whoever reads a great many keys. */
+  pause(): Promise<void>
   status(): LogStatus
   /** Takes a snapshot of the machine, and drops the log behind it. */
   snapshot(): Promise<{ readonly index: number; readonly revision: number }>

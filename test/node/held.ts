@@ -146,7 +146,7 @@ export async function heldNode(limits: Partial<DriverLimits> = {}, voters = 1): 
   const driver = new Driver(
     { raft, machine: createMachine(), recoveredIndex: 0 },
     { clock, telemetry: createTelemetry('n1'), log, snapshots: noSnapshots },
-    { entryBytes: MIB, queueBytes: 64 * MIB, snapshotLogBytes: 64 * MIB, batch: 500, ...limits },
+    { entryBytes: MIB, queueBytes: 64 * MIB, snapshotLogBytes: 64 * MIB, ...limits },
     {
       wantsChanges: () => false,
       applied: () => {},
