@@ -1,5 +1,5 @@
 /** Carries out one `Ready` of a node's core, and shows each part of it to the judge. */
-import type { Entry, Membership, Ready } from '../../core/raft/index.ts'
+import { type Entry, type Membership, type Ready, status } from '../../core/raft/index.ts'
 import { answerReads, forgetWritesThrough, refuseReads, settleWrites } from './clients.ts'
 import { holds } from './disk.ts'
 import { mix } from './hash.ts'
@@ -100,12 +100,16 @@ function holdsEntry(world: World, id: string, entry: Entry): boolean {
 }
 
 /**
- * What may have been in force for whoever committed the entry: the membership applied before it, or one from
- * there on in some log.
+ * What may have been in force for whoever committed the entry: the membership applied before it, one from there on
+ * in some log, or the one that a leader has appended and not yet written.
  */
 function electorates(world: World, applied: Membership, index: number): readonly Membership[] {
-  const later = world.judge.memberships.filter((one) => one.index >= index)
-  return [applied, ...later.map(({ membership }) => membership)]
+  const found = [applied]
+  for (const written of world.judge.memberships) if (written.index >= index) found.push(written.membership)
+  for (const node of world.slots) {
+    if (node?.raft && node.leadership.role === 'leader') found.push(status(node.raft).membership)
+  }
+  return found
 }
 
 function install(world: World, node: Node, index: number): void {
