@@ -119,7 +119,7 @@ export interface ReadsOptions {
  */
 export interface LimitsOptions {
   /**
-   * Largest value, encoded, before compression. (default 1048576; 1 to 16 777 216; bytes)
+   * Largest value, encoded, before compression. (default 1048576; 1 024 to 16 777 216; bytes)
    */
   readonly valueBytes?: number | undefined
   /**
@@ -152,7 +152,7 @@ export interface RequestsOptions {
    */
   readonly keepMs?: number | undefined
   /**
-   * Most `requestId`s remembered. When the table is full new ones are refused; none is dropped early. (default 100000; 1 to 10 000 000)
+   * Most `requestId`s remembered. When the table is full new ones are refused; none is dropped early. (default 100000; 1 to 1 000 000)
    */
   readonly max?: number | undefined
 }
@@ -316,7 +316,7 @@ export interface ReadsConfig {
  */
 export interface LimitsConfig {
   /**
-   * Largest value, encoded, before compression. (default 1048576; 1 to 16 777 216; bytes)
+   * Largest value, encoded, before compression. (default 1048576; 1 024 to 16 777 216; bytes)
    */
   readonly valueBytes: number
   /**
@@ -349,7 +349,7 @@ export interface RequestsConfig {
    */
   readonly keepMs: number
   /**
-   * Most `requestId`s remembered. When the table is full new ones are refused; none is dropped early. (default 100000; 1 to 10 000 000)
+   * Most `requestId`s remembered. When the table is full new ones are refused; none is dropped early. (default 100000; 1 to 1 000 000)
    */
   readonly max: number
 }

@@ -33,7 +33,7 @@ export {
 } from './machine.ts'
 export { lookUp } from './requests.ts'
 export type * from './result.ts'
-export { checkSettings } from './settings.ts'
+export { DEFAULT_SETTINGS, SETTING_BOUNDS, checkSettings } from './settings.ts'
 export type { Slice, SliceMeta, SliceSpace } from './slice.ts'
 export { snapshotLoader, snapshotSource } from './snapshot.ts'
 export { UnknownCommand, UnsupportedByThisNode } from './unsupported.ts'

@@ -35,8 +35,8 @@ export const DEFAULT_SETTINGS: Settings = {
   auth: false,
 }
 
-/** What this build can honour. */
-const BOUNDS: Readonly<Record<keyof Settings, readonly [least: number, most: number] | 'boolean'>> = {
+/** What this build can honour. The config's schema allows no more; a test holds the two together. */
+export const SETTING_BOUNDS: Readonly<Record<keyof Settings, readonly [least: number, most: number] | 'boolean'>> = {
   applyVersion: [1, APPLY_VERSION],
   valueBytes: [1024, 16 * 1024 * 1024],
   batch: [1, 10_000],
@@ -52,10 +52,10 @@ const BOUNDS: Readonly<Record<keyof Settings, readonly [least: number, most: num
 export function checkSettings(values: Readonly<Record<string, Stored>>): UnsupportedByThisNode | undefined {
   for (const [name, value] of Object.entries(values)) {
     const found = typeof value === 'object' ? 'an object' : String(value)
-    if (!Object.hasOwn(BOUNDS, name)) {
+    if (!Object.hasOwn(SETTING_BOUNDS, name)) {
       return new UnsupportedByThisNode({ kind: 'setting', name, found, supported: 'no such setting' })
     }
-    const bounds = BOUNDS[name as keyof Settings]
+    const bounds = SETTING_BOUNDS[name as keyof Settings]
     if (bounds === 'boolean') {
       if (typeof value === 'boolean') continue
       return new UnsupportedByThisNode({ kind: 'setting', name, found, supported: 'true or false' })
