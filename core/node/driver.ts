@@ -69,6 +69,8 @@ export class Driver implements ReplicatedLog {
   machine: Machine
   readonly #raft: Raft
   readonly #clock: Clock
+  /** The time of right now, each part looked up when it is asked for: most reads need none. */
+  readonly #now: Time
   readonly #log: LogStore
   readonly #events: DriverEvents
   readonly #appended: TelemetryEvent<TelemetryEvents['log.append']>
@@ -93,6 +95,7 @@ export class Driver implements ReplicatedLog {
     this.#raft = start.raft
     this.#recoveredIndex = start.recoveredIndex
     this.#clock = ports.clock
+    this.#now = timeOf(ports.clock)
     this.#log = ports.log
     this.#events = events
     this.#proposals = new Proposals(limits)
@@ -159,7 +162,7 @@ export class Driver implements ReplicatedLog {
       encode(writer)
     } catch (error) {
       writer.truncate(start)
-      return Promise.reject(error as Error)
+      return Promise.reject(error)
     }
     return this.#wait(start, patience, map)
   }
@@ -174,6 +177,7 @@ export class Driver implements ReplicatedLog {
         guarded: patience.requestId !== undefined,
         map,
         bytes: 0,
+        placed: false,
         settled: false,
       }
       this.#proposals.add(start, waiter)
@@ -182,16 +186,11 @@ export class Driver implements ReplicatedLog {
     return patience.signal === undefined ? result : this.#abortable(result, waiter, patience.signal)
   }
 
-  readTimeNow(consistency: Consistency): number | undefined {
-    if (this.#stopped !== undefined) return undefined
-    const time = this.#time()
-    if (consistency === 'leader') {
-      const index = leaseRead(this.#raft, time)
-      return index !== undefined && index <= this.machine.appliedIndex
-        ? clusterTimeNow(this.#raft, time)
-        : undefined
-    }
-    return consistency === 'eventual' ? clusterTimeNow(this.#raft, time) : undefined
+  canReadNow(consistency: Consistency): boolean {
+    if (this.#stopped !== undefined || consistency === 'strong') return false
+    if (consistency === 'eventual') return true
+    const index = leaseRead(this.#raft, this.#now)
+    return index !== undefined && index <= this.machine.appliedIndex
   }
 
   async readPoint(consistency: Consistency, minRevision: number, patience: Patience): Promise<ReadPoint> {
@@ -217,7 +216,7 @@ export class Driver implements ReplicatedLog {
   }
 
   clusterTimeNow(): number {
-    return clusterTimeNow(this.#raft, this.#time())
+    return clusterTimeNow(this.#raft, this.#now)
   }
 
   snapshot(): Promise<{ readonly index: number; readonly revision: number }> {
@@ -436,8 +435,9 @@ export class Driver implements ReplicatedLog {
   }
 
   #point(consistency: Consistency, patience: Patience): ReadPoint | Promise<ReadPoint> {
-    const clusterTime = this.readTimeNow(consistency)
-    if (clusterTime !== undefined) return { index: this.machine.appliedIndex, clusterTime }
+    if (this.canReadNow(consistency)) {
+      return { index: this.machine.appliedIndex, clusterTime: this.clusterTimeNow() }
+    }
     const { id, point } = this.#reads.start(patience)
     this.#input({ type: 'read', id })
     return point
@@ -458,6 +458,17 @@ export class Driver implements ReplicatedLog {
     if (signal.aborted) abort()
     signal.addEventListener('abort', abort)
     return result.finally(() => signal.removeEventListener('abort', abort))
+  }
+}
+
+function timeOf(clock: Clock): Time {
+  return {
+    get monotonicMs() {
+      return clock.monotonicMs()
+    },
+    get wallMs() {
+      return clock.wallMs()
+    },
   }
 }
 

@@ -22,6 +22,8 @@ export interface Waiter {
   readonly map: ((result: CommandResult) => unknown) | undefined
   /** Of the encoded command, its length included. */
   bytes: number
+  /** An entry holds the command: it may take effect, whoever has left. */
+  placed: boolean
   /** Answered early, by a deadline or a signal: the result, when it comes, has no taker. */
   settled: boolean
 }
@@ -37,6 +39,9 @@ interface Placed extends Batch {
   readonly index: Index
   readonly term: Term
 }
+
+/** So that an entry of many tiny commands is still applied in a few milliseconds. */
+const MAX_COMMANDS = 4096
 
 export interface ProposalLimits {
   /** An entry closes when it has grown to this; a larger command is an entry of its own. */
@@ -84,26 +89,23 @@ export class Proposals {
     if (start > 0 && this.writer.length > this.#limits.entryBytes) this.#sealBefore(start)
     this.#gathering.push(waiter)
     if (waiter.deadlineMs < this.#earliestMs) this.#earliestMs = waiter.deadlineMs
-    if (this.writer.length >= this.#limits.entryBytes) this.#seal()
+    const isWhole = this.writer.length >= this.#limits.entryBytes || this.#gathering.length >= MAX_COMMANDS
+    if (isWhole) this.#seal()
   }
 
   /** The entries to be: data for the core, oldest first. `place` says where they stand. */
   unplaced(): readonly Uint8Array[] {
     this.#seal()
+    this.#prune()
     return this.#sealed.map((batch) => batch.data)
   }
 
   /** The core has appended all that `unplaced` gave, at these places. */
   place(ids: readonly EntryId[]): void {
-    for (const [position, batch] of this.#sealed.entries()) {
+    for (const [position, { data, waiters, earliestMs }] of this.#sealed.entries()) {
       const { index, term } = ids[position] as EntryId
-      this.#placed.push({
-        data: batch.data,
-        waiters: batch.waiters,
-        earliestMs: batch.earliestMs,
-        index,
-        term,
-      })
+      for (const waiter of waiters) waiter.placed = true
+      this.#placed.push({ data, waiters, earliestMs, index, term })
     }
     this.#sealed = []
   }
@@ -124,29 +126,21 @@ export class Proposals {
 
   /** Answers those whose deadline has passed. */
   expire(nowMs: number, leaderKnown: boolean): void {
-    for (let at = this.#head; at < this.#placed.length; at++) expireIn(this.#placed[at] as Placed, nowMs)
-    if (this.#earliestMs <= nowMs) this.#seal()
-    for (const batch of this.#sealed) {
-      if (batch.earliestMs > nowMs) continue
-      const leaving = batch.waiters.filter((waiter) => waiter.deadlineMs <= nowMs)
-      this.#remove(batch, leaving)
-      rejectAll(leaving, () => (leaderKnown ? notInTime() : noLeader()))
+    for (let at = this.#head; at < this.#placed.length; at++) {
+      expireIn(this.#placed[at] as Placed, nowMs, timedOut)
     }
-    this.#sealed = this.#sealed.filter((batch) => batch.waiters.length > 0)
+    if (this.#earliestMs <= nowMs) this.#seal()
+    for (const batch of this.#sealed) expireIn(batch, nowMs, leaderKnown ? notInTime : noLeader)
+    this.#prune()
   }
 
   /**
-   * The caller gives up. True: the command was in no entry and now never will be. False: it may
-   * still take effect, or has already been answered.
+   * The caller gives up. True: the command was in no entry, and now never will be. False: it may still
+   * take effect. Only marks it: a getter of another caller's value may be what gives up.
    */
   withdraw(waiter: Waiter): boolean {
     waiter.settled = true
-    if (this.#gathering.includes(waiter)) this.#seal()
-    const batch = this.#sealed.find((candidate) => candidate.waiters.includes(waiter))
-    if (batch === undefined) return false
-    this.#remove(batch, [waiter])
-    this.#sealed = this.#sealed.filter((candidate) => candidate.waiters.length > 0)
-    return true
+    return !waiter.placed
   }
 
   /** The node stops: what stands in the log may have happened, the rest has not. */
@@ -180,23 +174,28 @@ export class Proposals {
     this.#earliestMs = Infinity
   }
 
-  /** Cuts the commands of `leaving` out of a batch that no entry holds yet. */
-  #remove(batch: Batch, leaving: readonly Waiter[]): void {
-    const kept = new Writer()
-    const waiters: Waiter[] = []
+  /** Cuts the commands of those who have left out of the batches that no entry holds yet. */
+  #prune(): void {
+    for (const batch of this.#sealed) if (batch.waiters.some(({ settled }) => settled)) this.#cut(batch)
+    if (this.#sealed.some(({ waiters }) => waiters.length === 0)) {
+      this.#sealed = this.#sealed.filter(({ waiters }) => waiters.length > 0)
+    }
+  }
+
+  #cut(batch: Batch): void {
+    const kept = new Writer(batch.data.length)
     let at = 0
-    for (const waiter of batch.waiters) {
-      const end = at + waiter.bytes
-      if (!leaving.includes(waiter)) {
-        kept.bytes(batch.data.subarray(at, end))
-        waiters.push(waiter)
-      }
-      at = end
+    for (const { settled, bytes } of batch.waiters) {
+      if (!settled) kept.bytes(batch.data.subarray(at, at + bytes))
+      at += bytes
     }
     this.#queuedBytes -= batch.data.length - kept.length
     batch.data = kept.take()
-    batch.waiters = waiters
-    batch.earliestMs = waiters.reduce((earliest, { deadlineMs }) => Math.min(earliest, deadlineMs), Infinity)
+    batch.waiters = batch.waiters.filter(({ settled }) => !settled)
+    batch.earliestMs = batch.waiters.reduce(
+      (earliest, { deadlineMs }) => Math.min(earliest, deadlineMs),
+      Infinity,
+    )
   }
 
   #dropHead(): void {
@@ -220,13 +219,24 @@ function deliver(waiters: readonly Waiter[], results: readonly CommandResult[]):
   }
 }
 
-/** A caller's mapping may meet a value that its own hooks refuse to decode: that is his alone. */
+/** What opens a value of the answer may throw, a plugin at the door for one. The command has happened. */
 function mapped(waiter: Waiter, result: CommandResult): void {
   try {
     waiter.resolve(waiter.map?.(result))
   } catch (error) {
-    waiter.reject(error as Error)
+    waiter.reject(afterwards(error, waiter.guarded))
   }
+}
+
+function afterwards(error: unknown, guarded: boolean): Error {
+  if (!ConcordError.is(error) || error.outcome === 'unknown') return error as Error
+  const { code, message, details } = error
+  return new ConcordError(code, `the command took effect, and its answer cannot be given: ${message}`, {
+    outcome: 'unknown',
+    retryable: guarded,
+    cause: error,
+    details,
+  })
 }
 
 function rejectAll(waiters: readonly Waiter[], error: (guarded: boolean) => Error): void {
@@ -237,13 +247,13 @@ function rejectAll(waiters: readonly Waiter[], error: (guarded: boolean) => Erro
   }
 }
 
-function expireIn(batch: Placed, nowMs: number): void {
+function expireIn(batch: Batch, nowMs: number, error: (guarded: boolean) => Error): void {
   if (batch.earliestMs > nowMs) return
   batch.earliestMs = Infinity
   for (const waiter of batch.waiters) {
     if (waiter.settled) continue
     if (waiter.deadlineMs > nowMs) batch.earliestMs = Math.min(batch.earliestMs, waiter.deadlineMs)
-    else rejectAll([waiter], timedOut)
+    else rejectAll([waiter], error)
   }
 }
 
