@@ -61,6 +61,7 @@ import type { Cluster, LocalReads, Store, StoreDefaults } from './store.ts'
 import type {
   CallOptions,
   ConditionalResult,
+  Consistency,
   DeleteIfOptions,
   DeleteResult,
   EntriesOptions,
@@ -112,6 +113,7 @@ export class Kv implements Store, JudgedWrites {
   readonly #reads: ReadPath
   readonly #writes: WritePath
   readonly #defaults: StoreDefaults
+  readonly #consistency: Consistency
   readonly cluster: Cluster
   readonly local: LocalReads
 
@@ -122,6 +124,7 @@ export class Kv implements Store, JudgedWrites {
     this.#reads = new ReadPath(parts.log, parts.door, parts.iteratorBytes)
     this.#writes = new WritePath(parts.log, parts.door)
     this.#defaults = defaults
+    this.#consistency = defaults.consistency ?? parts.rules.consistency
     this.cluster = {
       members: () => promised(() => (this.#admitted('members', 'read'), [...parts.log.status().members])),
       snapshot: () => promised(() => (this.#admitted('snapshot', 'admin'), parts.log.snapshot())),
@@ -166,22 +169,14 @@ export class Kv implements Store, JudgedWrites {
 
   get<T = unknown>(key: Key, options?: ReadOptions): Promise<T | undefined> {
     try {
-      const call = this.#check(options, OPTIONS.read)
-      checkKey(key)
-      if (this.#door.isOpenOut && call.signal === undefined && call.minRevision === 0) {
-        const now = this.#log.readTimeNow(call.consistency)
-        if (now !== undefined) {
-          const { users } = this.#log.machine
-          const slot = find(users, key)
-          if (slot === -1) return ABSENT
-          const expires = expiresAt(users, slot)
-          if (expires === 0 || expires > now) return Promise.resolve(openStored(valueAt(users, slot)) as T)
-        }
-      }
+      const call = options === undefined ? undefined : this.#check(options, OPTIONS.read)
+      const slot = this.#slotNow(checkKey(key), call)
+      if (slot === -1) return ABSENT
+      if (slot !== undefined) return Promise.resolve(openStored(valueAt(this.#log.machine.users, slot)) as T)
       return this.#reads.one(
         'get',
         key,
-        call,
+        call ?? this.#check(undefined, OPTIONS.read),
         (record, _, request) => this.#door.outgoing(record, request) as T,
       )
     } catch (error) {
@@ -190,11 +185,20 @@ export class Kv implements Store, JudgedWrites {
   }
 
   getEntry<T = unknown>(key: Key, options?: ReadOptions): Promise<Entry<T> | undefined> {
-    return promised(() =>
-      this.#reads.one('getEntry', checkKey(key), this.#check(options, OPTIONS.read), (record, now, request) =>
-        this.#reads.entry(record, now, request),
-      ),
-    ) as Promise<Entry<T> | undefined>
+    try {
+      const call = options === undefined ? undefined : this.#check(options, OPTIONS.read)
+      const slot = this.#slotNow(checkKey(key), call)
+      if (slot === -1) return ABSENT
+      if (slot !== undefined) return Promise.resolve(this.#reads.entryAt(slot) as Entry<T>)
+      return this.#reads.one(
+        'getEntry',
+        key,
+        call ?? this.#check(undefined, OPTIONS.read),
+        (record, now, request) => this.#reads.entry(record, now, request) as Entry<T>,
+      )
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   ttl(key: Key, options?: ReadOptions): Promise<number | null | undefined> {
@@ -453,6 +457,18 @@ export class Kv implements Store, JudgedWrites {
     const refusal = this.#parts.refusal()
     if (refusal !== undefined) throw refusal
     return checkCall(this.#parts.rules, this.#defaults, options, allowed)
+  }
+
+  /**
+   * Where a read finds its key at once, when nobody stands at the door and there is nothing to wait for or to
+   * give up; see `ReadPath.slotNow`. A call without options needs none made for it.
+   */
+  #slotNow(key: Key, call: Call | undefined): number | undefined {
+    if (!this.#door.isOpenOut || this.#parts.refusal() !== undefined) return undefined
+    if (call === undefined)
+      return this.#defaults.signal === undefined ? this.#reads.slotNow(key, this.#consistency) : undefined
+    if (call.signal !== undefined || call.minRevision !== 0) return undefined
+    return this.#reads.slotNow(key, call.consistency)
   }
 
   /** A call on the cluster, past the door. */

@@ -2,7 +2,7 @@
  * A plugin's own replicated keys and commands, over the replicated log. The space is held by core beside
  * the users' keys and needs no plugin code to apply; it enters the state when it is first written to.
  */
-import { type Call, type CallRules, OPTIONS, type AnyOptions, checkCall, checkTtl } from './calls.ts'
+import { type Call, type CallRules, OPTIONS, checkCall, checkTtl } from './calls.ts'
 import { checkKey, openStored } from './codec.ts'
 import { ConcordError } from './errors.ts'
 import {
@@ -60,7 +60,7 @@ export class PluginState implements PluginSpace {
   async put(key: Key, value: Value, options?: PutOptions): Promise<PutResult> {
     const call = this.#check(options, OPTIONS.put)
     checkKey(key)
-    const ttlMs = checkTtl(options?.ttl)
+    const ttlMs = checkTtl(call.options.ttl)
     const space = await this.#space(call)
     return this.#propose<PutResult>(call, (writer, machine) =>
       encodePut(
@@ -68,7 +68,7 @@ export class PluginState implements PluginSpace {
         headerOf(space, call),
         key,
         value,
-        ttlMs === 0 ? undefined : ttlMs,
+        ttlMs,
         machine.settings.valueBytes,
       ),
     )
@@ -108,7 +108,7 @@ export class PluginState implements PluginSpace {
     return done.answer
   }
 
-  #check(options: AnyOptions | undefined, allowed: ReadonlySet<string>): Call {
+  #check(options: object | undefined, allowed: ReadonlySet<string>): Call {
     return checkCall(this.#rules, {}, options, allowed)
   }
 
@@ -142,9 +142,9 @@ export class PluginState implements PluginSpace {
   }
 
   #eventually(): number {
-    const now = this.#log().readTimeNow('eventual')
-    if (now === undefined) throw new ConcordError('STOPPED', 'this node has stopped')
-    return now
+    const log = this.#log()
+    if (log.isStopped) throw new ConcordError('STOPPED', 'this node has stopped')
+    return log.clusterTimeNow()
   }
 
   #valueNow(key: Key, clusterTime: number): unknown {

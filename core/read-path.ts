@@ -7,10 +7,11 @@ import { toEntry } from './answers.ts'
 import type { Call } from './calls.ts'
 import type { Door } from './door.ts'
 import type { Access, DoorRequest } from './hook-events.ts'
-import { type RecordView, USERS, dueAt, find, openView, recordAt } from './machine/index.ts'
+import { openStored } from './codec.ts'
+import { type RecordView, USERS, dueAt, expiresAt, find, openView, recordAt } from './machine/index.ts'
 import type { ReplicatedLog } from './node/replicated-log.ts'
 import { AbortError, ConcordError } from './errors.ts'
-import type { Entry, Key } from './types.ts'
+import type { Consistency, Entry, Key } from './types.ts'
 
 /** Entries taken from a view at once; behind them others run, however eagerly they are read. */
 const ENTRIES_STEP = 256
@@ -27,6 +28,24 @@ export class ReadPath {
     this.#log = log
     this.#door = door
     this.#iteratorBytes = iteratorBytes
+  }
+
+  /**
+   * The slot of a key that a read of this level finds right now, without waiting: -1 when the key is absent.
+   * Undefined when the read has to wait, or the key is due.
+   */
+  slotNow(key: Key, consistency: Consistency): number | undefined {
+    if (!this.#log.canReadNow(consistency)) return undefined
+    const { users } = this.#log.machine
+    const slot = find(users, key)
+    if (slot === -1 || expiresAt(users, slot) === 0) return slot
+    return dueAt(users, slot, this.#log.clusterTimeNow()) ? undefined : slot
+  }
+
+  /** The entry in a slot that `slotNow` has just found, for a door at which nobody stands. */
+  entryAt(slot: number): Entry {
+    const record = recordAt(this.#log.machine.users, slot)
+    return toEntry(record, record.expiresAt === 0 ? 0 : this.#log.clusterTimeNow(), openRecord)
   }
 
   async one<R>(operation: string, key: Key, call: Call, answer: Answer<R>): Promise<R | undefined> {
@@ -77,8 +96,8 @@ export class ReadPath {
 
   /** As this node's own state stands now. */
   local(key: Key, call: Call): Entry | undefined {
-    const now = this.#log.readTimeNow('eventual')
-    if (now === undefined) throw new ConcordError('STOPPED', 'this node has stopped')
+    if (this.#log.isStopped) throw new ConcordError('STOPPED', 'this node has stopped')
+    const now = this.#log.clusterTimeNow()
     const request = this.#door.admit('get', [readAccess(key)], call)
     const record = this.visible(key, now)
     return record === undefined ? undefined : this.entry(record, now, request)
@@ -109,5 +128,7 @@ export class ReadPath {
     return [...new Set(due)].map((key) => ({ space: USERS, key }))
   }
 }
+
+const openRecord = ({ value }: RecordView): unknown => openStored(value)
 
 export const readAccess = (key: Key): Access => ({ permission: 'read', key })

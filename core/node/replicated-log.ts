@@ -33,11 +33,10 @@ export interface ReplicatedLog {
     patience: Patience,
     map?: (result: CommandResult) => R,
   ): Promise<R>
-  /**
-   * The cluster time at which a read of this machine holds right now, at this level; undefined when
-   * it has to wait, or when this node has stopped: then ask `readPoint`.
-   */
-  readTimeNow(consistency: Consistency): number | undefined
+  /** Whether this machine may be read right now, within this tick, at this level; if not, ask `readPoint`. */
+  canReadNow(consistency: Consistency): boolean
+  /** In ms, as far as this node knows: what is due by now is not to be seen by a read of right now. */
+  clusterTimeNow(): number
   /** Waits until this machine may be read, at this level and revision. */
   readPoint(consistency: Consistency, minRevision: number, patience: Patience): Promise<ReadPoint>
   /** Expires, with their own changes, keys that are due at the cluster time of a read. */
