@@ -117,19 +117,26 @@ class BareLog {
   }
 }
 
-/** A string of its own: no program looks a key up by the very object that is in the `Map`. */
+/**
+ * Whose strings a `Map` holds. `own`: copies, as when keys are read from a request and values came over the
+ * wire. `same`: the very objects it is asked for, which V8 knows by their address; no program is so lucky.
+ */
+type Strings = 'own' | 'same'
+
+function mapOf({ keys, values }: Records, whose: Strings): Map<string, unknown> {
+  if (whose === 'same') return new Map(keys.map((key, i) => [key, pick(values, i)]))
+  return new Map(keys.map((key, i) => [copyOf(key), copyOf(pick(values, i))]))
+}
+
 const copyOf = <T>(value: T): T =>
   typeof value === 'string' ? (Buffer.from(value, 'latin1').toString('latin1') as T) : value
 
-const mapOf = ({ keys, values }: Records): Map<string, unknown> =>
-  new Map(keys.map((key, i) => [copyOf(key), copyOf(pick(values, i))]))
-
 /** A `Map` whose values are not touched, synchronous. */
-export function mapLocalGet(records: Records): Case {
+export function mapLocalGet(records: Records, whose: Strings): Case {
   const { keys, values, valueBytes } = records
-  const map = mapOf(records)
+  const map = mapOf(records, whose)
   return {
-    id: `Map: get ${records.kind}, synchronous`,
+    id: `Map of ${whose} strings: get ${records.kind}, synchronous`,
     callers: 1,
     conditions: { durable: 'memory', valueBytes },
     caller(work) {
@@ -143,12 +150,12 @@ export function mapLocalGet(records: Records): Case {
 }
 
 /** A `Map` whose values are not touched, behind a promise. */
-export function mapGet(records: Records, callers: number): Case {
+export function mapGet(records: Records, whose: Strings, callers: number): Case {
   const { keys, values, valueBytes } = records
-  const map = mapOf(records)
+  const map = mapOf(records, whose)
   const get = (key: string): Promise<unknown> => Promise.resolve(map.get(key))
   return {
-    id: `Map: get ${records.kind}, ${callers} callers`,
+    id: `Map of ${whose} strings: get ${records.kind}, ${callers} callers`,
     callers,
     conditions: { durable: 'memory', valueBytes },
     async caller(work) {

@@ -27,8 +27,10 @@ export const floorSuite: Suite = async ({ plan, full }, say) => {
       packedMapPut(small, 256),
       packedMapGet(small, 256),
       packedMapGet(objects(), 256),
-      mapGet(small, 256),
-      mapLocalGet(small),
+      mapGet(small, 'own', 256),
+      mapGet(small, 'same', 256),
+      mapLocalGet(small, 'own'),
+      mapLocalGet(small, 'same'),
     ],
     plan,
   )

@@ -122,15 +122,21 @@ async function reads({ plan }: Settings, say: (line: string) => void): Promise<S
   const { get, getEntry, localGet } = operations
   const awaited = [get(texts, 1), get(texts, 256), getEntry(texts, 256)]
   const opened = [get(records, 1), get(records, 256)]
-  const maps = { awaited: mapGet(texts, 256), opened: packedMapGet(records, 256), local: mapLocalGet(texts) }
-  const local = [localGet(texts, 1), localGet(records, 1)]
+  const maps = {
+    awaited: mapGet(texts, 'own', 256),
+    opened: packedMapGet(records, 256),
+    local: mapLocalGet(texts, 'own'),
+    same: mapLocalGet(texts, 'same'),
+  }
+  const locals = [localGet(texts, 1), localGet(records, 1)] as const
   say('reads, beside a Map')
-  const measured = await interleave([...awaited, ...opened, ...local, ...Object.values(maps)], plan)
+  const measured = await interleave([...awaited, ...opened, ...locals, ...Object.values(maps)], plan)
   const ratios = compare(measured, [
     ...against(awaited, maps.awaited, 'Map'),
     ...against(opened, maps.opened, 'Map + msgpackr'),
-    ...against([local[0]!], maps.local, 'Map'),
-    ...against([local[1]!], maps.opened, 'Map + msgpackr, awaited'),
+    ...against([locals[0]], maps.local, 'Map'),
+    ...against([locals[0]], maps.same, 'Map of the same strings'),
+    ...against([locals[1]], maps.opened, 'Map + msgpackr, awaited'),
   ])
   return { measured, ratios }
 }

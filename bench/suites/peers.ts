@@ -12,7 +12,7 @@ import { merge, type Settings, type Suite, type SuiteResult } from '../suite.ts'
 
 /** What ra 2.17 reaches, as a part of the group-commit floor at 256 callers with values of the same size. */
 const RA = { put: 0.16, batches: 0.65, put1KiB: 0.2, put10KiB: 0.48 } as const
-/** Its local reads, as a part of awaited reads of a `Map`. */
+/** Its local reads, as a part of awaited reads of a `Map` of the very strings it is asked for. */
 const RA_LOCAL_READS = 0.188
 
 export const peersSuite: Suite = async (settings, say) =>
@@ -85,7 +85,7 @@ async function reads({ plan }: Settings, say: (line: string) => void): Promise<S
   const ofObjects = operations.get(records, 256)
   const lmdbStrings = await use(stack, [lmdbGet(texts, 256)])
   const lmdbObjects = await use(stack, [lmdbGet(records, 256)])
-  const reference = mapGet(texts, 256)
+  const reference = mapGet(texts, 'same', 256)
   const measured = await interleave([ofStrings, ofObjects, ...lmdbStrings, ...lmdbObjects, reference], plan)
   const ratios = compare(measured, [
     ...versus(ofStrings, lmdbStrings),
