@@ -15,12 +15,15 @@ import { Violation } from './judge.ts'
 import { modelFrom, snapshotOf } from './model.ts'
 import { later, type Node, say, type World } from './world.ts'
 
+/** Bounds one step of a disk that is not stalled, so that what has begun before the faults end does end. */
+const mostMs = 1000
+
 function latency(world: World, node: Node): number {
   if (world.calm) return 0.1 + node.stream.float()
   const { profile } = world
   const slow = profile.diskTailRate > 0 && node.stream.chance(profile.diskTailRate) ? 20 : 1
   const usual = profile.diskMs * slow * (0.2 + node.stream.exponential(0.8))
-  return Math.max(0, node.diskStalledUntil - world.now) + usual
+  return Math.max(0, node.diskStalledUntil - world.now) + Math.min(usual, mostMs)
 }
 
 // ------------------------------------------------------------------------------------------------------- log
