@@ -205,7 +205,7 @@ export class Driver implements ReplicatedLog {
     keys: readonly { readonly space: number; readonly key: string }[],
     patience: Patience,
   ): Promise<void> {
-    await this.#expiry.now(keys, patience)
+    await this.#reads.during(this.#expiry.gone(keys), patience)
   }
 
   /** Term in which a command decided now is to be applied, or undefined when this node does not lead. */

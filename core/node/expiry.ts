@@ -1,6 +1,9 @@
 /**
  * The leader lets keys go as they fall due: `expire` commands of a bounded number of keys, one under way
  * at a time, fenced by the term in which they were decided (H23). The work is that of what expires.
+ *
+ * A read that finds a key due waits for the same commands, and its key goes into the next of them: however
+ * many read, a key that is due is proposed once, and the log holds one command of theirs at a time.
  */
 import { collectDue, encodeExpire, nextDue } from '../machine/index.ts'
 import type { ExpireDone, Machine } from '../machine/index.ts'
@@ -9,7 +12,7 @@ import { ConcordError } from '../errors.ts'
 import type { TelemetryEvent, TelemetryEvents } from '../telemetry.ts'
 import type { Patience } from './replicated-log.ts'
 
-/** Nobody waits for an expiry that the leader proposes by itself; it need not be given up soon. */
+/** Reads wait with a patience of their own; the command that serves them need not be given up soon. */
 const OWN_PATIENCE_MS = 60_000
 
 type DueKey = { readonly space: number; readonly key: string }
@@ -25,9 +28,17 @@ export interface Leading {
   proposeReserved<R>(encode: (writer: Writer) => void, patience: Patience): Promise<R>
 }
 
+/** A key that reads wait for. */
+interface Awaited {
+  readonly due: DueKey
+  readonly gone: PromiseWithResolvers<void>
+}
+
 export class Expiry {
   readonly #node: Leading
   readonly #cleanup: TelemetryEvent<TelemetryEvents['ttl.cleanup']>
+  /** In the order in which reads have found them. */
+  readonly #awaited = new Map<string, Awaited>()
   #underWay = false
 
   constructor(node: Leading, cleanup: TelemetryEvent<TelemetryEvents['ttl.cleanup']>) {
@@ -37,39 +48,76 @@ export class Expiry {
 
   /** Proposes what is due, if this node leads. Called at every tick, and again while there is more. */
   consider(): void {
-    const { machine, leaderTerm } = this.#node
-    if (this.#underWay || leaderTerm === undefined) return
-    const now = this.#node.clusterTimeNow()
-    if (nextDue(machine) > now) return
+    const { leaderTerm } = this.#node
+    if (this.#underWay) return
+    if (leaderTerm === undefined) {
+      const error = new ConcordError('NO_LEADER', 'this node no longer leads')
+      this.#answer([...this.#awaited.keys()], ({ gone }) => gone.reject(error))
+      return
+    }
+    const keys = this.#collect()
+    if (keys.size === 0) return
     this.#underWay = true
-    const patience = { deadlineMs: this.#node.nowMs() + OWN_PATIENCE_MS }
-    this.#propose(leaderTerm, collectDue(machine, now, machine.settings.batch), patience).then(
+    this.#propose(leaderTerm, [...keys.values()]).then(
       () => {
         this.#underWay = false
+        this.#answer(keys.keys(), ({ gone }) => gone.resolve())
         this.consider()
       },
       // The node stopped, or leads no more: whoever leads next finds the same keys due.
-      () => {
+      (error: Error) => {
         this.#underWay = false
+        this.#answer(keys.keys(), ({ gone }) => gone.reject(error))
       },
     )
   }
 
-  /** Expires keys that a read has found due at its own moment; they are gone when it resolves. */
-  async now(keys: readonly DueKey[], patience: Patience): Promise<void> {
-    const { leaderTerm } = this.#node
-    if (leaderTerm === undefined) throw new ConcordError('NO_LEADER', 'this node no longer leads')
-    const { batch } = this.#node.machine.settings
-    for (let at = 0; at < keys.length; at += batch) {
-      await this.#propose(leaderTerm, keys.slice(at, at + batch), patience)
+  /** Resolves when keys are gone that a read has found due at its own moment. */
+  async gone(keys: readonly DueKey[]): Promise<void> {
+    const awaited = keys.map((due) => this.#await(due))
+    this.consider()
+    await Promise.all(awaited)
+  }
+
+  #await(due: DueKey): Promise<void> {
+    const id = idOf(due)
+    const awaited = this.#awaited.get(id) ?? { due, gone: Promise.withResolvers() }
+    this.#awaited.set(id, awaited)
+    return awaited.gone.promise
+  }
+
+  #answer(ids: Iterable<string>, how: (awaited: Awaited) => void): void {
+    for (const id of ids) {
+      const awaited = this.#awaited.get(id)
+      if (awaited === undefined) continue
+      this.#awaited.delete(id)
+      how(awaited)
     }
   }
 
-  async #propose(term: number, keys: readonly DueKey[], patience: Patience): Promise<void> {
+  /** Keys for the next command: first those that reads wait for. */
+  #collect(): Map<string, DueKey> {
+    const { machine } = this.#node
+    const { batch } = machine.settings
+    const keys = new Map<string, DueKey>()
+    for (const [id, { due }] of this.#awaited) {
+      if (keys.size === batch) return keys
+      keys.set(id, due)
+    }
+    const now = this.#node.clusterTimeNow()
+    if (nextDue(machine) > now) return keys
+    for (const due of collectDue(machine, now, batch - keys.size)) keys.set(idOf(due), due)
+    return keys
+  }
+
+  async #propose(term: number, keys: readonly DueKey[]): Promise<void> {
     const startedMs = this.#node.nowMs()
     const encode = (writer: Writer): void => encodeExpire(writer, term, keys)
+    const patience = { deadlineMs: startedMs + OWN_PATIENCE_MS }
     const { expired } = await this.#node.proposeReserved<ExpireDone>(encode, patience)
     if (!this.#cleanup.isWanted) return
     this.#cleanup.emit({ durationMs: this.#node.nowMs() - startedMs, deletedCount: expired })
   }
 }
+
+const idOf = ({ space, key }: DueKey): string => `${space}/${key}`

@@ -1,6 +1,6 @@
 /**
- * Who waits to read: for a ReadIndex round (6.4), or for this node's state to reach an index or a
- * revision. A read that need not wait never comes here.
+ * Who waits to read: for a ReadIndex round (6.4), for this node's state to reach an index or a revision,
+ * or for work that reads share. A read that need not wait never comes here.
  */
 import { AbortError, ConcordError } from '../errors.ts'
 import type { Patience } from './replicated-log.ts'
@@ -12,6 +12,9 @@ export interface ReadPoint {
   /** The leader's cluster time: a key due by now is not to be seen. */
   readonly clusterTime: number
 }
+
+/** A moment that no state reaches by itself. */
+const NEVER: ReadPoint = { index: Infinity, clusterTime: Infinity }
 
 /** Reads that may wait at once: each holds a few hundred bytes. */
 const MAX_WAITING = 65_536
@@ -43,6 +46,22 @@ export class Reads {
   /** Waits until this node has applied a point, or reached a revision. */
   until(point: ReadPoint, minRevision: number, patience: Patience): Promise<ReadPoint> {
     return this.#wait(this.#nextId++, patience, point, minRevision)
+  }
+
+  /** Waits for work that other reads may wait for too: each as long as its own patience lasts. */
+  async during(work: Promise<void>, patience: Patience): Promise<void> {
+    const id = this.#nextId++
+    const read = this.#wait(id, patience, NEVER, 0)
+    const end = (how: (read: Waiting) => void): void => {
+      const waiting = this.#waiting.get(id)
+      this.#waiting.delete(id)
+      if (waiting !== undefined) how(waiting)
+    }
+    work.then(
+      () => end(({ resolve }) => resolve(NEVER)),
+      (error: Error) => end(({ reject }) => reject(error)),
+    )
+    await read
   }
 
   /** The round of read `id` is confirmed at `point`. */
@@ -78,7 +97,7 @@ export class Reads {
       read.reject(
         read.point === undefined
           ? new ConcordError('NO_LEADER', 'no leader confirmed the read in time')
-          : new ConcordError('TIMEOUT', 'this node did not reach the asked-for revision in time', {
+          : new ConcordError('TIMEOUT', 'this node did not reach the state that the read asks for in time', {
               outcome: 'not-applied',
               retryable: true,
             }),
@@ -112,6 +131,7 @@ export class Reads {
       this.#waiting.get(id)?.reject(new AbortError(signal.reason, 'not-applied'))
       this.#waiting.delete(id)
     }
+    if (signal.aborted) abort()
     signal.addEventListener('abort', abort)
     return read.finally(() => signal.removeEventListener('abort', abort))
   }

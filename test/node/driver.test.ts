@@ -3,16 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ConcordError } from '../../core/errors.ts'
 import { heldNode } from './held.ts'
-
-/** How a promise ended, without waiting for it. */
-function outcome<T>(promise: Promise<T>): { value?: T; error?: ConcordError } {
-  const seen: { value?: T; error?: ConcordError } = {}
-  promise.then(
-    (value) => (seen.value = value),
-    (error: ConcordError) => (seen.error = error),
-  )
-  return seen
-}
+import { outcome } from './outcome.ts'
 
 test('H12: a cluster of one answers a put only when its own disk has it', async () => {
   const { clock, log, db } = await heldNode()
