@@ -110,6 +110,7 @@ const NEXT: Readonly<Record<string, string>> = {
   CORRUPTED: 'concord fsck',
   DIRECTORY_LOCKED: 'concord status shows the node that has it',
   IDENTITY_MISMATCH: 'the node.id that the directory was made for, or another directory',
+  STORAGE_FAILED: 'the volume and the permissions of the directory, or another one: --data DIR',
   NO_LEADER: 'the same again; concord status shows the state of the node',
   NOT_READY: 'the same again, when the node has started',
   OVERLOADED: 'the same again, a little later',
@@ -122,10 +123,11 @@ const NEXT: Readonly<Record<string, string>> = {
   UNAUTHORIZED: '--token-file FILE, or the variable CONCORD_TOKEN',
 }
 
-function nextStep(error: unknown): string | undefined {
+function nextStep(error: unknown, ofNode: boolean): string | undefined {
   if (error instanceof CliError) return error.next
   if (!ConcordError.is(error)) return undefined
   const { code, outcome, retryable } = error
+  if (ofNode) return NEXT[code]
   if (outcome === 'unknown' && code !== 'INTERNAL') {
     return retryable
       ? 'the same again with the same --request-id: it applies once'
@@ -136,12 +138,12 @@ function nextStep(error: unknown): string | undefined {
   return NEXT[code] ?? (retryable ? 'the same again' : undefined)
 }
 
-/** `CODE: what happened. Try: what to do.` */
-export function sentenceOf(error: unknown): string {
+/** `CODE: what happened. Try: what to do.` Of a node, when it is its own failure and not that of a call. */
+export function sentenceOf(error: unknown, ofNode = false): string {
   const code = codeOf(error)
   const message = error instanceof Error ? error.message : String(error)
   const said = /[.!?…]$/.test(message) || message.includes('\n') ? message : `${message}.`
-  const next = nextStep(error)
+  const next = nextStep(error, ofNode)
   return `${code}: ${said}${next === undefined ? '' : `${said.includes('\n') ? '\n' : ' '}Try: ${next}`}`
 }
 

@@ -49,7 +49,7 @@ export async function fsck(cli: Cli, given: string | undefined): Promise<number>
       await lock.release()
     }
   } catch (error) {
-    process.stderr.write(`${sentenceOf(error)}\n`)
+    process.stderr.write(`${sentenceOf(error, true)}\n`)
     return error instanceof CliError ? EXIT.usage : nodeExitCodeOf(storageError(error))
   }
 }

@@ -71,10 +71,14 @@ function exactNumbers(
 ): unknown {
   if (typeof value !== 'number' || Number.isSafeInteger(value)) return value
   const source = context?.source ?? ''
-  if (Number.isFinite(value) && !/^-?\d+$/.test(source)) return value
+  // What JSON.stringify writes for this number is this number; other digits were lost.
+  const isInteger = /^-?\d+$/.test(source)
+  if (Number.isFinite(value) && (!isInteger || JSON.stringify(value) === source)) return value
   throw new ConcordError(
     'INVALID_VALUE',
-    `${source || value} is larger than a number holds exactly: store it as text (--type text), or write {"$bigint":"${source}"}`,
+    isInteger
+      ? `${source} is more than a number holds exactly: store it as text (--type text), or write {"$bigint":"${source}"}`
+      : `${source} is more than a number holds`,
   )
 }
 

@@ -38,7 +38,7 @@ export async function start(cli: Cli): Promise<number> {
     if (closed === undefined) await announce(cli, node)
     return await exit(cli, await node.closed)
   } catch (error) {
-    process.stderr.write(`${sentenceOf(error)}\n`)
+    process.stderr.write(`${sentenceOf(error, true)}\n`)
     return nodeExitCodeOf(error)
   } finally {
     clearInterval(alive)
@@ -110,7 +110,7 @@ async function commandHere(): Promise<string> {
 
 /** A plugin that has left a timer behind must not keep a stopped node's process alive. */
 async function exit(cli: Cli, { error }: Closed): Promise<number> {
-  if (error !== undefined) process.stderr.write(`${sentenceOf(error)}\n`)
+  if (error !== undefined) process.stderr.write(`${sentenceOf(error, true)}\n`)
   else cli.hint('the node has stopped')
   await Promise.all([flushed(process.stdout), flushed(process.stderr)])
   process.exit(error === undefined ? EXIT.ok : nodeExitCodeOf(error))

@@ -1,5 +1,5 @@
 /** A node without a disk that listens all the same, and clients of it. */
-import { type Socket, connect as connectSocket } from 'node:net'
+import { type Socket, connect as connectSocket, createServer } from 'node:net'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { Writer } from '../../core/bytes.ts'
@@ -13,6 +13,7 @@ import {
   readMessage,
   writeMessage,
 } from '../../core/endpoint/frames.ts'
+import { writePlace } from '../../core/endpoint/place.ts'
 import type { OpenNode } from '../../core/open-node.ts'
 import { atEnd, temporary } from '../store/node.ts'
 
@@ -35,7 +36,12 @@ export interface ListeningOptions {
 
 export async function listening(t: TestContext, options: ListeningOptions = {}): Promise<Listening> {
   const dir = join(await temporary(t))
-  const node = (await open({ storage: 'memory', log: { level: 'silent' }, ...options.config })) as OpenNode
+  const node = (await open({
+    storage: 'memory',
+    log: { level: 'silent' },
+    shutdownMs: 1,
+    ...options.config,
+  })) as OpenNode
   atEnd(t, () => node.close())
   const complaints: string[] = []
   const log = { warn: (fields: { readonly reason?: string }) => void complaints.push(fields.reason ?? '') }
@@ -127,4 +133,41 @@ export function bytesOf(...messages: readonly Partial<Message>[]): Uint8Array {
 /** Waits for something that happens elsewhere; the runner's own time limit is the only one. */
 export async function until(is: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await is())) await new Promise<void>((resolve) => void setImmediate(resolve))
+}
+
+/** Something that greets as a node does, and does with each request what the test says. Returns its directory. */
+export async function fakeNode(
+  t: TestContext,
+  answer: (request: Message, end: () => void) => void,
+): Promise<string> {
+  const dir = await temporary(t)
+  const path = join(dir, 'endpoint.sock')
+  const server = createServer((socket) => {
+    const reader = new FrameReader(2 ** 20)
+    socket.on('error', () => undefined)
+    socket.on('data', (chunk) => {
+      reader.push(chunk)
+      for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
+        const message = readMessage(frame)
+        if (message.kind !== KIND.hello) {
+          answer(message, () => socket.destroy())
+          continue
+        }
+        const head = {
+          protocol: 1,
+          frameBytes: 2 ** 20,
+          timeoutMs: 5000,
+          consistency: 'leader',
+          callOptions: {},
+        }
+        const writer = new Writer(1024)
+        writeMessage(writer, { kind: KIND.hello, id: 0, head, values: [] }, 2 ** 20)
+        socket.write(writer.take())
+      }
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(path, resolve))
+  atEnd(t, () => new Promise((resolve) => server.close(resolve)))
+  await writePlace(dir, { path, config: null, mode: null })
+  return dir
 }

@@ -6,13 +6,11 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, describe, test } from 'node:test'
 import fc from 'fast-check'
-import { Writer } from '../../core/bytes.ts'
-import { FrameReader, KIND, type Message, readMessage, writeMessage } from '../../core/endpoint/frames.ts'
 import { writePlace } from '../../core/endpoint/place.ts'
 import { ConcordError, connect } from '../../core/index.ts'
 import type { Entry } from '../../core/index.ts'
 import { atEnd, fileNode, rejection, temporary } from '../store/node.ts'
-import { clientOf, listening, until } from './endpoint.ts'
+import { clientOf, fakeNode, listening, until } from './endpoint.ts'
 
 const concordError = (error: unknown): ConcordError => {
   if (ConcordError.is(error)) return error
@@ -297,17 +295,27 @@ describe('a call ends', () => {
     const writing = db.put('held/k', 1, { signal: abort.signal })
     await until(() => atDoor.size > 0)
     abort.abort()
-    // The plugin at the door answers once it sees the abort: over the socket it came to it.
-    assert.match((await rejection(writing)).message, /let go of/)
+    // Only the node knows that nothing was proposed: a client alone would have to say `unknown`.
+    const error = await rejection(writing)
+    assert.deepEqual([error.name, (error as { outcome?: string }).outcome], ['AbortError', 'not-applied'])
   })
 
   test('a write that the node does not answer in time may still happen, and that is said', async (t) => {
-    const { client } = await listening(t, { config: held })
-    const db = await client()
-    const error = concordError(await rejection(db.put('stuck/k', 1, { timeoutMs: 20 })))
+    const db = await clientOf(t, await fakeNode(t, () => undefined))
+    const error = concordError(await rejection(db.put('k', 1, { timeoutMs: 20 })))
     assert.deepEqual([error.code, error.outcome, error.retryable], ['TIMEOUT', 'unknown', false])
-    const guarded = db.put('stuck/k', 1, { timeoutMs: 20, requestId: 'r' })
+    const guarded = db.put('k', 1, { timeoutMs: 20, requestId: 'r' })
     assert.equal(concordError(await rejection(guarded)).retryable, true)
+    const read = concordError(await rejection(db.get('k', { timeoutMs: 20 })))
+    assert.deepEqual([read.code, read.outcome, read.retryable], ['TIMEOUT', 'not-applied', true])
+  })
+
+  test('a write that is aborted while the node says nothing may still happen', async (t) => {
+    const abort = new AbortController()
+    const dir = await fakeNode(t, () => abort.abort())
+    const db = await clientOf(t, dir)
+    const error = await rejection(db.put('k', 1, { signal: abort.signal }))
+    assert.deepEqual([error.name, (error as { outcome?: string }).outcome], ['AbortError', 'unknown'])
   })
 
   test('when the node stops', async (t) => {
@@ -344,7 +352,7 @@ describe('a call ends', () => {
   })
 })
 
-/** A plugin at the door that holds writes: until their signal aborts, or for ever. */
+/** A plugin at the door that holds writes for ever. */
 const atDoor = new Set<string>()
 const held = {
   use: [
@@ -355,13 +363,9 @@ const held = {
       setup(ctx: { hooks: { write: { tap(fn: (request: HeldRequest) => unknown): void } } }) {
         ctx.hooks.write.tap((request) => {
           const [{ key } = { key: '' }] = request.writes
-          if (key.startsWith('stuck/')) return new Promise(() => {})
           if (!key.startsWith('held/')) return undefined
           atDoor.add(key)
-          return new Promise((_, reject) => {
-            const letGo = () => reject(new ConcordError('FORBIDDEN', `${key} was let go of`))
-            request.options.signal?.addEventListener('abort', letGo)
-          })
+          return new Promise(() => {})
         })
       },
     },
@@ -371,44 +375,6 @@ const held = {
 
 interface HeldRequest {
   readonly writes: readonly { readonly key: string }[]
-  readonly options: { readonly signal?: AbortSignal }
-}
-
-/** Something that greets as a node does, and then does with each request what the test says. */
-async function fakeNode(
-  t: TestContext,
-  answer: (request: Message, end: () => void) => void,
-): Promise<string> {
-  const dir = await temporary(t)
-  const path = join(dir, 'endpoint.sock')
-  const server = createServer((socket) => {
-    const reader = new FrameReader(2 ** 20)
-    socket.on('error', () => undefined)
-    socket.on('data', (chunk) => {
-      reader.push(chunk)
-      for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
-        const message = readMessage(frame)
-        if (message.kind !== KIND.hello) {
-          answer(message, () => socket.destroy())
-          continue
-        }
-        const head = {
-          protocol: 1,
-          frameBytes: 2 ** 20,
-          timeoutMs: 5000,
-          consistency: 'leader',
-          callOptions: {},
-        }
-        const writer = new Writer(1024)
-        writeMessage(writer, { kind: KIND.hello, id: 0, head, values: [] }, 2 ** 20)
-        socket.write(writer.take())
-      }
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(path, resolve))
-  atEnd(t, () => new Promise((resolve) => server.close(resolve)))
-  await writePlace(dir, { path, config: null, mode: null })
-  return dir
 }
 
 describe('connect', () => {

@@ -1,0 +1,129 @@
+/** The `concord` command as processes: nodes that are started, single commands, and many of them in one. */
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import type { TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { atEnd } from '../store/node.ts'
+import type { Request, Response } from './many.ts'
+
+const bin = fileURLToPath(new URL('../../core/cli/concord.ts', import.meta.url))
+const many = fileURLToPath(new URL('many.ts', import.meta.url))
+
+export interface Ran {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Running {
+  readonly child: ChildProcess
+  /** All that stdout has said when the node was ready; rejects with stderr when it ends before. */
+  readonly ready: Promise<string>
+  readonly ended: Promise<Ran>
+  stderr(): string
+}
+
+interface Options {
+  readonly cwd: string
+  readonly env?: Readonly<Record<string, string>> | undefined
+}
+
+/** Of this process, without what it was told about Concord, npm and tests. */
+function cleanEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(?:CONCORD_|npm_|NODE_TEST_CONTEXT|NODE_OPTIONS|NODE_ENV|FORCE_COLOR)/.test(name),
+  )
+  return { ...Object.fromEntries(kept), ...extra }
+}
+
+/** Runs one command, which is killed with the test if it does not end. */
+export function launch(t: TestContext, args: readonly string[], { cwd, env }: Options): Running {
+  const child = spawn(process.execPath, [bin, ...args], {
+    cwd,
+    env: cleanEnvironment(env),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let stdout = ''
+  let stderr = ''
+  const ready = Promise.withResolvers<string>()
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString()
+    // The last line that a node says of itself when it is ready.
+    if (/ get hello$|"ready":true|none: only this process/m.test(stdout)) ready.resolve(stdout)
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString()
+  })
+  const ended = new Promise<Ran>((resolve) => {
+    child.once('close', (code, signal) => {
+      ready.reject(new Error(`ended with ${code ?? signal}\n${stdout}\n${stderr}`))
+      resolve({ code, signal, stdout, stderr })
+    })
+  })
+  ready.promise.catch(() => undefined)
+  atEnd(t, async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  return { child, ready: ready.promise, ended, stderr: () => stderr }
+}
+
+/** A node that is ready. */
+export async function startNode(
+  t: TestContext,
+  cwd: string,
+  args: readonly string[] = [],
+  env?: Readonly<Record<string, string>>,
+): Promise<Running> {
+  const running = launch(t, ['start', ...args], { cwd, env })
+  await running.ready
+  return running
+}
+
+export type Run = (
+  args: readonly string[],
+  options?: {
+    readonly env?: Readonly<Record<string, string>>
+    readonly input?: string | Uint8Array
+    readonly cwd?: string
+  },
+) => Promise<Ran & { readonly bytes: Buffer }>
+
+/** Runs commands one after another in one process of their own: starting one each takes too long. */
+export function commands(t: TestContext, cwd: string): Run {
+  const child = fork(many, {
+    cwd,
+    env: cleanEnvironment(),
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  atEnd(t, async () => {
+    const gone = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGKILL')
+    await gone
+  })
+  let last: Promise<unknown> = Promise.resolve()
+  return (args, options = {}) => {
+    const request: Request = {
+      args,
+      cwd: options.cwd ?? cwd,
+      env: options.env ?? {},
+      input: options.input ?? '',
+    }
+    const next = last.then(async () => {
+      child.send(request)
+      const { code, stdout, stderr } = await new Promise<Response>((resolve) =>
+        child.once('message', (said) => resolve(said as Response)),
+      )
+      return {
+        code,
+        signal: null,
+        stdout: Buffer.from(stdout).toString(),
+        stderr,
+        bytes: Buffer.from(stdout),
+      }
+    })
+    last = next
+    return next
+  }
+}
