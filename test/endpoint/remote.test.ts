@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { type TestContext, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { writePlace } from '../../core/endpoint/place.ts'
 import { ConcordError, connect } from '../../core/index.ts'
