@@ -48,7 +48,8 @@ function checkPointers(raft: RaftState): void {
   assert(log.durableIndex <= Math.max(log.stagedIndex, log.snapshot.index), 'durable <= staged')
   assert(log.stagedIndex <= last, 'staged <= last')
   assert(log.base.index <= log.stagedIndex, 'base <= staged')
-  assert(log.truncateFrom === null || log.truncateFrom > log.snapshot.index, 'truncated a snapshot')
+  // Not above the snapshot: one may become durable before the truncation that made room for its entry.
+  assert(log.truncateFrom === null || log.truncateFrom > log.base.index, 'truncated below the log')
   assert(log.ends.length === log.entries.length, 'one size for each entry')
 }
 
