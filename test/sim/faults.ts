@@ -22,7 +22,7 @@ export function strike(world: World, fault: Fault): void {
       partition(world, fault.shape, fault.target, fault.bits, fault.forMs)
       break
     case 'reset':
-      reset(world, fault.a, fault.b)
+      reset(world, fault.a, fault.b, fault.deafMs)
       break
     case 'clog':
       clog(world, fault.from, fault.to, fault.extraMs, fault.forMs)
@@ -47,7 +47,7 @@ export function strike(world: World, fault: Fault): void {
       transfer(world, fault.to, fault.deafMs)
       break
     case 'membership':
-      changeMembership(world, fault.bits)
+      changeMembership(world, fault)
       break
     case 'crash':
     case 'stop':
@@ -163,16 +163,17 @@ function isCut(
   }
 }
 
-function reset(world: World, slotA: number, slotB: number): void {
-  const a = world.slots[slotA]
+function reset(world: World, first: Target, slotB: number, deafMs: number): void {
+  const a = find(world, first)
   const b = world.slots[slotB]
   if (!a || !b || a === b) return
   world.counters.reset++
-  resetConnection(world.network, slotA, slotB)
+  resetConnection(world.network, a.slot, slotB)
   if (!world.profile.hints) return
   // The connection was reset and the first reconnect refused, though the peer lives.
   give(world, a, { type: 'peerLost', peer: b.id })
   give(world, b, { type: 'peerLost', peer: a.id })
+  if (deafMs > 0) partition(world, 'deaf', a.slot, 0, deafMs)
 }
 
 function clog(world: World, from: number, to: number, extraMs: number, forMs: number): void {
@@ -250,11 +251,11 @@ function transfer(world: World, slot: number, deafMs: number): void {
 // ------------------------------------------------------------------------------------------------- membership
 
 /** Asks the leader for a change drawn from the present membership; it may refuse. */
-function changeMembership(world: World, bits: number): void {
+function changeMembership(world: World, fault: Extract<Fault, { kind: 'membership' }>): void {
   const leader = leaderOf(world)
   if (!leader?.raft || leader.pausedUntil > world.now || leader.storageFailed) return
   const { membership, membershipIndex } = status(leader.raft)
-  const { voters, learners } = drawMembership(world, leader, bits, membership)
+  const { voters, learners } = drawMembership(world, leader, fault.bits, membership)
   const members = Object.fromEntries([...voters, ...learners].map((id) => [id, memberInfo(id)]))
   const change: MembershipChange = { expected: membershipIndex, voters, learners, members }
   const proposal = proposeMembership(leader.raft, timeOf(world, leader), change)
@@ -274,6 +275,18 @@ function changeMembership(world: World, bits: number): void {
     if (node && node.life === 0) start(world, node)
   }
   wake(world, leader)
+  if (fault.crashAfterMs === 0) return
+  later(
+    world,
+    fault.crashAfterMs,
+    'crash after a change',
+    () => {
+      if (world.calm) return
+      world.counters.crash++
+      crashFor(world, leader, fault.downMs)
+    },
+    leader,
+  )
 }
 
 function drawMembership(

@@ -173,7 +173,7 @@ function truncateChain(judge: Judge, node: Witness, from: Index, leads: Term): v
   const { chain } = node
   const keep = from - chain.base
   claim(
-    from > node.model.applied.index,
+    from > node.model.applied.index || chain.terms[keep] !== judge.committedTerms[from],
     'nothing applied is truncated',
     () => `${node.id} truncates from ${from}, has applied ${node.model.applied.index}`,
   )

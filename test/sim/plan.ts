@@ -62,7 +62,8 @@ export type PartitionShape = 'halves' | 'isolate' | 'bridge' | 'one-way' | 'deaf
 
 export type Fault =
   | { at: number; kind: 'partition'; shape: PartitionShape; target: Target; bits: number; forMs: number }
-  | { at: number; kind: 'reset'; a: number; b: number }
+  /** With the hint that the peer is lost; the first one may hear nothing for a while, and so live on. */
+  | { at: number; kind: 'reset'; a: Target; b: number; deafMs: number }
   | { at: number; kind: 'clog'; from: number; to: number; extraMs: number; forMs: number }
   | { at: number; kind: 'replay'; picks: readonly number[] }
   | { at: number; kind: 'crash'; target: Target; downMs: number }
@@ -82,7 +83,8 @@ export type Fault =
   | { at: number; kind: 'usurp'; extraMs: number; afterMs: number; forMs: number }
   /** Leadership is handed over, and the old leader hears nothing of it for a while. */
   | { at: number; kind: 'transfer'; to: number; deafMs: number }
-  | { at: number; kind: 'membership'; bits: number }
+  /** A change drawn by `bits`; the leader that took it may crash soon after. 0: it does not. */
+  | { at: number; kind: 'membership'; bits: number; crashAfterMs: number; downMs: number }
 
 export type FaultKind = Fault['kind']
 
@@ -196,7 +198,13 @@ function drawFaults(seed: number, swarm: Stream, profile: Profile, horizonMs: nu
     bits: s.uint32(),
     forMs: s.scaled(timeout / 4, timeout * 8),
   }))
-  addClass('reset', 0.3, 200, 3000, (s, at) => ({ at, kind: 'reset', a: node(s), b: node(s) }))
+  addClass('reset', 0.3, 200, 3000, (s, at) => ({
+    at,
+    kind: 'reset',
+    a: target(s),
+    b: node(s),
+    deafMs: s.chance(0.5) ? 0 : s.scaled(10, timeout),
+  }))
   addClass('clog', 0.3, 300, 4000, (s, at) => ({
     at,
     kind: 'clog',
@@ -277,7 +285,13 @@ function drawFaults(seed: number, swarm: Stream, profile: Profile, horizonMs: nu
     }))
   }
   if (profile.membershipChanges) {
-    addClass('membership', 1, 200, 2500, (s, at) => ({ at, kind: 'membership', bits: s.uint32() }))
+    addClass('membership', 1, 200, 2500, (s, at) => ({
+      at,
+      kind: 'membership',
+      bits: s.uint32(),
+      crashAfterMs: s.chance(0.3) ? s.scaled(0.1, 50) : 0,
+      downMs: downMs(s),
+    }))
   }
   return faults.sort((a, b) => a.at - b.at)
 }
