@@ -6,19 +6,29 @@
 import { checkKey } from './codec.ts'
 import { ConcordError } from './errors.ts'
 import type { StoreDefaults } from './store.ts'
-import type { CallOptions, Consistency, Key, PutItem, ReadOptions, TouchItem, WriteOptions } from './types.ts'
+import type {
+  Consistency,
+  EntriesOptions,
+  IncrementOptions,
+  Key,
+  PutItem,
+  PutOptions,
+  ReadOptions,
+  TouchItem,
+} from './types.ts'
 
 /** A hundred years: past it a TTL is surely a mistake of units. */
 const MAX_TTL_SECONDS = 3_155_760_000
 const MAX_TIMEOUT_MS = 2 ** 31 - 1
 const MAX_REQUEST_ID_LENGTH = 128
 
-const CALL_OPTIONS = ['timeoutMs', 'signal', 'token']
+const CALL_OPTIONS = ['timeoutMs', 'signal']
 const READ_OPTIONS = [...CALL_OPTIONS, 'consistency', 'minRevision']
 const WRITE_OPTIONS = [...CALL_OPTIONS, 'requestId']
 
 /** Which options a method takes, beside those that plugins declare. */
 export const OPTIONS = {
+  defaults: new Set([...CALL_OPTIONS, 'consistency']),
   call: new Set(CALL_OPTIONS),
   read: new Set(READ_OPTIONS),
   entries: new Set([...READ_OPTIONS, 'prefix', 'after']),
@@ -29,7 +39,17 @@ export const OPTIONS = {
   increment: new Set([...WRITE_OPTIONS, 'by', 'ttl']),
 } as const
 
-export type AnyOptions = ReadOptions & WriteOptions & { readonly ttl?: number | undefined }
+/** Options that belong to plugins of Concord's own: while one is off, its option says which it is. */
+const OWNERS: ReadonlyMap<string, string> = new Map([
+  ['token', 'auth'],
+  ['compress', 'compression'],
+])
+
+/** What a call was given, read once: a getter, or the caller's next line, changes nothing any more. */
+export type Given = Omit<Partial<PutOptions & ReadOptions & IncrementOptions & EntriesOptions>, 'by'> & {
+  readonly by?: unknown
+  readonly [option: string]: unknown
+}
 
 /** One call, checked. */
 export interface Call {
@@ -41,65 +61,77 @@ export interface Call {
   readonly requestId: string | undefined
   /** Tells this call from another under the same request id, where its command does not. */
   readonly fingerprint?: string | undefined
-  /** What the caller gave, over the store's defaults: for the door's plugins. */
-  readonly options: CallOptions
+  /** What the caller gave, over the store's defaults. */
+  readonly options: Given
 }
 
 export interface CallRules {
   readonly nowMs: () => number
   readonly timeoutMs: number
   readonly consistency: Consistency
-  /** Options that plugins declare: name -> the plugin that takes it, or that is off and would. */
-  readonly pluginOptions: ReadonlyMap<string, { readonly plugin: string; readonly enabled: boolean }>
+  /** Options that plugins which are on declare: the option -> its plugin. */
+  readonly pluginOptions: ReadonlyMap<string, string>
 }
 
 export function checkCall(
   rules: CallRules,
   defaults: StoreDefaults,
-  options: AnyOptions | undefined,
+  options: object | undefined,
   allowed: ReadonlySet<string>,
 ): Call {
-  if (options !== undefined) checkNames(rules, options, allowed)
-  const timeoutMs = options?.timeoutMs ?? defaults.timeoutMs ?? rules.timeoutMs
-  const consistency = options?.consistency ?? defaults.consistency ?? rules.consistency
-  if (options !== undefined) checkTypes(options, timeoutMs, consistency)
+  if (options !== undefined) return checkGiven(rules, defaults, copyOf(options), allowed)
   return {
-    deadlineMs: rules.nowMs() + timeoutMs,
-    signal: options?.signal ?? defaults.signal,
-    consistency,
-    minRevision: options?.minRevision ?? 0,
-    requestId: options?.requestId,
-    options: options === undefined ? defaults : { ...defaults, ...options },
+    deadlineMs: rules.nowMs() + (defaults.timeoutMs ?? rules.timeoutMs),
+    signal: defaults.signal,
+    consistency: defaults.consistency ?? rules.consistency,
+    minRevision: 0,
+    requestId: undefined,
+    options: defaults as Given,
   }
 }
 
-function checkNames(rules: CallRules, options: AnyOptions, allowed: ReadonlySet<string>): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new ConcordError('INVALID_OPTION', `options: found ${describe(options)}, expected an object`)
+function checkGiven(
+  rules: CallRules,
+  defaults: StoreDefaults,
+  given: Given,
+  allowed: ReadonlySet<string>,
+): Call {
+  for (const name of Object.keys(given)) {
+    if (!allowed.has(name) && !rules.pluginOptions.has(name)) refuseName(name, allowed)
   }
-  for (const name of Object.keys(options)) {
-    if (allowed.has(name)) continue
-    const declared = rules.pluginOptions.get(name)
-    if (declared?.enabled === true) continue
-    const why =
-      declared === undefined
-        ? `is no option of this call; it takes ${[...allowed].join(', ')}`
-        : `belongs to the plugin ${declared.plugin}, which is not enabled here`
-    throw new ConcordError('INVALID_OPTION', `option ${JSON.stringify(name)} ${why}`, {
-      details: { option: name },
-    })
-  }
+  const { minRevision = 0, requestId, signal = defaults.signal } = given
+  const timeoutMs = given.timeoutMs ?? defaults.timeoutMs ?? rules.timeoutMs
+  const consistency = given.consistency ?? defaults.consistency ?? rules.consistency
+  checkTypes({ timeoutMs, consistency, minRevision, requestId, signal })
+  const options: Given = { ...defaults, ...given }
+  return { deadlineMs: rules.nowMs() + timeoutMs, signal, consistency, minRevision, requestId, options }
 }
 
-function checkTypes(options: AnyOptions, timeoutMs: unknown, consistency: unknown): void {
+function copyOf(options: object): Given {
+  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return { ...options }
+  throw new ConcordError('INVALID_OPTION', `options: found ${describe(options)}, expected an object`)
+}
+
+function refuseName(name: string, allowed: ReadonlySet<string>): never {
+  const owner = OWNERS.get(name)
+  const why =
+    owner === undefined
+      ? `is no option of this call; it takes ${[...allowed].join(', ')}`
+      : `belongs to the plugin ${owner}, which is not on here`
+  throw new ConcordError('INVALID_OPTION', `option ${JSON.stringify(name)} ${why}`, {
+    details: { option: name },
+  })
+}
+
+function checkTypes(given: Readonly<Record<string, unknown>>): void {
+  const { timeoutMs, consistency, minRevision, requestId, signal } = given
   if (!(typeof timeoutMs === 'number' && timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS)) {
     refuse('timeoutMs', timeoutMs, `a number from 1 to ${MAX_TIMEOUT_MS}`)
   }
   if (consistency !== 'leader' && consistency !== 'strong' && consistency !== 'eventual') {
     refuse('consistency', consistency, '"leader", "strong" or "eventual"')
   }
-  const { minRevision, requestId, signal } = options
-  if (minRevision !== undefined && !isRevision(minRevision)) refuse('minRevision', minRevision, 'a revision')
+  if (!isRevision(minRevision)) refuse('minRevision', minRevision, 'a revision')
   if (requestId !== undefined && !isRequestId(requestId)) {
     refuse('requestId', requestId, `a string of 1 to ${MAX_REQUEST_ID_LENGTH} characters`)
   }
@@ -113,31 +145,29 @@ export function refuse(option: string, found: unknown, expected: string): never 
   })
 }
 
-/** Defaults of `with`, checked once. */
-export function checkDefaults(defaults: StoreDefaults): StoreDefaults {
-  const rules = { nowMs: () => 0, timeoutMs: 1, consistency: 'leader', pluginOptions: new Map() } as const
-  checkCall(rules, {}, defaults, OPTIONS.read)
-  return defaults
+/** Defaults of `with`, copied and checked once, as the options of a call are. */
+export function checkDefaults(rules: CallRules, defaults: StoreDefaults): StoreDefaults {
+  return checkCall(rules, {}, defaults, OPTIONS.defaults).options
 }
 
-/** Milliseconds of a TTL in seconds; 0 for none. */
-export function checkTtl(ttl: unknown, name = 'ttl'): number {
-  if (ttl === undefined || ttl === null || ttl === Infinity) return 0
+/** Milliseconds of a TTL in seconds; undefined for none. */
+export function checkTtl(ttl: unknown): number | undefined {
+  if (ttl === undefined || ttl === null || ttl === Infinity) return undefined
   if (typeof ttl === 'number' && ttl > 0 && ttl <= MAX_TTL_SECONDS) return Math.max(1, Math.round(ttl * 1000))
-  throw new ConcordError(
-    'INVALID_TTL',
-    `${name}: found ${describe(ttl)}, expected seconds, more than 0 and at most ${MAX_TTL_SECONDS}`,
-    { details: { option: name } },
-  )
+  return refuseTtl(ttl)
 }
 
 /** As `checkTtl`, where a key must expire. */
-export function checkTouchTtl(ttl: unknown, name = 'ttl'): number {
-  const ttlMs = checkTtl(ttl, name)
-  if (ttlMs > 0) return ttlMs
-  throw new ConcordError('INVALID_TTL', `${name}: found ${describe(ttl)}, expected seconds, more than 0`, {
-    details: { option: name },
-  })
+export function checkTouchTtl(ttl: unknown): number {
+  return checkTtl(ttl) ?? refuseTtl(ttl)
+}
+
+function refuseTtl(ttl: unknown): never {
+  throw new ConcordError(
+    'INVALID_TTL',
+    `ttl: found ${describe(ttl)}, expected seconds, more than 0 and at most ${MAX_TTL_SECONDS}`,
+    { details: { option: 'ttl' } },
+  )
 }
 
 export function isRevision(value: unknown): value is number {

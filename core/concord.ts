@@ -78,6 +78,7 @@ function whyStopped(error: unknown): unknown {
 /** A node while it is put together, and what of it has to be taken down. */
 class Assembly {
   readonly config: ResolvedConfig
+  readonly clock = systemClock
   readonly telemetry: Telemetry
   readonly nodeLog: NodeLog
   readonly host: PluginHost
@@ -91,7 +92,7 @@ class Assembly {
     this.config = config
     this.telemetry = createTelemetry(node.id)
     this.nodeLog = createLog({ node: node.id, level: log.level, format: log.format })
-    const pluginOptions = new Map<string, { plugin: string; enabled: boolean }>()
+    const pluginOptions = new Map<string, string>()
     this.rules = {
       nowMs: () => systemClock.monotonicMs(),
       timeoutMs,
@@ -118,7 +119,7 @@ class Assembly {
       stepTimeoutMs: config.pluginTimeoutMs,
     })
     for (const { name, version } of this.host.slices) versions.set(name, version)
-    for (const [option, plugin] of this.host.callOptions) pluginOptions.set(option, { plugin, enabled: true })
+    for (const [option, plugin] of this.host.callOptions) pluginOptions.set(option, plugin)
   }
 
   async open(): Promise<OpenNode> {

@@ -17,8 +17,8 @@ export type CheckedCondition =
 const NAMES = ['ifRevision', 'ifAbsent', 'expected', 'condition'] as const
 
 /** Throws `INVALID_OPTION` unless exactly one condition is given, of the right type. */
-export function checkCondition(options: Partial<Record<(typeof NAMES)[number], unknown>>): CheckedCondition {
-  const given = options ?? {}
+export function checkCondition(options: Readonly<Record<string, unknown>>): CheckedCondition {
+  const given = options as Partial<Record<(typeof NAMES)[number], unknown>>
   const present = NAMES.filter((name) => given[name] !== undefined)
   const [name] = present
   if (present.length !== 1 || name === undefined) {
@@ -123,11 +123,11 @@ function checkOperation(operation: TxnOperation): Op<unknown> {
     case 'delete':
       return { op: operation.op, key }
     case 'put':
-      return { op: 'put', key, value: operation.value, ttlMs: optional(checkTtl(operation.ttl)) }
+      return { op: 'put', key, value: operation.value, ttlMs: checkTtl(operation.ttl) }
     case 'touch':
       return { op: 'touch', key, ttlMs: checkTouchTtl(operation.ttl) }
     case 'increment':
-      return { op: 'increment', key, by: checkBy(operation.by), ttlMs: optional(checkTtl(operation.ttl)) }
+      return { op: 'increment', key, by: checkBy(operation.by), ttlMs: checkTtl(operation.ttl) }
     default: {
       const { op } = operation as { readonly op: unknown }
       throw new ConcordError(
@@ -143,5 +143,3 @@ export function checkBy(by: unknown): number | bigint {
   if (typeof by === 'bigint' || (typeof by === 'number' && Number.isFinite(by))) return by
   return refuse('by', by, 'a finite number or a bigint')
 }
-
-const optional = (ttlMs: number): number | undefined => (ttlMs === 0 ? undefined : ttlMs)

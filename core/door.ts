@@ -1,6 +1,6 @@
 /**
  * The door: where a call is let in, its values rewritten on the way in and on the way out. When no
- * plugin stands there, `isOpen` says so and nothing here is called.
+ * plugin stands there, `isOpenIn` and `isOpenOut` say so, and the short ways pass by.
  */
 import type { Call } from './calls.ts'
 import { openStored } from './codec.ts'
@@ -12,12 +12,15 @@ export class Door {
   readonly #hooks: Hooks
   /** Nobody taps `authorize` or `write`. Known once the hooks are sealed. */
   readonly isOpenIn: boolean
+  /** Somebody taps `write`. */
+  readonly rewrites: boolean
   /** Nobody taps `authorize` or `read`. */
   readonly isOpenOut: boolean
 
   constructor(hooks: Hooks) {
     this.#hooks = hooks
     this.isOpenIn = !hooks.authorize.isUsed() && !hooks.write.isUsed()
+    this.rewrites = hooks.write.isUsed()
     this.isOpenOut = !hooks.authorize.isUsed() && !hooks.read.isUsed()
   }
 
@@ -37,7 +40,6 @@ export class Door {
 
   /** The writes as they shall be, in the same order: a promise only when a tap waits for something. */
   incoming(request: DoorRequest, writes: readonly Write[]): readonly Write[] | Promise<readonly Write[]> {
-    if (!this.#hooks.write.isUsed()) return writes
     const rewritten = callWrite(this.#hooks, { ...request, writes })
     return rewritten instanceof Promise ? rewritten.then((done) => done.writes) : rewritten.writes
   }

@@ -4,17 +4,18 @@
  */
 import type { CallRules } from './calls.ts'
 import type { ResolvedConfig } from './config/index.ts'
+import { ApiEvents } from './api-events.ts'
 import { Door } from './door.ts'
 import { ConcordError } from './errors.ts'
 import type { NodeEvents } from './hook-events.ts'
 import { Kv } from './kv.ts'
-import { ObservedKv, apiEvents } from './observed-kv.ts'
 import type { NodeLog } from './log.ts'
 import { stateHash } from './machine/index.ts'
 import type { Driver } from './node/driver.ts'
 import type { NodeStorage } from './node-storage.ts'
 import type { PluginHost } from './plugin-host.ts'
 import type { Plugin, PluginName, ServiceOf } from './plugin.ts'
+import type { Clock, Timer } from './ports.ts'
 import type { Store } from './store.ts'
 import type { Telemetry } from './telemetry.ts'
 import type { CallOptions, Closed, Status } from './types.ts'
@@ -47,7 +48,8 @@ export interface Concord extends Store, AsyncDisposable {
   readonly closed: Promise<Closed>
   /**
    * Finishes what is under way (at most `shutdownMs`), closes the plugins in reverse, marks the log as
-   * cleanly stopped. Calls that come later reject with `STOPPED`. May be called again.
+   * cleanly stopped. Calls that come later reject with `STOPPED`. May be called again. A disk that does not
+   * answer is given up after another `shutdownMs`; the directory then stays locked until it does.
    */
   close(): Promise<void>
 }
@@ -55,13 +57,14 @@ export interface Concord extends Store, AsyncDisposable {
 /** What a node is made of. */
 export interface NodeParts {
   readonly config: ResolvedConfig
+  readonly clock: Clock
   readonly host: PluginHost
   readonly rules: CallRules
   readonly nodeLog: NodeLog
   readonly telemetry: Telemetry
 }
 
-export class OpenNode extends ObservedKv implements Concord {
+export class OpenNode extends Kv implements Concord {
   readonly closed: Promise<Closed>
   readonly forPlugins: Store
   readonly #parts: NodeParts
@@ -80,13 +83,11 @@ export class OpenNode extends ObservedKv implements Concord {
       log: driver,
       door: new Door(host.hooks),
       rules,
+      events: new ApiEvents(parts.telemetry, rules.nowMs),
       iteratorBytes: config.limits.iteratorBytes,
       status: () => this.#status(id),
     }
-    super(
-      { ...shared, refusal: () => this.#refusal() },
-      apiEvents(parts.telemetry, rules.nowMs, rules.consistency),
-    )
+    super({ ...shared, refusal: () => this.#refusal() })
     // Plugins finish their work after the door has closed to everybody else.
     this.forPlugins = new Kv({ ...shared, refusal: () => undefined })
     this.#parts = parts
@@ -179,23 +180,27 @@ export class OpenNode extends ObservedKv implements Concord {
     return new ConcordError('STOPPED', 'this node is closed, or about to be', { cause: this.#lastError })
   }
 
-  /** Takes no more work, finishes what is under way, closes plugins in reverse, then the files. */
+  /** Takes no more work, finishes what is under way, closes plugins in reverse, then the files. Never rejects. */
   async #stop(why: Closed): Promise<void> {
-    const { host, nodeLog, config } = this.#parts
-    const failed = why.error !== undefined
+    const { host, nodeLog, config, clock } = this.#parts
     this.#lastError = why.error
-    if (failed) nodeLog.log.fatal({ err: why.error }, 'the node has failed and stops')
+    if (why.error !== undefined) nodeLog.log.fatal({ err: why.error }, 'the node has failed and stops')
     const report = (error: unknown): void => nodeLog.log.error({ err: error }, 'while stopping')
     await host.drain().catch(report)
     await this.#driver.drain(config.shutdownMs)
     host.hooks.stopped.call(why)
     await host.close().catch(report)
-    await this.#driver.stop(why.error)
-    await this.#endpoint?.close()
-    await this.#storage.close(!failed).catch(report)
+    await within(clock, config.shutdownMs, this.#letGo(why.error === undefined, report)).catch(report)
     this.tell('stopped', why)
     nodeLog.flush()
     this.#resolveClosed(why)
+  }
+
+  /** Whatever fails on the way, the directory is let go of: last, when nobody uses it any more. */
+  async #letGo(clean: boolean, report: (error: unknown) => void): Promise<void> {
+    await this.#driver.stop(this.#lastError).catch(report)
+    await this.#endpoint?.close().catch(report)
+    await this.#storage.close(clean)
   }
 
   #status(id: string): Status {
@@ -222,6 +227,16 @@ export class OpenNode extends ObservedKv implements Concord {
           : { kind: 'file', dir: storage.dir, fsync: storage.fsync },
     }
   }
+}
+
+/** A disk may hang for ever, a node that stops may not. */
+async function within(clock: Clock, timeoutMs: number, work: Promise<void>): Promise<void> {
+  let timer: Timer
+  const late = new Promise<never>((_, reject) => {
+    const why = `the disk has not answered for ${timeoutMs} ms; the directory stays locked until it does`
+    timer = clock.after(timeoutMs, () => reject(new ConcordError('STORAGE_FAILED', why)))
+  })
+  await Promise.race([work, late]).finally(() => clock.cancel(timer))
 }
 
 function unsafeSettings({ storage }: ResolvedConfig): string[] {

@@ -6,8 +6,9 @@
  * Works over any store, embedded or remote: it asks for data and commits data.
  */
 import { Writer } from './bytes.ts'
-import { decodeValue, deepEqualValues, encodeValue } from './codec.ts'
-import { ConcordError } from './errors.ts'
+import { checkKey, decodeValue, deepEqualValues, encodeValue } from './codec.ts'
+import { AbortError, ConcordError } from './errors.ts'
+import { add } from './machine/index.ts'
 import type {
   ConditionalResult,
   Entry,
@@ -24,6 +25,8 @@ export interface Optimist {
   /** Linearizable, all at one moment, in the order of `keys`. */
   read(keys: readonly Key[]): Promise<readonly (Entry | undefined)[]>
   commit(request: TxnRequest): Promise<TxnResult>
+  /** Waits for the caller's own function no longer than he does himself. */
+  within<R>(work: PromiseLike<R>): Promise<R>
 }
 
 /** Says why not, or nothing when the write may go ahead. */
@@ -43,11 +46,20 @@ export function expecting(expected: unknown): Judge {
 export function satisfying(condition: (value: never, entry: never) => boolean): Judge {
   return (entry) => {
     if (entry === undefined) return { ok: false, reason: 'absent' }
-    return condition(entry.value as never, entry as never)
-      ? undefined
-      : { ok: false, reason: 'changed', current: entry }
+    const verdict: unknown = condition(entry.value as never, entry as never)
+    if (typeof verdict !== 'boolean') {
+      // A promise is truthy: an async condition would always hold.
+      throw new ConcordError(
+        'INVALID_ARGUMENT',
+        `condition: returned ${kindOf(verdict)}, expected true or false`,
+      )
+    }
+    return verdict ? undefined : { ok: false, reason: 'changed', current: entry }
   }
 }
+
+const kindOf = (verdict: unknown): string =>
+  typeof verdict === 'object' && verdict !== null && 'then' in verdict ? 'a promise' : typeof verdict
 
 /** Commits one write of `key` if `judge` approves of the key as it stands. */
 export async function writeIfJudged(
@@ -57,7 +69,7 @@ export async function writeIfJudged(
   write: TxnOperation,
 ): Promise<ConditionalResult> {
   for (;;) {
-    const [entry] = await store.read([key])
+    const [entry] = await store.within(store.read([key]))
     const refusal = judge(entry)
     if (refusal !== undefined) return refusal
     const compare = [{ key, revision: entry === undefined ? 0 : entry.revision }]
@@ -75,14 +87,19 @@ export async function runTransaction<R>(
     const attempt = new Attempt(store)
     let value: R
     try {
-      value = await run(attempt)
+      value = await store.within(Promise.resolve(run(attempt)))
     } catch (error) {
-      if (attempt.isStale) continue
+      attempt.end()
+      if (attempt.isStale && !isGivingUp(error)) continue
       throw error
     }
     if (!attempt.isStale && (await attempt.commit())) return value
   }
 }
+
+/** The caller waits no longer, however stale the attempt is. */
+const isGivingUp = (error: unknown): boolean =>
+  error instanceof AbortError || (ConcordError.is(error) && error.code === 'TIMEOUT')
 
 /** Thrown into the transaction function when what it read has changed: it runs again from the start. */
 const RERUN = new Error('the transaction read something that has changed; it runs again')
@@ -95,6 +112,7 @@ class Attempt implements Transaction {
   readonly #written = new Map<Key, unknown>()
   readonly #writes: TxnOperation[] = []
   isStale = false
+  #reading: Promise<void> = Promise.resolve()
   #done = false
 
   constructor(store: Optimist) {
@@ -107,12 +125,13 @@ class Attempt implements Transaction {
 
   async getMany<T = unknown>(keys: readonly Key[]): Promise<(T | undefined)[]> {
     this.#checkOpen()
-    await this.#readAll(keys)
+    await this.#readInTurn(keys.map(checkKey))
     return keys.map((key) => this.#see(key) as T | undefined)
   }
 
   put(key: Key, value: Value, options: { readonly ttl?: number | undefined } = {}): void {
     this.#checkOpen()
+    checkKey(key)
     const kept = copyOf(value) as Value
     this.#written.set(key, kept)
     this.#writes.push({ op: 'put', key, value: kept, ttl: options.ttl })
@@ -120,6 +139,7 @@ class Attempt implements Transaction {
 
   delete(key: Key): void {
     this.#checkOpen()
+    checkKey(key)
     this.#written.set(key, undefined)
     this.#writes.push({ op: 'delete', key })
   }
@@ -129,19 +149,32 @@ class Attempt implements Transaction {
     options: { readonly by?: number | bigint | undefined; readonly ttl?: number | undefined } = {},
   ): Promise<number | bigint> {
     this.#checkOpen()
-    await this.#readAll([key])
-    const sum = add(key, this.#see(key), options.by ?? 1)
+    await this.#readInTurn([checkKey(key)])
+    const sum = sumOf(key, this.#see(key), options.by ?? 1)
     this.#written.set(key, sum)
     this.#writes.push({ op: 'increment', key, by: options.by, ttl: options.ttl })
     return sum
   }
 
+  /** The function is done with it, or is not waited for any more. */
+  end(): void {
+    this.#done = true
+  }
+
   /** True when the writes happened, or there were none; false when something read has changed. */
   async commit(): Promise<boolean> {
-    this.#done = true
+    this.end()
+    await this.#reading
     if (this.#writes.length === 0) return true
     const compare = [...this.#read].map(([key, entry]) => ({ key, revision: entry?.revision ?? 0 }))
     return (await this.#store.commit({ compare, success: this.#writes })).succeeded
+  }
+
+  /** One read after another: two at once would each be a moment of its own. */
+  #readInTurn(keys: readonly Key[]): Promise<void> {
+    const read = this.#reading.then(() => this.#readAll(keys))
+    this.#reading = read.catch(() => undefined)
+    return read
   }
 
   /** Reads what is new together with all that was read before, so that all of it is one moment. */
@@ -175,18 +208,17 @@ class Attempt implements Transaction {
 }
 
 /** As the store would give it back: later changes to the original are not seen. */
-function copyOf(value: unknown): unknown {
+export function copyOf(value: unknown): unknown {
   const writer = new Writer(256)
   encodeValue(writer, value)
   return decodeValue(writer.take())
 }
 
-function add(key: Key, current: unknown, by: number | bigint): number | bigint {
+/** By the rules of the machine, which judges the same sum again when the transaction is applied. */
+function sumOf(key: Key, current: unknown, by: number | bigint): number | bigint {
   const base = current ?? (typeof by === 'bigint' ? 0n : 0)
-  if (typeof base === 'number' && typeof by === 'number') return base + by
-  if (typeof base === 'bigint' && typeof by === 'bigint') return base + by
-  throw new ConcordError(
-    'INVALID_VALUE',
-    `increment of ${JSON.stringify(key)}: found ${typeof base}, expected a ${typeof by}, as \`by\` is one`,
-  )
+  const isNumber = typeof base === 'number' || typeof base === 'bigint'
+  const sum = isNumber ? add(base, by, Infinity) : 'not-a-number'
+  if (typeof sum !== 'string') return sum
+  throw new ConcordError('INVALID_VALUE', `increment of ${JSON.stringify(key)}: ${sum}`, { details: { key } })
 }

@@ -299,10 +299,14 @@ export class PluginHost {
     const limitMs = this.#options.stepTimeoutMs ?? STEP_TIMEOUT_MS
     const details = { plugin: name, step }
     const overdue = Promise.withResolvers<never>()
-    const timer = clock.after(limitMs, () => {
-      const text = `plugin "${name}": ${step} did not end within ${limitMs} ms`
-      overdue.reject(new ConcordError('PLUGIN_TIMEOUT', text, { details }))
-    })
+    const timer = clock.after(
+      limitMs,
+      () => {
+        const text = `plugin "${name}": ${step} did not end within ${limitMs} ms`
+        overdue.reject(new ConcordError('PLUGIN_TIMEOUT', text, { details }))
+      },
+      { keepAlive: true },
+    )
     try {
       return await Promise.race([fn(), overdue.promise])
     } catch (error) {

@@ -63,14 +63,7 @@ export class PluginState implements PluginSpace {
     const ttlMs = checkTtl(call.options.ttl)
     const space = await this.#space(call)
     return this.#propose<PutResult>(call, (writer, machine) =>
-      encodePut(
-        writer,
-        headerOf(space, call),
-        key,
-        value,
-        ttlMs,
-        machine.settings.valueBytes,
-      ),
+      encodePut(writer, headerOf(space, call), key, value, ttlMs, machine.settings.valueBytes),
     )
   }
 

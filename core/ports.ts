@@ -14,8 +14,11 @@ export interface Clock {
   monotonicMs(): number
   /** Milliseconds since 1970 UTC; may jump either way. */
   wallMs(): number
-  /** Calls `run` once, `delayMs` from now or later. Does not keep the process alive by itself. */
-  after(delayMs: number, run: () => void): Timer
+  /**
+   * Calls `run` once, `delayMs` from now or later. By default it does not keep the process alive, as nothing
+   * does that a node does for itself; `keepAlive` is for what a caller waits for.
+   */
+  after(delayMs: number, run: () => void, options?: { readonly keepAlive?: boolean }): Timer
   cancel(timer: Timer): void
   /** Calls `run` soon: after what is already queued, before any timer of more than 0 ms. */
   soon(run: () => void): void
@@ -52,7 +55,8 @@ export interface RecoveredLog {
 }
 
 /**
- * The log on disk. One caller, one call in flight at a time; only `compact` may run beside an `append`.
+ * The log on disk. One caller, one call in flight at a time; only `compact` and `close` may come beside an
+ * `append`.
  *
  * Every promise that rejects does so with a `ConcordError`: `CORRUPTED` (names file and offset) or
  * `IDENTITY_MISMATCH` from `recover`; `STORAGE_FULL` from an `append` that waited for space when the log was
@@ -76,7 +80,10 @@ export interface LogStore {
   compact(index: Index): Promise<void>
   /** Drops all entries and starts after a snapshot that was installed from a leader (Figure 5.3). */
   reset(meta: SnapshotMeta, hardState: HardState): Promise<void>
-  /** Writes the closing mark when `clean`, and releases the files. */
+  /**
+   * Ends an `append` that waits for space, waits for one that is being written, writes the closing mark when
+   * `clean` and nothing was refused, and releases the files.
+   */
   close(clean: boolean): Promise<void>
 }
 

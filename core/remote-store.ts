@@ -4,7 +4,6 @@
  * node, so that a call that is wrong is not sent.
  */
 import {
-  type AnyOptions,
   type Call,
   type CallRules,
   OPTIONS,
@@ -34,6 +33,8 @@ import {
   withValueIn,
 } from './endpoint/wire.ts'
 import { ConcordError } from './errors.ts'
+import { within } from './patience.ts'
+import { systemClock } from './world.ts'
 import { type Optimist, runTransaction, satisfying, writeIfJudged } from './optimistic.ts'
 import type { CommandCall } from './plugin.ts'
 import type { Cluster, Store, StoreDefaults } from './store.ts'
@@ -91,16 +92,15 @@ export class RemoteStore implements Remote {
       nowMs: () => client.nowMs(),
       timeoutMs,
       consistency,
-      pluginOptions: new Map(
-        Object.entries(callOptions).map(([option, plugin]) => [option, { plugin, enabled: true }]),
-      ),
+      pluginOptions: new Map(Object.entries(callOptions)),
     }
     this.cluster = {
       members: () => this.#plain('cluster.members'),
       snapshot: () => this.#plain('cluster.snapshot', true),
       retire: (plugin) => this.#plain('cluster.retire', true, { plugin }),
     }
-    this.with = (changed) => new RemoteStore(client, hello, { ...this.#defaults, ...checkDefaults(changed) })
+    this.with = (changed) =>
+      new RemoteStore(client, hello, { ...this.#defaults, ...checkDefaults(this.#rules, changed) })
   }
 
   readonly with: (defaults: StoreDefaults) => RemoteStore
@@ -186,7 +186,7 @@ export class RemoteStore implements Remote {
     options: object,
     call: Call,
   ): Promise<ConditionalResult> {
-    const condition = checkCondition(options)
+    const condition = checkCondition(options as Readonly<Record<string, unknown>>)
     if (condition.kind === 'condition') return this.#judged(operation, satisfying(condition.fn), call)
     const { op: _, ttl: __, ...fields } = { ttl: undefined, ...operation }
     const values: unknown[] = []
@@ -236,6 +236,7 @@ export class RemoteStore implements Remote {
         checkTxn(request, Infinity)
         return this.#txn(sendTxn(request, call, true))
       },
+      within: (work) => within(systemClock, call, work),
     }
   }
 
@@ -375,7 +376,7 @@ export class RemoteStore implements Remote {
 
   // ------------------------------------------------------------------------------------ small things
 
-  #check(options: AnyOptions | undefined, allowed: ReadonlySet<string>): Call {
+  #check(options: object | undefined, allowed: ReadonlySet<string>): Call {
     const call = checkCall(this.#rules, this.#defaults, options, allowed)
     // Of the defaults only what this call takes: freshness is no option of a write.
     const { token, consistency } = this.#defaults

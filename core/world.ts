@@ -5,8 +5,11 @@ import type { Clock, Entropy } from './ports.ts'
 export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   wallMs: () => Date.now(),
-  // Never keeps its host alive: an embedded node is a guest.
-  after: (delayMs, run) => setTimeout(run, delayMs).unref(),
+  // An embedded node is a guest: it keeps its host alive only while the host waits for it.
+  after: (delayMs, run, { keepAlive = false } = {}) => {
+    const timer = setTimeout(run, delayMs)
+    return keepAlive ? timer : timer.unref()
+  },
   cancel: (timer) => clearTimeout(timer as NodeJS.Timeout),
   soon: (run) => void setImmediate(run),
 }

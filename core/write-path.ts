@@ -6,6 +6,7 @@ import type { Writer } from './bytes.ts'
 import type { Call } from './calls.ts'
 import type { CheckedTxn } from './conditions.ts'
 import type { Door } from './door.ts'
+import { fingerprintOf } from './fingerprint.ts'
 import type { Access, DoorRequest, Write } from './hook-events.ts'
 import {
   type CommandResult,
@@ -18,6 +19,7 @@ import {
   encodeTxn,
 } from './machine/index.ts'
 import type { ReplicatedLog } from './node/replicated-log.ts'
+import { copyOf } from './optimistic.ts'
 
 export type Encode = (writer: Writer, header: Header, writes: readonly Write[], maxBytes: number) => void
 
@@ -43,14 +45,28 @@ export class WritePath {
     reads: readonly Access[] = [],
   ): Promise<R> {
     const request = this.#door.admit(operation, [...writes.map(writeAccess), ...reads], call)
-    const incoming = this.#door.incoming(request, writes)
+    if (!this.#door.rewrites) return this.#propose(request, writes, call, encode, map)
+    // Captured now, and told apart now: a tap may take its time, and rewrite each try differently.
+    const given = writes.map(withOwnValue)
+    const { fingerprint = fingerprintOf(call, [operation, given]) } = call
     const propose = (rewritten: readonly Write[]): Promise<R> =>
-      this.#log.propose(
-        (writer) => encode(writer, headerOf(call, request.actor), rewritten, this.#valueBytes),
-        call,
-        map === undefined ? undefined : (done) => map(done, request),
-      )
-    return incoming instanceof Promise ? incoming.then(propose) : propose(incoming)
+      this.#propose(request, rewritten, { ...call, fingerprint }, encode, map)
+    const incoming = this.#door.incoming(request, given)
+    return incoming instanceof Promise ? this.#log.within(incoming, call).then(propose) : propose(incoming)
+  }
+
+  #propose<R>(
+    request: DoorRequest,
+    writes: readonly Write[],
+    call: Call,
+    encode: Encode,
+    map: MapResult<R> | undefined,
+  ): Promise<R> {
+    return this.#log.propose(
+      (writer) => encode(writer, headerOf(call, request.actor), writes, this.#valueBytes),
+      call,
+      map === undefined ? undefined : (done) => map(done, request),
+    )
   }
 
   /** The short way of a put that nobody at the door wants to see. */
@@ -101,6 +117,9 @@ function headerOf(call: Call, actor?: string): Header {
     ? PLAIN_HEADER
     : { space: USERS, actor, requestId, fingerprint }
 }
+
+const withOwnValue = (write: Write): Write =>
+  write.op === 'put' ? { ...write, value: copyOf(write.value) } : write
 
 const writeAccess = ({ op, key }: Write): Access => ({
   permission: op === 'delete' ? 'delete' : 'write',

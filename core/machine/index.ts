@@ -31,6 +31,7 @@ export {
   spaceOf,
   stateHash,
 } from './machine.ts'
+export { add } from './ops.ts'
 export { lookUp } from './requests.ts'
 export type * from './result.ts'
 export { DEFAULT_SETTINGS, SETTING_BOUNDS, checkSettings } from './settings.ts'

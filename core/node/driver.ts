@@ -10,6 +10,7 @@ import { AbortError, ConcordError } from '../errors.ts'
 import type { Writer } from '../bytes.ts'
 import { apply } from '../machine/index.ts'
 import type { Change, CommandResult, Machine } from '../machine/index.ts'
+import { within } from '../patience.ts'
 import type { Clock, LogStore, SnapshotStore } from '../ports.ts'
 import {
   clusterTimeNow,
@@ -83,7 +84,6 @@ export class Driver implements ReplicatedLog {
   readonly #ticker: Ticker
   readonly #inputs: Input[] = []
   #planned = false
-  #writing: Promise<void> = Promise.resolve()
   #compacting: Promise<void> = Promise.resolve()
   #leadership: Leadership = { term: 0, role: 'follower', leader: null, established: false }
   /** Set once the node takes no more commands; called when nobody waits any more. */
@@ -110,6 +110,7 @@ export class Driver implements ReplicatedLog {
     })
     this.#ticker = new Ticker(ports.clock, {
       deadlineMs: () => nextDeadline(this.#raft),
+      isAwaited: () => !this.#isIdle,
       tick: () => this.#tick(),
       stall: (durationMs) => events.stall(durationMs),
     })
@@ -135,13 +136,7 @@ export class Driver implements ReplicatedLog {
     patience: Patience,
     map?: (result: CommandResult) => R,
   ): Promise<R> {
-    if (this.#proposals.isFull || this.#snapshots.isFarBehind) {
-      return refused('OVERLOADED', 'too many writes wait for the log; slow down and try again')
-    }
-    if (!this.#log.hasRoom(this.#proposals.queuedBytes)) {
-      return refused('STORAGE_FULL', 'no space is left for the log; writes resume when there is')
-    }
-    return this.proposeReserved(encode, patience, map)
+    return this.#propose(encode, patience, map, false)
   }
 
   /** As `propose`, for what may use the reserve: expiries go on when nobody else may write. */
@@ -150,8 +145,20 @@ export class Driver implements ReplicatedLog {
     patience: Patience,
     map?: (result: CommandResult) => R,
   ): Promise<R> {
+    return this.#propose(encode, patience, map, true)
+  }
+
+  #propose<R>(
+    encode: (writer: Writer) => void,
+    patience: Patience,
+    map: ((result: CommandResult) => R) | undefined,
+    mayUseReserve: boolean,
+  ): Promise<R> {
     if (this.#stopped !== undefined || this.#drained !== undefined) {
       return Promise.reject(this.#refusedAsStopped())
+    }
+    if (!mayUseReserve && (this.#proposals.isFull || this.#snapshots.isFarBehind)) {
+      return refused('OVERLOADED', 'too many writes wait for the log; slow down and try again')
     }
     const { writer } = this.#proposals
     if (writer.busy) {
@@ -163,6 +170,11 @@ export class Driver implements ReplicatedLog {
     } catch (error) {
       writer.truncate(start)
       return Promise.reject(error)
+    }
+    // Asked when the command itself is counted: it may be larger than all that is free.
+    if (!mayUseReserve && !this.#log.hasRoom(this.#proposals.queuedBytes)) {
+      writer.truncate(start)
+      return refused('STORAGE_FULL', 'no space is left for the log; writes resume when there is')
     }
     return this.#wait(start, patience, map)
   }
@@ -198,7 +210,10 @@ export class Driver implements ReplicatedLog {
     if (this.#stopped !== undefined) throw this.#refusedAsStopped()
     if (signal?.aborted === true) throw new AbortError(signal.reason, 'not-applied')
     const point = await this.#point(consistency, patience)
-    return minRevision <= this.machine.revision ? point : this.#reads.until(point, minRevision, patience)
+    if (minRevision <= this.machine.revision) return point
+    const reached = this.#reads.until(point, minRevision, patience)
+    this.#ticker.look()
+    return reached
   }
 
   async expireDue(
@@ -222,6 +237,10 @@ export class Driver implements ReplicatedLog {
   snapshot(): Promise<{ readonly index: number; readonly revision: number }> {
     if (this.#stopped !== undefined) return Promise.reject(this.#refusedAsStopped())
     return this.#snapshots.take()
+  }
+
+  within<R>(work: PromiseLike<R>, patience: Patience): Promise<R> {
+    return within(this.#clock, patience, work)
   }
 
   pause(): Promise<void> {
@@ -283,7 +302,7 @@ export class Driver implements ReplicatedLog {
       if (hasReady(this.#raft)) this.#carryOut(takeReady(this.#raft))
       if (hasReady(this.#raft)) this.#plan()
       this.#ticker.look()
-      if (this.#drained !== undefined && this.#proposals.isIdle && this.#reads.isIdle) this.#drained()
+      if (this.#drained !== undefined && this.#isIdle) this.#drained()
     } catch (error) {
       this.#fail(error as Error)
     }
@@ -309,7 +328,7 @@ export class Driver implements ReplicatedLog {
 
   #persist({ sequence, batch }: Persist): void {
     const startedMs = this.#appended.isWanted ? this.nowMs() : 0
-    this.#writing = this.#log.append(batch).then(
+    void this.#log.append(batch).then(
       () => {
         if (this.#appended.isWanted) this.#tellAppended(batch.entries, startedMs)
         this.#inputs.push({ type: 'persisted', sequence })
@@ -380,12 +399,14 @@ export class Driver implements ReplicatedLog {
 
   // ---------------------------------------------------------------------------------- the end
 
-  /** Answers everybody, and leaves the ports to whoever opened them. */
+  /**
+   * Answers everybody, and leaves the ports to whoever opened them. A write that is under way may wait for
+   * space that never comes: to close the log is what ends it.
+   */
   async stop(error?: Error): Promise<void> {
     if (this.#stopped === undefined)
       this.#halt(error ?? new ConcordError('STOPPED', 'the node has been closed'))
     await this.#snapshots.stop()
-    await this.#writing
     await this.#compacting
   }
 
@@ -395,7 +416,7 @@ export class Driver implements ReplicatedLog {
     const drained = new Promise<void>((resolve) => {
       this.#drained = resolve
     })
-    const timer = this.#clock.after(timeoutMs, () => this.#drained?.())
+    const timer = this.#clock.after(timeoutMs, () => this.#drained?.(), { keepAlive: true })
     this.#plan()
     await drained
     this.#clock.cancel(timer)
@@ -429,6 +450,11 @@ export class Driver implements ReplicatedLog {
   }
 
   // ---------------------------------------------------------------------------------- small things
+
+  /** Nobody waits for this node. */
+  get #isIdle(): boolean {
+    return this.#proposals.isIdle && this.#reads.isIdle
+  }
 
   #time(): Time {
     return { monotonicMs: this.#clock.monotonicMs(), wallMs: this.#clock.wallMs() }

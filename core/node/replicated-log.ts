@@ -44,6 +44,8 @@ export interface ReplicatedLog {
     keys: readonly { readonly space: number; readonly key: string }[],
     patience: Patience,
   ): Promise<void>
+  /** Waits for what a caller's function or a plugin does no longer than the caller does. */
+  within<R>(work: PromiseLike<R>, patience: Patience): Promise<R>
   /** Lets others run: timers, sockets, the disk. For whoever reads a great many keys. */
   pause(): Promise<void>
   status(): LogStatus

@@ -1,6 +1,9 @@
 /**
  * Turns the clock into ticks, and notices when the event loop stood still: a tick that comes much too
  * late is a stall, whoever caused it (a long synchronous task, the collector, a debugger).
+ *
+ * While somebody waits for the node, the next tick keeps the process alive: it may be what answers him. It
+ * goes on doing so until it has fired, for the next call may come at once.
  */
 import type { Clock, Timer } from '../ports.ts'
 
@@ -13,6 +16,8 @@ const STALL_MS = 200
 export interface TickerOwner {
   /** Monotonic milliseconds at which the core wants to be woken. */
   deadlineMs(): number
+  /** Whether a call waits for this node: an answer, or a deadline. */
+  isAwaited(): boolean
   tick(): void
   stall(durationMs: number): void
 }
@@ -22,6 +27,7 @@ export class Ticker {
   readonly #owner: TickerOwner
   #timer: Timer | undefined
   #dueMs = Infinity
+  #keepsAlive = false
   #running = false
   #count = 0
   #worstMs = 0
@@ -37,14 +43,16 @@ export class Ticker {
 
   start(): void {
     this.#running = true
-    this.#arm()
+    this.#arm(Infinity)
   }
 
-  /** The core's deadline may have come nearer. */
+  /** The core's deadline may have come nearer, or somebody has begun to wait. */
   look(): void {
-    if (this.#running && this.#owner.deadlineMs() < this.#dueMs - SHORTEST_MS) {
+    if (!this.#running) return
+    const isSooner = this.#owner.deadlineMs() < this.#dueMs - SHORTEST_MS
+    if (isSooner || (!this.#keepsAlive && this.#owner.isAwaited())) {
       this.#cancel()
-      this.#arm()
+      this.#arm(this.#dueMs)
     }
   }
 
@@ -53,11 +61,14 @@ export class Ticker {
     this.#cancel()
   }
 
-  #arm(): void {
+  /** A tick that is armed anew never comes later than it would have. */
+  #arm(latestMs: number): void {
     const now = this.#clock.monotonicMs()
-    const delayMs = Math.min(TICK_MS, Math.max(SHORTEST_MS, this.#owner.deadlineMs() - now))
-    this.#dueMs = now + delayMs
-    this.#timer = this.#clock.after(delayMs, () => this.#fire())
+    const soonestMs = now + SHORTEST_MS
+    this.#dueMs = Math.min(latestMs, now + TICK_MS, Math.max(soonestMs, this.#owner.deadlineMs()))
+    const delayMs = Math.max(SHORTEST_MS, this.#dueMs - now)
+    this.#keepsAlive = this.#owner.isAwaited()
+    this.#timer = this.#clock.after(delayMs, () => this.#fire(), { keepAlive: this.#keepsAlive })
   }
 
   #fire(): void {
@@ -68,7 +79,7 @@ export class Ticker {
       this.#owner.stall(lateMs)
     }
     this.#owner.tick()
-    if (this.#running) this.#arm()
+    if (this.#running) this.#arm(Infinity)
   }
 
   #cancel(): void {

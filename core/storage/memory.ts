@@ -44,27 +44,32 @@ class MemoryLog implements LogStore {
   async close(): Promise<void> {}
 }
 
+/** Pieces as they came: to join those of a large state into one would hold the loop. */
+interface Kept {
+  readonly meta: SnapshotMeta
+  readonly pieces: readonly Uint8Array[]
+}
+
 /** Only the newest; one that is still being read lives on in its reader. */
 class MemorySnapshots implements SnapshotStore {
-  #latest: { readonly meta: SnapshotMeta; readonly bytes: Buffer } | undefined
+  #latest: Kept | undefined
 
   async latest(): Promise<SnapshotReader | undefined> {
-    return this.#latest && readerOf(this.#latest.meta, this.#latest.bytes)
+    return this.#latest && readerOf(this.#latest)
   }
 
   async create(meta: SnapshotMeta): Promise<SnapshotWriter> {
-    let chunks: Uint8Array[] = []
+    let pieces: Uint8Array[] = []
     return {
       write: async (chunk) => {
-        chunks.push(Uint8Array.from(chunk))
+        pieces.push(chunk.slice())
       },
       commit: async () => {
-        if ((this.#latest?.meta.index ?? 0) <= meta.index)
-          this.#latest = { meta, bytes: Buffer.concat(chunks) }
-        chunks = []
+        if ((this.#latest?.meta.index ?? 0) <= meta.index) this.#latest = { meta, pieces }
+        pieces = []
       },
       abort: async () => {
-        chunks = []
+        pieces = []
       },
     }
   }
@@ -74,16 +79,24 @@ class MemorySnapshots implements SnapshotStore {
   async close(): Promise<void> {}
 }
 
-const CHUNK_BYTES = 512 * 1024
-
-function readerOf(meta: SnapshotMeta, bytes: Buffer): SnapshotReader {
+function readerOf({ meta, pieces }: Kept): SnapshotReader {
   return {
     meta,
-    sizeBytes: bytes.length,
+    sizeBytes: pieces.reduce((sum, piece) => sum + piece.length, 0),
     async *chunks() {
-      for (let at = 0; at < bytes.length; at += CHUNK_BYTES) yield bytes.subarray(at, at + CHUNK_BYTES)
+      yield* pieces
     },
-    read: async (offset, maxBytes) => bytes.subarray(offset, offset + maxBytes),
+    read: async (offset, maxBytes) => {
+      const parts: Uint8Array[] = []
+      let start = 0
+      for (const piece of pieces) {
+        const from = Math.max(0, offset - start)
+        const to = offset + maxBytes - start
+        if (from < piece.length && to > 0) parts.push(piece.subarray(from, to))
+        start += piece.length
+      }
+      return Buffer.concat(parts)
+    },
     close: async () => {},
   }
 }

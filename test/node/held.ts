@@ -1,4 +1,5 @@
 /** A driver over a log whose writes a test holds back, fails or lets go, under a clock that it turns. */
+import { ApiEvents } from '../../core/api-events.ts'
 import { Door } from '../../core/door.ts'
 import { createHooks } from '../../core/hooks.ts'
 import { Kv } from '../../core/kv.ts'
@@ -12,7 +13,7 @@ import { createRaft } from '../../core/raft/index.ts'
 export class TestClock implements Clock {
   nowMs = 1000
   #queue: (() => void)[] = []
-  #timers: { dueMs: number; run: () => void }[] = []
+  #timers: { dueMs: number; run: () => void; keepAlive: boolean }[] = []
 
   monotonicMs(): number {
     return this.nowMs
@@ -22,8 +23,13 @@ export class TestClock implements Clock {
     return 1_700_000_000_000 + this.nowMs
   }
 
-  after(delayMs: number, run: () => void): object {
-    const timer = { dueMs: this.nowMs + delayMs, run }
+  /** Whether a timer would keep a process alive. */
+  get keepsAlive(): boolean {
+    return this.#timers.some(({ keepAlive }) => keepAlive)
+  }
+
+  after(delayMs: number, run: () => void, { keepAlive = false } = {}): object {
+    const timer = { dueMs: this.nowMs + delayMs, run, keepAlive }
     this.#timers.push(timer)
     return timer
   }
@@ -65,7 +71,8 @@ export class TestClock implements Clock {
 /** Appends wait while `held`, and all that were waiting go when it is let go. */
 export class HeldLog implements LogStore {
   held = false
-  room = true
+  /** What `hasRoom` still promises. */
+  roomBytes = Infinity
   failure: Error | undefined
   readonly batches: LogBatch[] = []
   #waiting: (() => void)[] = []
@@ -85,8 +92,8 @@ export class HeldLog implements LogStore {
     for (const go of this.#waiting.splice(0)) go()
   }
 
-  hasRoom(): boolean {
-    return this.room
+  hasRoom(bytes: number): boolean {
+    return bytes <= this.roomBytes
   }
 
   async compact(): Promise<void> {}
@@ -162,6 +169,7 @@ export async function heldNode(limits: Partial<DriverLimits> = {}, voters = 1): 
     log: driver,
     door: new Door(hooks.hooks),
     rules: { nowMs: () => clock.nowMs, timeoutMs: 5000, consistency: 'leader', pluginOptions: new Map() },
+    events: new ApiEvents(createTelemetry('n1'), () => clock.nowMs),
     iteratorBytes: MIB,
     refusal: () => undefined,
     status: () => {

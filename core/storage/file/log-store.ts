@@ -77,7 +77,11 @@ export class FileLog implements LogStore {
   #older: ClosedSegment[] = []
   #hardState: HardState = { term: 0, votedFor: null }
   #next: Index = 1
-  #busy = false
+  /** The one call under way. */
+  #busy: Promise<void> | undefined
+  /** An append was not done, and may have left a piece of itself behind the end. */
+  #refused = false
+  #marked = false
   /** Bytes written since the volume was looked at. */
   #unmeasured = 0
   #failure: ConcordError | undefined
@@ -153,25 +157,26 @@ export class FileLog implements LogStore {
   append(batch: LogBatch): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const current = this.#current
-    assert(current !== undefined && !this.#busy, 'one call in flight, after recovery')
-    this.#busy = true
+    assert(current !== undefined && this.#busy === undefined, 'one call in flight, after recovery')
     const chain = this.#encode(current, (frame) => writeBatch(this.#writer, frame, batch))
     const done = this.#fits(current)
       ? this.#write(current, chain, batch.mustSync)
       : this.#rollAndWrite(batch, true)
-    return done
+    this.#busy = done
       .catch((error: unknown) => this.#retreat(error, batch))
       .then(
         () => this.#appended(batch),
         (error: unknown) => {
-          this.#busy = false
+          this.#busy = undefined
+          this.#refused = true
           throw this.#fail(error, 'append to')
         },
       )
+    return this.#busy
   }
 
   #appended({ entries, truncateFrom, hardState }: LogBatch): void {
-    this.#busy = false
+    this.#busy = undefined
     this.#measureSometimes()
     if (truncateFrom !== undefined) this.#next = truncateFrom
     const last = entries.at(-1)
@@ -356,16 +361,12 @@ export class FileLog implements LogStore {
   }
 
   async reset(meta: SnapshotMeta, hardState: HardState): Promise<void> {
-    assert(this.#current !== undefined && !this.#busy, 'one call in flight, after recovery')
-    this.#busy = true
-    try {
-      await this.#guarded('reset', async () => {
-        this.#hardState = hardState
-        await this.#beginAfresh(meta.index + 1)
-      })
-    } finally {
-      this.#busy = false
-    }
+    assert(this.#current !== undefined && this.#busy === undefined, 'one call in flight, after recovery')
+    this.#busy = this.#guarded('reset', async () => {
+      this.#hardState = hardState
+      await this.#beginAfresh(meta.index + 1)
+    }).finally(() => (this.#busy = undefined))
+    await this.#busy
     this.#options.space.work()
   }
 
@@ -381,25 +382,30 @@ export class FileLog implements LogStore {
     await this.#remove(paths)
   }
 
+  /** Nobody waits for space any more; what is being written is written first. */
   async close(clean: boolean): Promise<void> {
-    const current = this.#current
     await this.#options.space.close()
+    await this.#busy?.catch(() => undefined)
+    const current = this.#current
+    this.#current = undefined
     if (current === undefined) return
-    const { runId } = this.#options
-    if (!clean || this.#failure !== undefined) {
-      this.#current = undefined
+    if (!clean || this.#failure !== undefined || this.#refused) {
       await this.#settleSync().catch(() => undefined)
       await current.file.close()
       return
     }
-    assert(!this.#busy, 'one call in flight')
     await this.#guarded('close', async () => {
       await this.#settleSync()
-      const chain = this.#encode(current, (frame) => writeClose(this.#writer, frame, runId))
+      const chain = this.#encode(current, (frame) => writeClose(this.#writer, frame, this.#options.runId))
       await this.#write(current, chain, true)
-      this.#current = undefined
+      this.#marked = true
       await current.file.close()
     })
+  }
+
+  /** The log ends with this run's closing mark. */
+  get isMarked(): boolean {
+    return this.#marked
   }
 
   // -------------------------------------------------------------------------------------------- failing
@@ -407,10 +413,6 @@ export class FileLog implements LogStore {
   /** For good: whoever calls after this gets the same answer. */
   fail(error: unknown): ConcordError {
     return this.#fail(error, 'write')
-  }
-
-  get hasFailed(): boolean {
-    return this.#failure !== undefined
   }
 
   #fail(error: unknown, action: string): ConcordError {

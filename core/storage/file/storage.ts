@@ -69,7 +69,9 @@ export interface FileStorage {
   updateIdentity(change: Partial<Pick<Identity, 'clusterId' | 'founders' | 'founding'>>): Promise<void>
   /** This node has caught up with a leader, or an operator has accepted the loss. */
   settle(): Promise<void>
-  /** Closes log and snapshots, notes a stop that was `clean`, and releases the directory. */
+  /**
+   * Closes log and snapshots, notes a stop that was `clean` if nothing was refused, and releases the directory.
+   */
   close(clean: boolean): Promise<void>
 }
 
@@ -211,9 +213,7 @@ class OpenStorage implements FileStorage {
       await this.log.close(clean)
       await this.snapshots.close()
       const { run } = this.#content
-      if (clean && run?.id === this.runId && !this.log.hasFailed) {
-        await this.#replace(() => ({ run: { ...run, closed: true } }))
-      }
+      if (run !== null && this.log.isMarked) await this.#replace(() => ({ run: { ...run, closed: true } }))
     } finally {
       await this.#lock.release()
     }

@@ -1,0 +1,44 @@
+/** How long a caller waits for what others do in his name: his own functions, and plugins at the door. */
+import { AbortError, ConcordError } from './errors.ts'
+import type { Clock } from './ports.ts'
+
+export interface Waiting {
+  /** Monotonic milliseconds of the clock. */
+  readonly deadlineMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * The outcome of `work`, or `TIMEOUT` or `AbortError`, neither of them applied, when the caller has
+ * waited long enough. The work itself goes on, and nobody hears what becomes of it.
+ */
+export function within<R>(clock: Clock, { deadlineMs, signal }: Waiting, work: PromiseLike<R>): Promise<R> {
+  return new Promise<R>((resolve, reject) => {
+    const leftMs = deadlineMs - clock.monotonicMs()
+    const abort = (): void => end(() => reject(new AbortError(signal?.reason, 'not-applied')))
+    const timer = clock.after(Math.max(0, leftMs), () => end(() => reject(tooLate())))
+    const end = (settle: () => void): void => {
+      clock.cancel(timer)
+      signal?.removeEventListener('abort', abort)
+      settle()
+    }
+    work.then(
+      (value) => end(() => resolve(value)),
+      (error: unknown) => end(() => reject(error as Error)),
+    )
+    if (leftMs <= 0) end(() => reject(tooLate()))
+    else if (signal?.aborted === true) abort()
+    else signal?.addEventListener('abort', abort)
+  })
+}
+
+function tooLate(): ConcordError {
+  return new ConcordError(
+    'TIMEOUT',
+    'a function of the caller, or a plugin at the door, took too long; nothing was written',
+    {
+      outcome: 'not-applied',
+      retryable: true,
+    },
+  )
+}
