@@ -26,6 +26,7 @@ import { PluginHost } from './plugin-host.ts'
 import { PluginState } from './plugin-space.ts'
 import type { BuiltinPlugins } from './plugin.ts'
 import type { RaftConfig } from './raft/index.ts'
+import { LateStore } from './late-store.ts'
 import type { Store } from './store.ts'
 import { type Telemetry, createTelemetry } from './telemetry.ts'
 import { VERSION } from './version.ts'
@@ -110,7 +111,7 @@ class Assembly {
       known: config.known,
       ports: {
         clock: systemClock,
-        store: () => lateStore(() => this.#runningNode()),
+        store: () => this.#lateStore(),
         space: stateOf,
         proposeSlice: (plugin, command, options) => stateOf(plugin).proposeSlice(command, options),
       },
@@ -273,9 +274,12 @@ class Assembly {
     return this.driver
   }
 
-  #runningNode(): Store {
-    if (this.node === undefined) throw notReady()
-    return this.node.forPlugins
+  /** A store that plugins hold from `setup` on: every call rejects with `NOT_READY` until the node runs. */
+  #lateStore(): Store {
+    return new LateStore(() => {
+      if (this.node === undefined) throw notReady()
+      return this.node.forPlugins
+    })
   }
 }
 
@@ -295,20 +299,3 @@ function raftConfig({ raft, limits, snapshot }: ResolvedConfig, id: string): Raf
 }
 
 const notReady = (): ConcordError => new ConcordError('NOT_READY', 'the node is still starting')
-
-/** A store that plugins hold from `setup` on, and may call once the node runs. */
-function lateStore(node: () => Store): Store {
-  return new Proxy({} as Store, {
-    get: (_, property) => {
-      if (property === 'then') return undefined
-      return (...args: unknown[]) => {
-        try {
-          const store = node() as unknown as Record<PropertyKey, (...args: unknown[]) => unknown>
-          return store[property]?.(...args)
-        } catch (error) {
-          return Promise.reject(error)
-        }
-      }
-    },
-  })
-}

@@ -153,10 +153,12 @@ describe('a config that cannot be read', () => {
       assert.match(error.message, /concord\.config\.json cannot be read: permission denied/)
       return
     }
-    // To root every file is readable: ask as nobody.
+    // To root every file is readable: ask as nobody, who may not read the sources either: load once before.
     chmodSync(cwd, 0o755)
+    const readable = project(t, { 'concord.config.json': '{}' })
     const { stdout, stderr } = run(
-      `process.setgid(65534)
+      `await loadConfig({ cwd: ${JSON.stringify(readable)}, env: {} })
+       process.setgid(65534)
        process.setuid(65534)
        await loadConfig({ cwd: ${JSON.stringify(cwd)}, env: {} })
          .then(() => console.log('loaded'), (error) => console.log(error.code, error.message))`,

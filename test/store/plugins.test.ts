@@ -1,7 +1,7 @@
 /** Plugins on a running node: their commands in the log, their keys beside the users', their turn at the end. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ConcordError, type Config } from '../../core/index.ts'
+import { ConcordError, type Config, type Store } from '../../core/index.ts'
 import { definePlugin } from '../../core/plugin.ts'
 import { fileNode, memoryNode, rejection, temporary } from './node.ts'
 
@@ -145,4 +145,36 @@ test('an asynchronous tap at the door delays its own call, and no other', async 
   letGo()
   await held
   assert.deepEqual(order, ['quick', 'slow'])
+})
+
+test('the store of a plugin rejects with NOT_READY until the node runs, and is a whole store then', async (t) => {
+  const early: string[] = []
+  const done: unknown[] = []
+  const eager = definePlugin({
+    name: 'eager',
+    version: '1.0.0',
+    apiVersion: 1,
+    async setup(ctx) {
+      const { store } = ctx as unknown as { store: Store }
+      const iterate = async (): Promise<unknown> => {
+        for await (const entry of store.entries()) return entry
+        return undefined
+      }
+      const calls = [
+        store.put('a', 1),
+        store.with({ timeoutMs: 5 }).get('a'),
+        store.cluster.members(),
+        iterate(),
+      ]
+      for (const call of calls) early.push((await rejection(call)).code ?? '')
+      ctx.onReady(async () => {
+        done.push(await store.put('a', 1), (await store.cluster.members()).length)
+        done.push(await iterate(), await store.with({ consistency: 'strong' }).get('a'))
+      })
+    },
+  })
+  await memoryNode(t, { use: [eager], plugins: { eager: true } } as never)
+  assert.deepEqual(early, ['NOT_READY', 'NOT_READY', 'NOT_READY', 'NOT_READY'])
+  assert.equal(done.length, 4)
+  assert.deepEqual([done[1], done[3]], [1, 1])
 })
