@@ -126,7 +126,7 @@ test('H37: without room new writes are refused before they are appended; reads a
   const brief = outcome(db.put('brief', 1, { ttl: 1 }))
   await clock.settle()
   assert.ok(kept.value && brief.value)
-  log.room = false
+  log.roomBytes = 0
   const refused = outcome(db.put('more', 1))
   const read = outcome(db.get('kept'))
   await clock.settle()
@@ -135,10 +135,32 @@ test('H37: without room new writes are refused before they are appended; reads a
   await clock.advance(1200)
   assert.equal(db.local.get('brief'), undefined)
   assert.equal(outcome(db.get('brief')).error, undefined)
-  log.room = true
+  log.roomBytes = Infinity
   const again = outcome(db.put('more', 1))
   await clock.settle()
   assert.ok(again.value, 'and they come back by themselves')
+})
+
+test('H37: a command larger than the space that is left is refused itself, and leaves nothing behind', async () => {
+  const { clock, log, db } = await heldNode()
+  log.roomBytes = 10_000
+  const large = outcome(db.put('large', 'x'.repeat(20_000)))
+  const small = outcome(db.put('small', 1))
+  await clock.settle()
+  assert.deepEqual([large.error?.code, large.error?.outcome], ['STORAGE_FULL', 'not-applied'])
+  assert.ok(small.value, 'what fits is written')
+  assert.ok(log.batches.every(({ entries }) => entries.every(({ data }) => data.length < 1000)))
+})
+
+test('a node stops although its write is still under way, and says that it may have happened', async () => {
+  const { clock, log, db, driver } = await heldNode()
+  log.held = true
+  const put = outcome(db.put('a', 1))
+  await clock.settle()
+  const stopping = outcome(driver.stop())
+  await clock.settle()
+  assert.ok('value' in stopping)
+  assert.deepEqual([put.error?.code, put.error?.outcome], ['STOPPED', 'unknown'])
 })
 
 test('H08: a loop that stood still is noticed and counted, and the leader of one goes on', async () => {

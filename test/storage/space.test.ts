@@ -154,22 +154,39 @@ test('H37: a sparse segment that meets a full disk goes over to space that was t
   assert.ok(big.equals(Buffer.from(log.entries[2]!.data)))
 })
 
-test('a log that waits for space can be closed', async () => {
+for (const clean of [false, true]) {
+  test(`a log that waits for space can be closed, clean: ${clean}`, async () => {
+    const disk = new CrashDisk()
+    disk.totalBytes = 2 * MiB
+    const { storage } = await recoverOn(disk)
+    await settled()
+    disk.fillUp('/other')
+    let done = 0
+    const work = (async () => {
+      for (let index = 1; ; index++) {
+        await storage.log.append({ entries: [command(index, 1, Buffer.alloc(3000))], mustSync: false })
+        done = index
+      }
+    })()
+    const refused = assert.rejects(work, { code: 'STORAGE_FULL', outcome: 'not-applied' })
+    await settled()
+    await settled()
+    await storage.close(clean)
+    await refused
+    const { log } = await recoverOn(disk, { seed: 2 })
+    assert.deepEqual([log.entries.length, log.cleanStop], [done, false])
+  })
+}
+
+test('a log is closed behind the write that is under way', async () => {
   const disk = new CrashDisk()
-  disk.totalBytes = 2 * MiB
   const { storage } = await recoverOn(disk)
   await settled()
-  disk.fillUp('/other')
-  const work = (async () => {
-    for (let index = 1; ; index++) {
-      await storage.log.append({ entries: [command(index, 1, Buffer.alloc(3000))], mustSync: false })
-    }
-  })()
-  const refused = assert.rejects(work, { code: 'STORAGE_FULL', outcome: 'not-applied' })
-  await settled()
-  await settled()
-  await storage.close(false)
-  await refused
+  const append = storage.log.append({ entries: [command(1, 1, 'last')], mustSync: false })
+  await storage.close(true)
+  await append
+  const { log } = await recoverOn(disk, { seed: 2 })
+  assert.deepEqual([indexes(log), log.cleanStop], [[1], true])
 })
 
 test(
