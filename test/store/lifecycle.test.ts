@@ -1,7 +1,9 @@
 /** Opening, closing, waiting, giving up: what a host application meets. */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
 import { ConcordError, open } from '../../core/index.ts'
 import { fileNode, memoryNode, rejection, temporary } from './node.ts'
 
@@ -76,6 +78,19 @@ test('close answers what is under way, and refuses what comes later', async (t) 
   }
   assert.throws(() => db.local.get('a'), { code: 'STOPPED' })
   await db.close()
+})
+
+test('a process lives for a call that waits, and no longer: an open node does not keep it', async () => {
+  const script = `
+    const { open } = await import(process.argv[1])
+    const db = await open({ storage: 'memory', log: { level: 'silent' } })
+    const waits = db.get('k', { minRevision: 1000, timeoutMs: 300 })
+    console.log(await waits.catch(({ code }) => code))
+  `
+  const index = new URL('../../core/index.ts', import.meta.url).href
+  const args = ['--input-type=module', '--eval', script, index]
+  const { stdout } = await promisify(execFile)(process.execPath, args)
+  assert.equal(stdout.trim(), 'TIMEOUT')
 })
 
 test('await using closes the node', async (t) => {
