@@ -2,7 +2,7 @@
  * A node that runs in this process: the store, and around it what only the process itself can ask for:
  * readiness, events, plugins' services, the end.
  */
-import type { CallRules } from './calls.ts'
+import { type CallRules, OPTIONS, checkCall, describe } from './calls.ts'
 import type { ResolvedConfig } from './config/index.ts'
 import { ApiEvents } from './api-events.ts'
 import { Door } from './door.ts'
@@ -16,7 +16,7 @@ import type { NodeStorage } from './node-storage.ts'
 import type { PluginHost } from './plugin-host.ts'
 import type { Plugin, PluginName, ServiceOf } from './plugin.ts'
 import type { Clock, Timer } from './ports.ts'
-import type { Store } from './store.ts'
+import type { LocalReads, Store } from './store.ts'
 import type { Telemetry } from './telemetry.ts'
 import type { CallOptions, Closed, Status } from './types.ts'
 import type { Endpoint } from './endpoint/server.ts'
@@ -30,7 +30,8 @@ export interface ConcordEvents extends Omit<NodeEvents, 'started'> {
 
 /** A node in this process, and the store on it. */
 export interface Concord extends Store, AsyncDisposable {
-  readonly local: Kv['local']
+  /** Synchronous reads of this node's applied state. */
+  readonly local: LocalReads
   /**
    * Resolves once a leader is known and this node has caught up.
    *
@@ -63,6 +64,8 @@ export interface NodeParts {
   readonly nodeLog: NodeLog
   readonly telemetry: Telemetry
 }
+
+const EVENTS: readonly (keyof ConcordEvents)[] = ['leader', 'ready', 'stall', 'stopped']
 
 export class OpenNode extends Kv implements Concord {
   readonly closed: Promise<Closed>
@@ -98,13 +101,13 @@ export class OpenNode extends Kv implements Concord {
     })
   }
 
-  async ready(options: CallOptions = {}): Promise<void> {
-    const { timeoutMs = this.#parts.config.timeoutMs, signal } = options
+  async ready(options?: CallOptions): Promise<void> {
+    const call = checkCall(this.#parts.rules, {}, options, OPTIONS.call)
     try {
-      await this.#driver.readPoint('strong', 0, { deadlineMs: this.#driver.nowMs() + timeoutMs, signal })
+      await this.#driver.readPoint('strong', 0, call)
     } catch (error) {
       if (!ConcordError.is(error) || error.code !== 'NO_LEADER') throw error
-      throw new ConcordError('NOT_READY', `no leader is known after ${timeoutMs} ms`, { cause: error })
+      throw new ConcordError('NOT_READY', 'no leader is known in time', { cause: error })
     }
   }
 
@@ -113,6 +116,12 @@ export class OpenNode extends Kv implements Concord {
   }
 
   on<E extends keyof ConcordEvents>(event: E, fn: (event: ConcordEvents[E]) => void): () => void {
+    if (!EVENTS.includes(event) || typeof fn !== 'function') {
+      throw new ConcordError(
+        'INVALID_ARGUMENT',
+        `db.on: found ${describe(event)} and ${describe(fn)}, expected one of ${EVENTS.join(', ')} and a function`,
+      )
+    }
     const listeners = this.#listeners.get(event) ?? new Set()
     this.#listeners.set(event, listeners.add(fn))
     if (event === 'ready' && this.#wasReady) {

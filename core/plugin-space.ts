@@ -54,6 +54,16 @@ export class PluginState implements PluginSpace {
     const call = this.#check(options, OPTIONS.read)
     checkKey(key)
     const { clusterTime } = await this.#log().readPoint(call.consistency, call.minRevision, call)
+    const space = this.#keyspace()
+    const slot = space === undefined ? -1 : find(space, key)
+    if (
+      space !== undefined &&
+      slot !== -1 &&
+      dueAt(space, slot, clusterTime) &&
+      call.consistency !== 'eventual'
+    ) {
+      await this.#log().expireDue([{ space: space.id, key }], call)
+    }
     return this.#valueNow(key, clusterTime) as T | undefined
   }
 

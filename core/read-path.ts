@@ -8,7 +8,17 @@ import type { Call } from './calls.ts'
 import type { Door } from './door.ts'
 import type { Access, DoorRequest } from './hook-events.ts'
 import { openStored } from './codec.ts'
-import { type RecordView, USERS, dueAt, expiresAt, find, openView, recordAt } from './machine/index.ts'
+import {
+  type RecordView,
+  USERS,
+  collectDue,
+  dueAt,
+  expiresAt,
+  find,
+  nextDue,
+  openView,
+  recordAt,
+} from './machine/index.ts'
 import type { ReplicatedLog } from './node/replicated-log.ts'
 import { AbortError, ConcordError } from './errors.ts'
 import type { Consistency, Entry, Key } from './types.ts'
@@ -62,10 +72,7 @@ export class ReadPath {
   ): Promise<(R | undefined)[]> {
     const request = this.#door.admit(operation, keys.map(readAccess), call)
     const { clusterTime } = await this.#log.readPoint(call.consistency, call.minRevision, call)
-    if (call.consistency !== 'eventual') {
-      const due = this.#dueAt(keys, clusterTime)
-      if (due.length > 0) await this.#log.expireDue(due, call)
-    }
+    if (call.consistency !== 'eventual') await this.#expire(this.#dueAt(keys, clusterTime), call)
     return keys.map((key) => {
       const record = this.visible(key, clusterTime)
       return record === undefined ? undefined : answer(record, clusterTime, request)
@@ -79,6 +86,7 @@ export class ReadPath {
   ): AsyncGenerator<Entry, undefined, undefined> {
     const request = this.#door.admit('entries', [{ permission: 'read', prefix }], call)
     const { clusterTime } = await this.#log.readPoint(call.consistency, call.minRevision, call)
+    if (call.consistency !== 'eventual') await this.#expireAll(clusterTime, call)
     const view = openView(this.#log.machine, { prefix, after, limitBytes: this.#iteratorBytes })
     try {
       for (let records = view.next(ENTRIES_STEP); records !== undefined; records = view.next(ENTRIES_STEP)) {
@@ -117,6 +125,31 @@ export class ReadPath {
   /** An entry inside the answer of a command: it holds at the time of the machine that gave it. */
   entryNow(record: RecordView, request: DoorRequest): Entry {
     return this.entry(record, this.#log.machine.clusterTime, request)
+  }
+
+  /** Whatever an iterator would hide has gone before it begins: it cannot come back behind it. */
+  async #expireAll(clusterTime: number, call: Call): Promise<void> {
+    const { machine } = this.#log
+    while (nextDue(machine) <= clusterTime) {
+      await this.#expire(collectDue(machine, clusterTime, machine.settings.batch), call)
+    }
+  }
+
+  /** What could not be expired was not read, and nothing was written on behalf of the reader. */
+  async #expire(due: readonly { readonly space: number; readonly key: Key }[], call: Call): Promise<void> {
+    if (due.length === 0) return
+    try {
+      await this.#log.expireDue(due, call)
+    } catch (error) {
+      if (!ConcordError.is(error) || error.outcome === 'not-applied') throw error
+      const { code, message, details } = error
+      throw new ConcordError(code, `a key is due, and its expiry is not confirmed: ${message}`, {
+        outcome: 'not-applied',
+        retryable: true,
+        cause: error,
+        details,
+      })
+    }
   }
 
   #dueAt(keys: readonly Key[], clusterTime: number): { space: number; key: Key }[] {

@@ -209,3 +209,117 @@ test('H70: a retried condition is not judged against what its own first try wrot
     'REQUEST_ID_REUSED',
   )
 })
+
+test('two reads of a transaction at once are still one moment', async (t) => {
+  const db = await memoryNode(t)
+  await db.putMany([
+    { key: 'a', value: 'old', ttl: 0.001 },
+    { key: 'b', value: 'old' },
+  ])
+  while (db.local.get('a') !== undefined) await new Promise((resolve) => setImmediate(resolve))
+  const seen = db.txn(async (tx) => {
+    const [a, b] = await Promise.all([tx.get('a'), tx.get('b')])
+    return [a, b]
+  })
+  await db.putMany([
+    { key: 'a', value: 'new' },
+    { key: 'b', value: 'new' },
+  ])
+  const [a, b] = await seen
+  assert.ok((a === undefined && b === 'old') || (a === 'new' && b === 'new'), `${String(a)} and ${String(b)}`)
+})
+
+test('a transaction function is not waited for past the deadline, nor past an abort; nothing is written', async (t) => {
+  const db = await memoryNode(t)
+  const never = new Promise<never>(() => {})
+  const late = await rejection(db.txn(() => never, { timeoutMs: 30 }))
+  assert.deepEqual([late.code, (late as { outcome?: string }).outcome], ['TIMEOUT', 'not-applied'])
+  const controller = new AbortController()
+  const aborted = rejection(db.txn(() => never, { signal: controller.signal }))
+  controller.abort()
+  assert.equal((await aborted).name, 'AbortError')
+  let letGo!: () => void
+  const gate = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  let after: Promise<unknown> | undefined
+  const given = await rejection(
+    db.txn(
+      async (tx) => {
+        tx.put('a', 1)
+        await gate
+        after = rejection(tx.get('a'))
+        await after
+      },
+      { timeoutMs: 30 },
+    ),
+  )
+  assert.equal(given.code, 'TIMEOUT')
+  letGo()
+  await gate
+  await after
+  assert.equal(await db.get('a'), undefined)
+})
+
+test('a transaction that is always overtaken ends by its deadline', async (t) => {
+  const db = await memoryNode(t)
+  let n = 0
+  const error = await rejection(
+    db.txn(
+      async (tx) => {
+        await tx.get('a')
+        await db.put('a', n++)
+        tx.put('b', 1)
+      },
+      { timeoutMs: 50 },
+    ),
+  )
+  assert.equal(error.code, 'TIMEOUT')
+  assert.equal(await db.get('b'), undefined)
+})
+
+test('a condition that answers with a promise is refused: it would always hold', async (t) => {
+  const db = await memoryNode(t)
+  await db.put('a', 1)
+  const error = await rejection(db.putIf('a', 2, { condition: (async () => false) as never }))
+  assert.equal(error.code, 'INVALID_ARGUMENT')
+  assert.match(error.message, /found a promise|a promise/)
+  assert.equal(await db.get('a'), 1)
+})
+
+test('what a conditional write was given is what it writes, whatever the caller does meanwhile', async (t) => {
+  const db = await memoryNode(t)
+  await db.put('a', { n: 0 })
+  const value = { n: 1 }
+  const expected = { n: 0 }
+  const put = db.putIf('a', value, { expected })
+  value.n = 2
+  expected.n = 9
+  okay(await put)
+  assert.deepEqual(await db.get('a'), { n: 1 })
+})
+
+test('options are read once: a getter that changes its mind changes nothing', async (t) => {
+  const db = await memoryNode(t)
+  let reads = 0
+  const options = {
+    get requestId() {
+      return reads++ === 0 ? 'r' : (5 as never)
+    },
+  }
+  await db.put('a', 1, options)
+  assert.equal(await db.get('a'), 1)
+  assert.equal((await rejection(db.increment('n', { by: 2n ** 20000n }))).code, 'VALUE_TOO_LARGE')
+  await db.put('c', 3)
+  assert.equal(await db.get('c'), 3, 'and a refused call leaves nothing behind for the next one')
+})
+
+test('inside a transaction keys are checked, and sums follow the rules of increment', async (t) => {
+  const db = await memoryNode(t)
+  await db.put('big', 5n)
+  assert.equal(await db.txn((tx) => tx.increment('big')), 6n)
+  assert.equal(await db.get('big'), 6n)
+  for (const key of ['', 5, undefined, '\ud800']) {
+    assert.equal((await rejection(db.txn((tx) => tx.get(key as string)))).code, 'INVALID_KEY')
+  }
+})
