@@ -16,7 +16,7 @@ export function within<R>(clock: Clock, { deadlineMs, signal }: Waiting, work: P
   return new Promise<R>((resolve, reject) => {
     const leftMs = deadlineMs - clock.monotonicMs()
     const abort = (): void => end(() => reject(new AbortError(signal?.reason, 'not-applied')))
-    const timer = clock.after(Math.max(0, leftMs), () => end(() => reject(tooLate())))
+    const timer = clock.after(Math.max(0, leftMs), () => end(() => reject(tooLate())), { keepAlive: true })
     const end = (settle: () => void): void => {
       clock.cancel(timer)
       signal?.removeEventListener('abort', abort)

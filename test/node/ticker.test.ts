@@ -40,6 +40,16 @@ test('the process lives while a call waits for a leader', async () => {
   assert.equal(clock.keepsAlive, false)
 })
 
+test('the process lives while a function of the caller takes its time', async () => {
+  const { clock, db } = await heldNode()
+  const txn = outcome(db.txn(() => new Promise(() => {}), { timeoutMs: 300 }))
+  await clock.advance(TICK_MS)
+  assert.equal(clock.keepsAlive, true)
+  await clock.advance(300)
+  assert.equal(txn.error?.code, 'TIMEOUT')
+  assert.equal(clock.keepsAlive, false)
+})
+
 test('calls that come one after another do not put the ticks off', async () => {
   const { clock, db } = await heldNode()
   await clock.advance(TICK_MS)
