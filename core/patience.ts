@@ -24,7 +24,7 @@ export function within<R>(clock: Clock, { deadlineMs, signal }: Waiting, work: P
     }
     work.then(
       (value) => end(() => resolve(value)),
-      (error: unknown) => end(() => reject(error as Error)),
+      (error: unknown) => end(() => reject(error)),
     )
     if (leftMs <= 0) end(() => reject(tooLate()))
     else if (signal?.aborted === true) abort()

@@ -41,7 +41,7 @@ export type {
 } from './ready.ts'
 export type { MembershipChange } from './membership.ts'
 export type { MembershipProposal } from './change.ts'
-export type { PeerStatus, Status } from './status.ts'
+export type { Status } from './status.ts'
 export type { Checked } from './invariants.ts'
 
 const inside = (raft: Raft) => raft as unknown as RaftState

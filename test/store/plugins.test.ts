@@ -1,7 +1,7 @@
 /** Plugins on a running node: their commands in the log, their keys beside the users', their turn at the end. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ConcordError, type Config, type Store } from '../../core/index.ts'
+import type { ConcordError, Config, Store } from '../../core/index.ts'
 import { definePlugin } from '../../core/plugin.ts'
 import { fileNode, memoryNode, rejection, temporary } from './node.ts'
 

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Value } from '../../core/index.ts'
 import { anyValue, values as corpus } from '../codec/corpus.ts'
 import { fileNode, temporary } from './node.ts'
 
@@ -15,7 +14,7 @@ test('H68, H69: any value survives put, get, snapshot and restart', async (t) =>
   const half = Math.floor(values.length / 2)
   const before = await fileNode(t, dir)
   const put = (from: number, to: number): Promise<unknown> =>
-    Promise.all(values.slice(from, to).map((value, n) => before.put(`v${from + n}`, value as Value)))
+    Promise.all(values.slice(from, to).map((value, n) => before.put(`v${from + n}`, value)))
   await put(0, half)
   await before.cluster.snapshot()
   await put(half, values.length)
