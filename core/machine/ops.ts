@@ -192,7 +192,11 @@ function impossible(space: Keyspace, ops: readonly StoredOp[], maxBytes: number)
 const zeroLike = (by: number | bigint): number | bigint => (typeof by === 'bigint' ? 0n : 0)
 
 /** The sum, in the type of `current`, or why there is none. */
-export function add(current: Stored, by: number | bigint, maxBytes: number): number | bigint | IncrementFailure {
+export function add(
+  current: Stored,
+  by: number | bigint,
+  maxBytes: number,
+): number | bigint | IncrementFailure {
   if (typeof current === 'bigint') {
     if (typeof by === 'number' && !Number.isSafeInteger(by)) return 'not-a-number'
     const sum = current + BigInt(by)

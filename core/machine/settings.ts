@@ -36,7 +36,9 @@ export const DEFAULT_SETTINGS: Settings = {
 }
 
 /** What this build can honour. The config's schema allows no more; a test holds the two together. */
-export const SETTING_BOUNDS: Readonly<Record<keyof Settings, readonly [least: number, most: number] | 'boolean'>> = {
+export const SETTING_BOUNDS: Readonly<
+  Record<keyof Settings, readonly [least: number, most: number] | 'boolean'>
+> = {
   applyVersion: [1, APPLY_VERSION],
   valueBytes: [1024, 16 * 1024 * 1024],
   batch: [1, 10_000],
