@@ -27,7 +27,6 @@ import {
   entryIn,
   operationOut,
   setAside,
-  valueAt,
   valueIfAny,
   withEntryIn,
   withValueIn,
@@ -336,7 +335,7 @@ export class RemoteStore implements Remote {
 
   async *#records(first: Answer, call: Call): AsyncGenerator<unknown, void, undefined> {
     for await (const { records, values } of this.#pages(first, call)) {
-      for (const record of records) yield valueAt(values, record)
+      for (const record of records) yield valueIfAny(values, record)
     }
   }
 

@@ -111,6 +111,11 @@ async function fill(open: Open, records: unknown[], values: unknown[]): Promise<
       const { done, value } = await open.iterator.next()
       if (done === true) return true
       const record = open.isEntries ? (value as Entry).value : value
+      // A verb may give nothing at a time; the store never does.
+      if (record === undefined) {
+        records.push(null)
+        continue
+      }
       encodeValue(writer, record)
       bytes += writer.length
       const place = setAside(values, new Encoded(writer.take()))

@@ -44,7 +44,8 @@ interface Method {
   run(request: Request): Promise<Answer>
 }
 
-const data = (head: unknown, values: readonly unknown[] = []): Answer => ({ head, values })
+/** An answer always says something: what is absent is `null`, or a member that is undefined. */
+const data = (head: {} | null, values: readonly unknown[] = []): Answer => ({ head, values })
 
 const read = (run: Method['run']): Method => ({ isAbortable: false, run })
 const write = (run: Method['run']): Method => ({ isAbortable: true, run })

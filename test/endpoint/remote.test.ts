@@ -9,6 +9,7 @@ import fc from 'fast-check'
 import { writePlace } from '../../core/endpoint/place.ts'
 import { ConcordError, connect } from '../../core/index.ts'
 import type { Entry } from '../../core/index.ts'
+import type { RemoteStore } from '../../core/remote-store.ts'
 import { atEnd, fileNode, rejection, temporary } from '../store/node.ts'
 import { clientOf, fakeNode, listening, until } from './endpoint.ts'
 
@@ -129,6 +130,22 @@ describe('the same answers as in the process', () => {
     assert.equal((await db.cluster.members()).length, 1)
     assert.equal(typeof (await db.cluster.snapshot()).index, 'number')
     assert.deepEqual((await db.cluster.retire('nothing')).retired, false)
+  })
+
+  test('what is not there, and what a verb of a plugin does not say, is undefined', async (t) => {
+    const { client } = await listening(t, { config: quiet })
+    const db = (await client()) as RemoteStore
+    assert.equal(await db.get('none'), undefined)
+    assert.equal(await db.getEntry('none'), undefined)
+    assert.equal(await db.ttl('none'), undefined)
+    assert.deepEqual(await db.getMany(['none']), [undefined])
+    assert.deepEqual(await db.txn(async (tx) => [await tx.get('none')]), [undefined])
+    const run = (name: string): Promise<unknown> =>
+      db.runCommand(name, { arguments: {}, options: {}, signal: new AbortController().signal })
+    assert.equal(await run('quiet one'), undefined)
+    const said: unknown[] = []
+    for await (const record of (await run('quiet many')) as AsyncIterable<unknown>) said.push(record)
+    assert.deepEqual(said, [undefined, 1, undefined, null])
   })
 
   test('wrong calls are refused as they are in the process', async (t) => {
@@ -351,6 +368,29 @@ describe('a call ends', () => {
     assert.deepEqual(await lost(db.get('k')), ['CONNECTION_LOST', 'not-applied', true])
   })
 })
+
+/** A plugin whose verbs say nothing. */
+const quiet = {
+  use: [
+    {
+      name: 'quiet',
+      version: '1.0.0',
+      apiVersion: 1,
+      setup: () => undefined,
+      commands: [
+        { name: 'quiet one', summary: 'Nothing.', run: () => undefined },
+        {
+          name: 'quiet many',
+          summary: 'Nothing, now and then.',
+          async *run() {
+            yield* [undefined, 1, undefined, null]
+          },
+        },
+      ],
+    },
+  ],
+  plugins: { quiet: true },
+} as never
 
 /** A plugin at the door that holds writes for ever. */
 const atDoor = new Set<string>()
