@@ -28,6 +28,7 @@ import { ConcordError } from './errors.ts'
 import type { DoorRequest, Permission, Write } from './hook-events.ts'
 import { JudgedPath, type JudgedWrites } from './judged-path.ts'
 import {
+  type Budget,
   type CommandResult,
   type TxnDone,
   USERS,
@@ -78,7 +79,8 @@ export interface KvParts {
   readonly door: Door
   readonly rules: CallRules
   readonly events: ApiEvents
-  readonly iteratorBytes: number
+  /** Of the iterators of all stores on this node. */
+  readonly iterators: Budget
   /** Why the node takes no more calls of this store's users, if so; what is under way is finished. */
   readonly refusal: () => Error | undefined
   readonly status: () => Status
@@ -102,7 +104,7 @@ export class Kv implements Store, JudgedWrites {
     this.#parts = parts
     this.#log = parts.log
     this.#door = parts.door
-    this.#reads = new ReadPath(parts.log, parts.door, parts.iteratorBytes)
+    this.#reads = new ReadPath(parts.log, parts.door, parts.iterators)
     this.#writes = new WritePath(parts.log, parts.door)
     this.#txns = new TxnPath(parts.log, this.#reads, this.#writes)
     this.#judged = new JudgedPath(parts.log, parts.door, this.#txns)

@@ -10,7 +10,7 @@ import { ConcordError } from './errors.ts'
 import type { NodeEvents } from './hook-events.ts'
 import { Kv } from './kv.ts'
 import type { NodeLog } from './log.ts'
-import { stateHash } from './machine/index.ts'
+import { createBudget, stateHash } from './machine/index.ts'
 import type { Driver } from './node/driver.ts'
 import type { NodeStorage } from './node-storage.ts'
 import type { PluginHost } from './plugin-host.ts'
@@ -87,7 +87,7 @@ export class OpenNode extends Kv implements Concord {
       door: new Door(host.hooks),
       rules,
       events: new ApiEvents(parts.telemetry, rules.nowMs),
-      iteratorBytes: config.limits.iteratorBytes,
+      iterators: createBudget(config.limits.iteratorBytes),
       status: () => this.#status(id),
     }
     super({ ...shared, refusal: () => this.#refusal() })

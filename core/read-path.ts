@@ -9,6 +9,7 @@ import type { Door } from './door.ts'
 import type { Access, DoorRequest } from './hook-events.ts'
 import { openStored } from './codec.ts'
 import {
+  type Budget,
   type RecordView,
   USERS,
   collectDue,
@@ -32,12 +33,12 @@ export type Answer<R> = (record: RecordView, clusterTime: number, request: DoorR
 export class ReadPath {
   readonly #log: ReplicatedLog
   readonly #door: Door
-  readonly #iteratorBytes: number
+  readonly #iterators: Budget
 
-  constructor(log: ReplicatedLog, door: Door, iteratorBytes: number) {
+  constructor(log: ReplicatedLog, door: Door, iterators: Budget) {
     this.#log = log
     this.#door = door
-    this.#iteratorBytes = iteratorBytes
+    this.#iterators = iterators
   }
 
   /**
@@ -87,7 +88,7 @@ export class ReadPath {
     const request = this.#door.admit('entries', [{ permission: 'read', prefix }], call)
     const { clusterTime } = await this.#log.readPoint(call.consistency, call.minRevision, call)
     if (call.consistency !== 'eventual') await this.#expireAll(clusterTime, call)
-    const view = openView(this.#log.machine, { prefix, after, limitBytes: this.#iteratorBytes })
+    const view = openView(this.#log.machine, { prefix, after, budget: this.#iterators })
     try {
       for (let records = view.next(ENTRIES_STEP); records !== undefined; records = view.next(ENTRIES_STEP)) {
         for (const record of records) {

@@ -115,8 +115,8 @@ export interface Store {
   txn(request: TxnRequest, options?: WriteOptions): Promise<TxnResult>
 
   /**
-   * All keys as they stand at one moment, in the order of their bytes. Old versions are held for the
-   * iterator up to `limits.iteratorBytes`; past that it rejects with `SNAPSHOT_TOO_OLD`, and
+   * All keys as they stand at one moment, in the order of their bytes. Old versions are held for all
+   * iterators up to `limits.iteratorBytes`; past that the oldest rejects with `SNAPSHOT_TOO_OLD`, and
    * `details.cursor` is the key to go on `after`, at a later moment.
    */
   entries<T = unknown>(options?: EntriesOptions): AsyncIterableIterator<Entry<T>>

@@ -26,7 +26,7 @@ export interface Keyspace {
   readonly order: Order
   readonly deadlines: Deadlines
   /** Open moments, which see none of the changes to come. */
-  readonly moments: Moment[]
+  readonly moments: Set<Moment>
   hashA: number
   hashB: number
 }
@@ -43,7 +43,7 @@ export function createKeyspace(id: number, isLarge = false): Keyspace {
     columns: columns.createColumns(isLarge ? LARGE_PAGE_BITS : PAGE_BITS),
     order: createOrder(),
     deadlines: createDeadlines(),
-    moments: [],
+    moments: new Set(),
     hashA: 0,
     hashB: 0,
   }
@@ -161,7 +161,7 @@ export function replace(
   revision: number,
   deadline: number,
 ): void {
-  if (space.moments.length > 0) keepBeforeChange(space, slot)
+  if (space.moments.size > 0) keepBeforeChange(space, slot)
   hash(space, slot, -1)
   columns.setValue(space.columns, slot, value, contentHash(columns.keyHashAt(space.columns, slot), value))
   columns.setRevision(space.columns, slot, revision)
@@ -171,7 +171,7 @@ export function replace(
 
 /** Gives a key another deadline; it keeps its value. */
 export function extend(space: Keyspace, slot: number, revision: number, deadline: number): void {
-  if (space.moments.length > 0) keepBeforeChange(space, slot)
+  if (space.moments.size > 0) keepBeforeChange(space, slot)
   hash(space, slot, -1)
   columns.setRevision(space.columns, slot, revision)
   schedule(space.deadlines, space.columns, slot, deadline)
@@ -179,7 +179,7 @@ export function extend(space: Keyspace, slot: number, revision: number, deadline
 }
 
 export function remove(space: Keyspace, slot: number): void {
-  if (space.moments.length > 0) keepBeforeRemoval(space, slot)
+  if (space.moments.size > 0) keepBeforeRemoval(space, slot)
   hash(space, slot, -1)
   schedule(space.deadlines, space.columns, slot, 0)
   const key = columns.keyAt(space.columns, slot)

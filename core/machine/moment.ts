@@ -4,7 +4,8 @@
  *
  * A record whose revision is not above the moment's has not changed since; one that was created above it
  * did not exist. So new keys cost nothing, and most changes are judged without a look into a map. The bytes
- * put aside are counted against a limit; past it the moment is lost, and says so when it is read.
+ * put aside are counted against a budget that readers share; past it the oldest of them is lost, with all
+ * that it holds, and is told when it reads on: whoever has been forgotten goes before whoever still reads.
  */
 import type { Columns } from './columns.ts'
 import { keyAt, recordAt, revisionAt } from './columns.ts'
@@ -16,10 +17,21 @@ import type { RecordView } from './result.ts'
 /** What one record put aside costs beside its key and value. */
 const OVERHEAD_BYTES = 160
 
-/** Shared by moments that belong together. */
+/** What a moment costs that has put nothing aside: so that their number is bounded, too. */
+const OPEN_BYTES = 1024
+
+/** What readers may hold together. */
 export interface Budget {
   readonly limitBytes: number
   heldBytes: number
+  /** Oldest first. */
+  readonly readers: Set<Reader>
+}
+
+/** Moments that are read as one: they are lost together. */
+export interface Reader {
+  readonly budget: Budget
+  readonly moments: Set<Moment>
   lost: boolean
 }
 
@@ -34,48 +46,87 @@ export interface Moment {
   /** Of the store when the moment was opened. */
   readonly revision: number
   readonly prefix: string
-  readonly budget: Budget
+  readonly reader: Reader
+  /** All open moments of its space, itself among them. */
+  readonly siblings: Set<Moment>
   /** Everything up to here has been read; `inclusive`: this key itself has not. */
   bound: string
   inclusive: boolean
   /** Records put aside by key; in several maps, since one that is large takes long to grow. */
-  kept: Map<string, Kept>[]
+  kept: (Map<string, Kept> | undefined)[]
   keptCount: number
-  /** This moment's part of the budget. */
+  /** Of the records put aside. */
   heldBytes: number
   /** Keys that went since the moment, as a heap: the first in order is on top. */
   gone: string[]
 }
 
-/** A moment of all keys from `bound` on, or after it. */
-export function createMoment(
+export const createBudget = (limitBytes: number): Budget => ({
+  limitBytes,
+  heldBytes: 0,
+  readers: new Set(),
+})
+
+export const createReader = (budget: Budget): Reader => ({ budget, moments: new Set(), lost: false })
+
+/** Opens a moment of all keys of a space from `bound` on, or after it. */
+export function openMoment(
+  reader: Reader,
+  siblings: Set<Moment>,
   revision: number,
   prefix: string,
   bound: string,
   inclusive: boolean,
-  budget: Budget,
 ): Moment {
-  const past = { kept: createKept(), keptCount: 0, heldBytes: 0, gone: [] }
-  return { revision, prefix, budget, bound, inclusive, ...past }
+  const past = { kept: [], keptCount: 0, heldBytes: 0, gone: [] }
+  const moment: Moment = { revision, prefix, reader, siblings, bound, inclusive, ...past }
+  const { budget, moments } = reader
+  siblings.add(moment)
+  moments.add(moment)
+  budget.readers.add(reader)
+  budget.heldBytes += OPEN_BYTES
+  keepWithin(budget)
+  return moment
+}
+
+/** Lets go of the past at once, however much it is. */
+export function closeMoment(moment: Moment): void {
+  const { reader, siblings } = moment
+  const { budget, moments } = reader
+  if (!moments.delete(moment)) return
+  if (moments.size === 0) budget.readers.delete(reader)
+  siblings.delete(moment)
+  budget.heldBytes -= OPEN_BYTES + moment.heldBytes
+  moment.heldBytes = 0
+  moment.kept = []
+  moment.keptCount = 0
+  moment.gone = []
+}
+
+function keepWithin(budget: Budget): void {
+  for (const reader of budget.readers) {
+    if (budget.heldBytes <= budget.limitBytes) return
+    reader.lost = true
+    for (const moment of reader.moments) closeMoment(moment)
+  }
 }
 
 const KEPT_MAPS = 64
-
-const createKept = (): Map<string, Kept>[] => Array.from({ length: KEPT_MAPS }, () => new Map())
 
 /** By the end of the key, where keys differ most. */
 function keptMap(moment: Moment, key: string): Map<string, Kept> {
   const units = key.length
   const last = key.charCodeAt(units - 1)
   const h = units < 3 ? last : last * 7 + key.charCodeAt(units - 2) * 31 + key.charCodeAt(units - 3)
-  return moment.kept[h % KEPT_MAPS]!
+  return (moment.kept[h % KEPT_MAPS] ??= new Map())
 }
 
 /** The part of a space that this file needs. */
 interface Momentary {
   readonly columns: Columns
   readonly order: Order
-  readonly moments: readonly Moment[]
+  /** A set: one may close while the others are told of a change. */
+  readonly moments: ReadonlySet<Moment>
 }
 
 export function keepBeforeChange(space: Momentary, slot: number): void {
@@ -122,22 +173,14 @@ export function takeKept(moment: Moment, key: string): RecordView | undefined {
   return kept.record
 }
 
-/** Lets go of the past at once, however much it is. */
-export function forget(moment: Moment): void {
-  hold(moment, -moment.heldBytes)
-  moment.kept = createKept()
-  moment.keptCount = 0
-  moment.gone = []
-}
-
 function hold(moment: Moment, bytes: number): void {
   moment.heldBytes += bytes
-  moment.budget.heldBytes += bytes
+  moment.reader.budget.heldBytes += bytes
 }
 
 /** Whether the moment has yet to read this key. */
 function isAhead(space: Momentary, moment: Moment, key: string): boolean {
-  if (moment.budget.lost || !key.startsWith(moment.prefix)) return false
+  if (!key.startsWith(moment.prefix)) return false
   return isBefore(space.order, moment.bound, key) || (moment.inclusive && key === moment.bound)
 }
 
@@ -148,10 +191,7 @@ function keep(space: Momentary, moment: Moment, slot: number, gone: boolean): vo
   moment.keptCount++
   keptMap(moment, record.key).set(record.key, { record, bytes, gone })
   if (gone) push(space.order, moment.gone, record.key)
-  if (moment.budget.heldBytes > moment.budget.limitBytes) {
-    moment.budget.lost = true
-    forget(moment)
-  }
+  keepWithin(moment.reader.budget)
 }
 
 function push(order: Order, heap: string[], key: string): void {

@@ -67,7 +67,7 @@ export class SnapshotSource {
 
   /** Bytes of old versions held for the snapshot: how far writers are ahead of it. */
   get heldBytes(): number {
-    return this.#parts[0]?.view.heldBytes ?? 0
+    return this.#parts.reduce((sum, { view }) => sum + view.heldBytes, 0)
   }
 
   /**

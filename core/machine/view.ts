@@ -9,8 +9,16 @@ import type { Keyspace } from './keyspace.ts'
 import { createKeyspace, find, keysInOrder, recordAt } from './keyspace.ts'
 import type { Machine } from './machine.ts'
 import { USERS } from './machine.ts'
-import type { Budget, Moment } from './moment.ts'
-import { createMoment, dropFirstGone, firstGone, forget, takeKept } from './moment.ts'
+import type { Budget, Moment, Reader } from './moment.ts'
+import {
+  closeMoment,
+  createBudget,
+  createReader,
+  dropFirstGone,
+  firstGone,
+  openMoment,
+  takeKept,
+} from './moment.ts'
 import { isBefore } from './order.ts'
 import type { RecordView } from './result.ts'
 
@@ -21,8 +29,8 @@ export interface ViewOptions {
   readonly prefix?: string | undefined
   /** Only keys after this one. */
   readonly after?: string | undefined
-  /** How many bytes of old versions may be held for this view before it is lost. */
-  readonly limitBytes: number
+  /** Bounds the old versions that are held for all views opened with it: past it the oldest is lost. */
+  readonly budget: Budget
 }
 
 /** One moment of one space. Whoever opened it closes it; reading it to the end does too. */
@@ -35,29 +43,29 @@ export class View {
   #last: string | undefined
   #isOpen = true
 
-  constructor(machine: Machine, space: Keyspace, prefix: string, after: string | undefined, budget: Budget) {
+  constructor(machine: Machine, space: Keyspace, prefix: string, after: string | undefined, reader: Reader) {
     this.revision = machine.revision
     this.clusterTime = machine.clusterTime
     this.#space = space
     this.#last = after
     const isAfter = after !== undefined && (after === prefix || isBefore(space.order, prefix, after))
-    this.#moment = createMoment(machine.revision, prefix, isAfter ? after : prefix, !isAfter, budget)
-    space.moments.push(this.#moment)
+    const bound = isAfter ? after : prefix
+    this.#moment = openMoment(reader, space.moments, machine.revision, prefix, bound, !isAfter)
   }
 
-  /** Bytes of old versions held now, together with the views opened beside it. */
+  /** Bytes of old versions held now. */
   get heldBytes(): number {
-    return this.#moment.budget.heldBytes
+    return this.#moment.heldBytes
   }
 
   /**
    * The next records; perhaps none although there are more, since it looks at no more than `max` keys.
-   * Undefined after the last one. Throws `SNAPSHOT_TOO_OLD` when the limit has been passed; then
-   * `details.cursor` is the last key read, to go on after at a later moment.
+   * Undefined after the last one. Throws `SNAPSHOT_TOO_OLD` when the budget was passed and this
+   * was the oldest; then `details.cursor` is the last key read, to go on after at a later moment.
    */
   next(max: number): RecordView[] | undefined {
     if (!this.#isOpen) return undefined
-    if (this.#moment.budget.lost) throw this.#lost()
+    if (this.#moment.reader.lost) throw this.#lost()
     const records: RecordView[] = []
     const { bound, inclusive } = this.#moment
     const keys = keysInOrder(this.#space, bound, inclusive, max)
@@ -74,9 +82,7 @@ export class View {
   close(): void {
     if (!this.#isOpen) return
     this.#isOpen = false
-    const { moments } = this.#space
-    moments.splice(moments.indexOf(this.#moment), 1)
-    forget(this.#moment)
+    closeMoment(this.#moment)
   }
 
   /** Adds what went since, up to `key`, and `key` itself if it went and came back. False: no room. */
@@ -117,26 +123,25 @@ export class View {
   }
 
   #lost(): ConcordError {
+    const { limitBytes } = this.#moment.reader.budget
     return new ConcordError(
       'SNAPSHOT_TOO_OLD',
-      `more than ${this.#moment.budget.limitBytes} bytes changed while this was read; go on after details.cursor`,
-      { details: { cursor: this.#last, limitBytes: this.#moment.budget.limitBytes } },
+      `more than ${limitBytes} bytes changed while this and younger readers read; go on after details.cursor`,
+      { details: { cursor: this.#last, limitBytes } },
     )
   }
 }
 
 /** Opens a view of the machine as it is now. A space that has not been given out has no keys. */
 export function openView(machine: Machine, options: ViewOptions): View {
-  const { space: id = USERS, prefix = '', after, limitBytes } = options
+  const { space: id = USERS, prefix = '', after, budget } = options
   const space = machine.spaces.get(id) ?? createKeyspace(id)
-  return new View(machine, space, prefix, after, createBudget(limitBytes))
+  return new View(machine, space, prefix, after, createReader(budget))
 }
 
-/** Views of all spaces at one moment, in the order of their ids, under one limit. */
+/** Views of all spaces at one moment, in the order of their ids, under a limit of their own. */
 export function openAll(machine: Machine, limitBytes: number): { space: Keyspace; view: View }[] {
-  const budget = createBudget(limitBytes)
+  const reader = createReader(createBudget(limitBytes))
   const spaces = [...machine.spaces.values()].sort((a, b) => a.id - b.id)
-  return spaces.map((space) => ({ space, view: new View(machine, space, '', undefined, budget) }))
+  return spaces.map((space) => ({ space, view: new View(machine, space, '', undefined, reader) }))
 }
-
-const createBudget = (limitBytes: number): Budget => ({ limitBytes, heldBytes: 0, lost: false })

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createMachine, openView, snapshotSource, stateHash } from '../../core/machine/index.ts'
+import { createBudget, createMachine, openView, snapshotSource, stateHash } from '../../core/machine/index.ts'
 import type { CommandResult, Machine } from '../../core/machine/index.ts'
 import type { Entry } from '../../core/raft/types.ts'
 import { Log, dump, load, random, replay, snapshotBytes } from './harness.ts'
@@ -87,13 +87,13 @@ describe('the same log gives the same bytes', () => {
       const chance = random(seed * 2003)
       const machine = createMachine([notes])
       let source = snapshotSource(machine)
-      let view = openView(machine, { limitBytes: 20_000 })
+      let view = openView(machine, { budget: createBudget(20_000) })
       for (const entry of entries) {
         replay(machine, [entry], chance(2) === 0)
         if (chance(3) === 0 && source.next(500) === undefined) source = snapshotSource(machine)
         if (chance(40) === 0) {
           view.close()
-          view = openView(machine, { limitBytes: chance(20_000) })
+          view = openView(machine, { budget: createBudget(chance(20_000)) })
         }
       }
       source.close()

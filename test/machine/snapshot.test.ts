@@ -89,7 +89,7 @@ describe('snapshots', () => {
         for (let i = chance(8); i > 0; i--) commitAny(log, chance, 150)
       }
       assert.equal(source.heldBytes, 0)
-      for (const space of log.machine.spaces.values()) assert.equal(space.moments.length, 0)
+      for (const space of log.machine.spaces.values()) assert.equal(space.moments.size, 0)
       const restored = load(Buffer.concat(chunks), [notes])
       assert.deepEqual(dump(restored), expected)
       assert.deepEqual(snapshotBytes(restored, 700), bytes)
@@ -139,7 +139,7 @@ describe('snapshots', () => {
     )
     source.close()
     assert.equal(source.next(100), undefined)
-    assert.equal(log.machine.users.moments.length, 0)
+    assert.equal(log.machine.users.moments.size, 0)
   })
 
   test('of an empty machine are a snapshot too', () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ConcordError } from '../../core/errors.ts'
-import { openView, scan } from '../../core/machine/index.ts'
+import { createBudget, openView, scan } from '../../core/machine/index.ts'
 import type { Machine, RecordView, View, ViewOptions } from '../../core/machine/index.ts'
 import { Log, type Encode, type Random, c, pick, plain, random } from './harness.ts'
 
@@ -52,7 +52,7 @@ describe('views', () => {
         const expected = all(log.machine).filter(
           ({ key }) => key.startsWith(prefix) && (after === undefined || bytesAfter(key, after)),
         )
-        const view = openView(log.machine, { prefix, after, limitBytes: LIMIT })
+        const view = openView(log.machine, { prefix, after, budget: createBudget(LIMIT) })
         const seen: RecordView[] = []
         const max = 1 + chance(20)
         for (let next = view.next(max); next !== undefined; next = view.next(max)) {
@@ -62,7 +62,7 @@ describe('views', () => {
         }
         assert.deepEqual(seen.map(plain), expected.map(plain), `round ${round}`)
         assert.equal(view.heldBytes, 0)
-        assert.equal(log.machine.users.moments.length, 0, 'read to the end is closed')
+        assert.equal(log.machine.users.moments.size, 0, 'read to the end is closed')
       }
     })
   }
@@ -86,10 +86,10 @@ describe('views', () => {
     for (const key of keys) log.commit(c.put(key, 1))
     const expected = keys.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
     assert.deepEqual(
-      readAll(openView(log.machine, { limitBytes: LIMIT })).map(({ key }) => key),
+      readAll(openView(log.machine, { budget: createBudget(LIMIT) })).map(({ key }) => key),
       expected,
     )
-    const under = openView(log.machine, { prefix: 'z', after: 'z\uffff', limitBytes: LIMIT })
+    const under = openView(log.machine, { prefix: 'z', after: 'z\uffff', budget: createBudget(LIMIT) })
     assert.deepEqual(
       readAll(under).map(({ key }) => key),
       ['z\u{10000}'],
@@ -101,7 +101,7 @@ describe('views', () => {
     for (let i = 0; i < 50; i++) log.commit(c.put(`k${i}`, 0))
     const views: View[] = []
     for (let generation = 1; generation <= 5; generation++) {
-      views.push(openView(log.machine, { limitBytes: LIMIT }))
+      views.push(openView(log.machine, { budget: createBudget(LIMIT) }))
       for (let i = 0; i < 50; i++)
         log.commit(i % 7 === generation ? c.delete(`k${i}`) : c.put(`k${i}`, generation))
     }
@@ -114,7 +114,7 @@ describe('views', () => {
   test('new keys cost them nothing, and old versions are counted once each', () => {
     const log = new Log()
     const held = (run: () => void) => {
-      const view = openView(log.machine, { limitBytes: LIMIT })
+      const view = openView(log.machine, { budget: createBudget(LIMIT) })
       run()
       const { heldBytes } = view
       view.close()
@@ -142,7 +142,7 @@ describe('views', () => {
   test('what has been read is not held any more, nor what another prefix holds', () => {
     const log = new Log()
     for (let i = 0; i < 20; i++) log.commit(c.put(`a${i + 10}`, 1), c.put(`b${i}`, 1))
-    const view = openView(log.machine, { prefix: 'a', limitBytes: LIMIT })
+    const view = openView(log.machine, { prefix: 'a', budget: createBudget(LIMIT) })
     log.commit(c.put('b1', 2), c.delete('b2'))
     assert.equal(view.heldBytes, 0)
     assert.equal(view.next(5)?.length, 5)
@@ -157,7 +157,7 @@ describe('views', () => {
   test('a key deleted and made again, over and over, leaves one trace', () => {
     const log = new Log()
     log.commit(c.put('a', 1), c.put('b', 1))
-    const view = openView(log.machine, { limitBytes: LIMIT })
+    const view = openView(log.machine, { budget: createBudget(LIMIT) })
     for (let i = 0; i < 100; i++) log.commit(c.delete('b'), c.put('b', i))
     const [moment] = log.machine.users.moments
     assert.equal(moment?.gone.length, 1)
@@ -174,7 +174,7 @@ describe('views', () => {
   test('past its limit a view is lost, says so with a cursor, and holds nothing', () => {
     const log = new Log()
     for (let i = 0; i < 90; i++) log.commit(c.put(`k${i + 10}`, 'x'.repeat(1000)))
-    const view = openView(log.machine, { limitBytes: 20_000 })
+    const view = openView(log.machine, { budget: createBudget(20_000) })
     const first = view.next(10)!
     let most = 0
     for (let i = 0; i < 90; i++) {
@@ -194,15 +194,68 @@ describe('views', () => {
     )
     assert.throws(() => view.next(10), /SNAPSHOT_TOO_OLD|bytes changed/)
     view.close()
-    assert.equal(log.machine.users.moments.length, 0)
-    const rest = readAll(openView(log.machine, { after: cursor, limitBytes: LIMIT }))
+    assert.equal(log.machine.users.moments.size, 0)
+    const rest = readAll(openView(log.machine, { after: cursor, budget: createBudget(LIMIT) }))
     assert.equal(first.length + rest.length, 90)
     assert.ok(rest.every(({ value }) => typeof value === 'number'))
   })
 
+  test('H76: that share a budget are lost oldest first, and hold no more than it together', () => {
+    const log = new Log()
+    const budget = createBudget(50_000)
+    const change = (value: string) => {
+      for (let i = 0; i < 20; i++) log.commit(c.put(`k${i + 10}`, value + 'x'.repeat(1000)))
+    }
+    const views: View[] = []
+    const held = () => views.reduce((sum, { heldBytes }) => sum + heldBytes, 0)
+    change('0')
+    for (let round = 1; round <= 30; round++) {
+      views.push(openView(log.machine, { budget }))
+      change(`${round}`)
+      assert.ok(held() <= budget.limitBytes, `${held()} bytes held in round ${round}`)
+    }
+    assert.equal(views.at(-1)?.next(1)?.length, 1)
+    const lost = views.map((view) => {
+      try {
+        return view.next(1) === undefined
+      } catch (error) {
+        return ConcordError.is(error) && error.code === 'SNAPSHOT_TOO_OLD'
+      }
+    })
+    const firstKept = lost.indexOf(false)
+    assert.ok(firstKept > 0 && lost.slice(firstKept).every((isLost) => !isLost), 'the oldest, and only they')
+    assert.equal(
+      log.machine.users.moments.size,
+      views.length - firstKept,
+      'who is lost costs writers nothing',
+    )
+    for (const view of views) view.close()
+    assert.equal(budget.heldBytes, 0)
+    assert.equal(log.machine.users.moments.size, 0)
+  })
+
+  test('H76: that hold nothing are bounded in number, too', () => {
+    const log = new Log()
+    const budget = createBudget(1_000_000)
+    for (let i = 0; i < 5000; i++) openView(log.machine, { budget })
+    assert.ok(log.machine.users.moments.size < 1000)
+  })
+
+  test('H76: lost while others are told of the same change, cost those nothing', () => {
+    const log = new Log()
+    for (let i = 0; i < 10; i++) log.commit(c.put(`k${i}`, 'x'.repeat(1000)))
+    const small = createBudget(5000)
+    const doomed = [openView(log.machine, { budget: small }), openView(log.machine, { budget: small })]
+    const others = [1, 2, 3].map(() => openView(log.machine, { budget: createBudget(LIMIT) }))
+    for (let i = 0; i < 10; i++) log.commit(c.delete(`k${i}`))
+    for (const view of doomed) assert.throws(() => view.next(10), { code: 'SNAPSHOT_TOO_OLD' })
+    for (const view of others) assert.equal(readAll(view).length, 10)
+  })
+
   test('of nothing end at once', () => {
     const log = new Log()
-    const open = (options: Partial<ViewOptions>) => openView(log.machine, { limitBytes: LIMIT, ...options })
+    const open = (options: Partial<ViewOptions>) =>
+      openView(log.machine, { budget: createBudget(LIMIT), ...options })
     assert.equal(open({}).next(5), undefined)
     assert.equal(open({ space: 77 }).next(5), undefined)
     log.commit(c.put('a', 1))
@@ -218,7 +271,7 @@ describe('views', () => {
     const log = new Log()
     log.clusterTime = 4321
     log.commit(c.put('a', 1))
-    const view = openView(log.machine, { limitBytes: LIMIT })
+    const view = openView(log.machine, { budget: createBudget(LIMIT) })
     log.clusterTime = 9999
     log.commit(c.put('a', 2))
     assert.deepEqual([view.revision, view.clusterTime], [1, 4321])

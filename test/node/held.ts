@@ -3,7 +3,7 @@ import { ApiEvents } from '../../core/api-events.ts'
 import { Door } from '../../core/door.ts'
 import { createHooks } from '../../core/hooks.ts'
 import { Kv } from '../../core/kv.ts'
-import { createMachine } from '../../core/machine/index.ts'
+import { createBudget, createMachine } from '../../core/machine/index.ts'
 import { Driver, type DriverLimits } from '../../core/node/driver.ts'
 import type { Clock, LogBatch, LogStore, SnapshotStore } from '../../core/ports.ts'
 import { createTelemetry } from '../../core/telemetry.ts'
@@ -170,7 +170,7 @@ export async function heldNode(limits: Partial<DriverLimits> = {}, voters = 1): 
     door: new Door(hooks.hooks),
     rules: { nowMs: () => clock.nowMs, timeoutMs: 5000, consistency: 'leader', pluginOptions: new Map() },
     events: new ApiEvents(createTelemetry('n1'), () => clock.nowMs),
-    iteratorBytes: MIB,
+    iterators: createBudget(MIB),
     refusal: () => undefined,
     status: () => {
       throw new Error('not used')

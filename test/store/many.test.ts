@@ -1,6 +1,7 @@
 /** Many keys at once: together or not at all, one answer per item, one moment for readers. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Entry } from '../../core/index.ts'
 import { memoryNode, rejection } from './node.ts'
 
 test('putMany is one change; its answers are in the order of its items, duplicates included', async (t) => {
@@ -144,4 +145,33 @@ test('an iterator that holds too much is ended with a cursor, and the store goes
     rest++
   }
   assert.equal(rest, keys.length - keys.indexOf(cursor) - 1)
+})
+
+test('H76: iterators that were forgotten hold no more than one limit, and the oldest are lost first', async (t) => {
+  const db = await memoryNode(t, { limits: { iteratorBytes: 1024 * 1024 } })
+  const keys = Array.from({ length: 300 }, (_, n) => `k${String(n).padStart(4, '0')}`)
+  const round = (stamp: number) =>
+    db.putMany(keys.map((key) => ({ key, value: `${stamp} ${'x'.repeat(10_000)}` })))
+  await round(0)
+  const iterators: AsyncIterableIterator<Entry<string>>[] = []
+  for (let stamp = 1; stamp <= 10; stamp++) {
+    const iterator = db.entries<string>()
+    await iterator.next()
+    iterators.push(iterator)
+    await round(stamp)
+  }
+  const youngest = iterators.pop()!
+  let count = 1
+  for await (const { value } of youngest) {
+    assert.ok(value.startsWith('9 '), 'its own moment')
+    count++
+  }
+  assert.equal(count, keys.length)
+  const oldest = iterators.shift()!
+  const error = await rejection(
+    (async () => {
+      for await (const _ of oldest) continue
+    })(),
+  )
+  assert.equal(error.code, 'SNAPSHOT_TOO_OLD')
 })
