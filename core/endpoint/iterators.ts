@@ -57,10 +57,14 @@ export class Iterators {
   /** The next page: what there is of entries, and a record of a verb as soon as there is one. */
   async next(id: unknown): Promise<Answer> {
     const open = this.#open.get(id as number)
-    if (open === undefined || open.isReading) {
-      const why =
-        open === undefined ? `was closed, perhaps after ${this.#idleMs} ms without a call` : 'is being read'
-      throw new ConcordError('SNAPSHOT_TOO_OLD', `the iterator ${why}; go on after the last key, later`)
+    if (open === undefined) {
+      throw new ConcordError(
+        'SNAPSHOT_TOO_OLD',
+        `the iterator was closed, perhaps after ${this.#idleMs} ms without a call; go on after the last key, later`,
+      )
+    }
+    if (open.isReading) {
+      throw new ConcordError('INVALID_ARGUMENT', 'the iterator is being read: ask for one page at a time')
     }
     clearTimeout(open.idle)
     open.isReading = true

@@ -41,14 +41,22 @@ export interface Request {
 interface Method {
   /** Reads are only forgotten when they are cancelled: nothing has to be undone. */
   readonly isAbortable: boolean
+  /** Whether this request may change something: what it means when its answer cannot be sent. */
+  isWrite(head: RequestHead): boolean
   run(request: Request): Promise<Answer>
 }
 
 /** An answer always says something: what is absent is `null`, or a member that is undefined. */
 const data = (head: {} | null, values: readonly unknown[] = []): Answer => ({ head, values })
 
-const read = (run: Method['run']): Method => ({ isAbortable: false, run })
-const write = (run: Method['run']): Method => ({ isAbortable: true, run })
+const no = (): boolean => false
+const yes = (): boolean => true
+const read = (run: Method['run']): Method => ({ isAbortable: false, isWrite: no, run })
+const write = (run: Method['run'], isWrite = yes as Method['isWrite']): Method => ({
+  isAbortable: true,
+  isWrite,
+  run,
+})
 
 /** Keys and items are checked by the store; here they only have to be lists, to be walked. */
 function list<T>(found: unknown, field: string): readonly T[] {
@@ -130,7 +138,7 @@ const METHODS: Readonly<Record<string, Method>> = {
         : list(given[field], field).map((operation) => operationIn(values, operation))
     const request = { ...given, success: operations('success'), failure: operations('failure') }
     return txnAnswer(await node.txn(request as unknown as TxnRequest, options))
-  }),
+  }, isTxnWrite),
   /** What a call that the client judges has already done, under its request id. */
   recall: read(async ({ node, head, values, options }) =>
     data((await node.recall(operationIn(values, head['operation']), options)) ?? null),
@@ -152,18 +160,28 @@ const METHODS: Readonly<Record<string, Method>> = {
 
   status: read(async ({ node, options }) => data(await node.with(options).status())),
   'cluster.members': read(async ({ node, options }) => data(await node.with(options).cluster.members())),
-  'cluster.snapshot': read(async ({ node, options }) => data(await node.with(options).cluster.snapshot())),
+  'cluster.snapshot': {
+    isAbortable: false,
+    isWrite: yes,
+    run: async ({ node, options }) => data(await node.with(options).cluster.snapshot()),
+  },
   'cluster.retire': write(async ({ node, head, options }) =>
     data(await node.with(options).cluster.retire(head['plugin'] as string)),
   ),
 
-  command: { isAbortable: true, run: runCommand },
+  command: write(runCommand),
 }
 
 export function methodOf({ method }: RequestHead): Method {
   const known = METHODS[method]
   if (known !== undefined) return known
   throw new ConcordError('INVALID_ARGUMENT', `this node has no method ${JSON.stringify(method)}`)
+}
+
+/** A transaction of nothing but `get` is a read. */
+function isTxnWrite({ request }: RequestHead): boolean {
+  const { success = [], failure = [] } = request as Partial<TxnRequest>
+  return [...success, ...failure].some(({ op }) => op !== 'get')
 }
 
 function expected(head: RequestHead, values: readonly unknown[], options: object): never {

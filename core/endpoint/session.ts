@@ -149,7 +149,7 @@ export class Session {
     this.#inFlightBytes += bytes
     this.#run(request, values, abort)
       .then(
-        (answer) => this.#answer(id, answer),
+        (answer) => this.#answer(id, request, answer),
         (error: unknown) => this.#fail(id, error),
       )
       .finally(() => this.#done(id, bytes))
@@ -165,7 +165,7 @@ export class Session {
     return method.run({ node, head, values, options, iterators: this.#iterators, abort })
   }
 
-  #answer(id: number, { head, values }: Answer): void {
+  #answer(id: number, request: RequestHead, { head, values }: Answer): void {
     try {
       this.#send({ kind: KIND.answer, id, head, values })
     } catch (error) {
@@ -174,7 +174,7 @@ export class Session {
       this.#fail(
         id,
         new ConcordError(error.code, `the answer: ${error.message}`, {
-          outcome: 'unknown',
+          outcome: methodOf(request).isWrite(request) ? 'unknown' : 'not-applied',
           details: error.details,
         }),
       )

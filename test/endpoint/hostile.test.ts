@@ -220,6 +220,29 @@ describe('too much', () => {
     assert.equal((await db.getMany(keys.slice(0, 3))).length, 3)
     const items = keys.map((key) => ({ key, value: 'x'.repeat(500_000) }))
     assert.equal((await rejection(db.putMany(items))).code, 'BATCH_TOO_LARGE')
+    // What was only read has changed nothing; of a write whose answer cannot be sent nobody can say that.
+    const gets = keys.map((key) => ({ op: 'get', key }) as const)
+    const reads = [db.getMany(keys), db.txn({ compare: [], success: gets })]
+    for (const read of reads) assert.equal(outcomeOf(await rejection(read)), 'not-applied')
+    const write = db.txn({ compare: [], success: [...gets, { op: 'put', key: 'done', value: true }] })
+    assert.equal(outcomeOf(await rejection(write)), 'unknown')
+    assert.equal(await db.get('done'), true)
+  })
+
+  test('two pages of one iterator at once', async (t) => {
+    const node = await listening(t, { config: hesitant })
+    const stranger = new Stranger(t, node.endpoint.path)
+    await stranger.greet()
+    stranger.send({ id: 1, head: { method: 'command', name: 'hesitant go', arguments: {}, flags: {} } })
+    const { head } = await stranger.message(({ id }) => id === 1)
+    const { iterator } = (head as { page: { iterator: number } }).page
+    stranger.send(
+      { id: 2, head: { method: 'next', iterator } },
+      { id: 3, head: { method: 'next', iterator } },
+    )
+    const refused = await stranger.message(({ id }) => id === 3)
+    assert.equal((refused.head as { code: string }).code, 'INVALID_ARGUMENT')
+    stranger.socket.destroy()
   })
 
   test('iterators that are never read to their end', async (t) => {
@@ -237,3 +260,28 @@ describe('too much', () => {
     )
   })
 })
+
+const outcomeOf = (error: Error): unknown => (error as Partial<ConcordError>).outcome
+
+/** A plugin with a verb that gives nothing until it is given up. */
+const hesitant = {
+  use: [
+    {
+      name: 'hesitant',
+      version: '1.0.0',
+      apiVersion: 1,
+      setup: () => undefined,
+      commands: [
+        {
+          name: 'hesitant go',
+          summary: 'Waits.',
+          async *run({ signal }: { readonly signal: AbortSignal }) {
+            await new Promise((resolve) => signal.addEventListener('abort', resolve))
+            yield 1
+          },
+        },
+      ],
+    },
+  ],
+  plugins: { hesitant: true },
+} as never
