@@ -136,6 +136,11 @@ export class Cli {
   }
 }
 
+/** Whoever reads has had enough: `concord list | head`. */
+export function endWithReader(error: NodeJS.ErrnoException): void {
+  process.exit(error.code === 'EPIPE' ? 0 : 1)
+}
+
 /** Compose files and shells set what is not there to nothing. */
 const variable = (name: string): string | undefined => process.env[name] || undefined
 

@@ -5,14 +5,13 @@
 import { CommanderError } from 'commander'
 import { ConcordError } from '../errors.ts'
 import { didYouMean } from '../suggest.ts'
-import { Cli } from './cli.ts'
+import { Cli, endWithReader } from './cli.ts'
 import { CliError, EXIT, exitCodeOf, isUnexpected, sentenceOf } from './failure.ts'
 import { type Program, createProgram } from './program.ts'
 import { hasColor, red } from './text.ts'
 
 export async function main(argv: readonly string[]): Promise<number> {
-  // Whoever reads has had enough: `concord list | head`.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  process.stdout.on('error', endWithReader)
   const program = createProgram()
   try {
     if (asksForPlugins(program, argv)) await addVerbsOfPlugins(program, argv).catch(() => undefined)

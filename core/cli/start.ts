@@ -7,7 +7,7 @@ import { openResolved } from '../concord.ts'
 import type { OpenNode } from '../open-node.ts'
 import type { Closed } from '../types.ts'
 import { VERSION } from '../version.ts'
-import type { Cli } from './cli.ts'
+import { type Cli, endWithReader } from './cli.ts'
 import { EXIT, nodeExitCodeOf, sentenceOf } from './failure.ts'
 import { loadConfig } from './node.ts'
 import { facts } from './text.ts'
@@ -21,6 +21,7 @@ const PARENT_MS = 250
 
 /** Ends the process; only a failure to start returns. */
 export async function start(cli: Cli): Promise<number> {
+  surviveReaders()
   const opening = Promise.withResolvers<OpenNode>()
   const stop = stopper(cli, opening.promise)
   for (const [signal, number] of Object.entries(SIGNALS)) {
@@ -43,6 +44,12 @@ export async function start(cli: Cli): Promise<number> {
   } finally {
     clearInterval(alive)
   }
+}
+
+/** A node goes on when nobody reads what it says any more: `concord start | head -1`. */
+function surviveReaders(): void {
+  process.stdout.off('error', endWithReader)
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 }
 
 /** Closes the node once; for another signal, which does not belong to the first, ends the process. */

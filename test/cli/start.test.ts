@@ -92,6 +92,20 @@ describe('concord start', () => {
     assert.equal(stderr.match(/SIGINT: the node finishes/g)?.length, 1)
   })
 
+  test('goes on when nobody reads what it says, and stops as told', async (t) => {
+    const cwd = await temporary(t)
+    const node = launch(t, ['start'], { cwd })
+    node.child.stdout!.destroy()
+    node.child.stderr!.destroy()
+    const run = commands(t, cwd)
+    // Nothing of it can be read: it is there when it answers.
+    while ((await run(['put', 'k', '1'])).code !== 0) assert.equal(node.child.exitCode, null)
+    node.child.kill('SIGTERM')
+    const { code, signal } = await node.ended
+    assert.deepEqual([code, signal], [0, null])
+    assert.deepEqual(readdirSync(join(cwd, 'data')).sort(), ['identity.json', 'log', 'snapshots'])
+  })
+
   test('what is wrong before it starts: 2, 4', async (t) => {
     const cwd = await temporary(t)
     const run = commands(t, cwd)
