@@ -30,6 +30,7 @@ import { Proposals, type Waiter } from './proposals.ts'
 import { Reads, type ReadPoint } from './reads.ts'
 import type { LogStatus, Patience, ReplicatedLog } from './replicated-log.ts'
 import { Snapshots, type SnapshotDone } from './snapshots.ts'
+import { Stamps } from './stamps.ts'
 import { Ticker } from './ticker.ts'
 import { whyUnusable } from './unusable.ts'
 
@@ -80,6 +81,7 @@ export class Driver implements ReplicatedLog {
   readonly #proposals: Proposals
   readonly #reads = new Reads()
   readonly #expiry: Expiry
+  readonly #stamps: Stamps
   readonly #snapshots: Snapshots
   readonly #ticker: Ticker
   readonly #inputs: Input[] = []
@@ -102,6 +104,7 @@ export class Driver implements ReplicatedLog {
     this.#appended = ports.telemetry.event('log.append')
     this.#appliedOne = ports.telemetry.event('operation.apply')
     this.#expiry = new Expiry(this, ports.telemetry.event('ttl.cleanup'))
+    this.#stamps = new Stamps(this, ports.clock)
     this.#snapshots = new Snapshots(ports, limits.snapshotLogBytes, {
       machine: () => this.machine,
       raft: this.#raft,
@@ -393,6 +396,7 @@ export class Driver implements ReplicatedLog {
     this.#proposals.expire(now, this.#leadership.leader !== null)
     this.#reads.expire(now)
     this.#expiry.consider()
+    this.#stamps.consider()
     this.#inputs.push({ type: 'tick' })
     this.#turn()
   }
@@ -413,6 +417,7 @@ export class Driver implements ReplicatedLog {
   /** Takes no new commands; resolves when nobody waits any more, or at the deadline. */
   async drain(timeoutMs: number): Promise<void> {
     if (this.#stopped !== undefined || this.#drained !== undefined) return
+    this.#stamps.consider()
     const drained = new Promise<void>((resolve) => {
       this.#drained = resolve
     })

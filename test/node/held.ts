@@ -5,13 +5,15 @@ import { createHooks } from '../../core/hooks.ts'
 import { Kv } from '../../core/kv.ts'
 import { createBudget, createMachine } from '../../core/machine/index.ts'
 import { Driver, type DriverLimits } from '../../core/node/driver.ts'
-import type { Clock, LogBatch, LogStore, SnapshotStore } from '../../core/ports.ts'
+import type { Clock, LogBatch, LogStore, RecoveredLog, SnapshotStore } from '../../core/ports.ts'
 import { createTelemetry } from '../../core/telemetry.ts'
 import { createRaft } from '../../core/raft/index.ts'
 
 /** Time stands still until the test turns it; `soon` runs at once when asked to `settle`. */
 export class TestClock implements Clock {
   nowMs = 1000
+  /** A test may set the wall clock, or let the machine sleep: monotonic time then stands still. */
+  wallOffsetMs = 1_700_000_000_000
   #queue: (() => void)[] = []
   #timers: { dueMs: number; run: () => void; keepAlive: boolean }[] = []
 
@@ -20,7 +22,7 @@ export class TestClock implements Clock {
   }
 
   wallMs(): number {
-    return 1_700_000_000_000 + this.nowMs
+    return this.wallOffsetMs + this.nowMs
   }
 
   /** Whether a timer would keep a process alive. */
@@ -77,8 +79,18 @@ export class HeldLog implements LogStore {
   readonly batches: LogBatch[] = []
   #waiting: (() => void)[] = []
 
-  recover(): never {
-    throw new Error('not used')
+  async recover(): Promise<RecoveredLog> {
+    return this.read()
+  }
+
+  /** What a restart finds; a cluster of one never truncates. */
+  read(): RecoveredLog {
+    const hardStates = this.batches.flatMap(({ hardState }) => (hardState === undefined ? [] : [hardState]))
+    return {
+      hardState: hardStates.at(-1) ?? { term: 0, votedFor: null },
+      entries: this.batches.flatMap(({ entries }) => entries),
+      cleanStop: false,
+    }
   }
 
   async append(batch: LogBatch): Promise<void> {
@@ -119,10 +131,17 @@ export interface Held {
   readonly stalls: number[]
 }
 
-/** A cluster of `voters`, of which only the first runs here: with more than one it never has a leader. */
-export async function heldNode(limits: Partial<DriverLimits> = {}, voters = 1): Promise<Held> {
-  const clock = new TestClock()
-  const log = new HeldLog()
+/**
+ * A cluster of `voters`, of which only the first runs here: with more than one it never has a leader. With the
+ * log of one that has stopped, it goes on from there.
+ */
+export async function heldNode(
+  limits: Partial<DriverLimits> = {},
+  voters = 1,
+  clock = new TestClock(),
+  log = new HeldLog(),
+): Promise<Held> {
+  const { hardState, entries } = log.read()
   const ids = Array.from({ length: voters }, (_, n) => `n${n + 1}/x`)
   const members = Object.fromEntries(
     ids.map((id) => [id, { name: id.slice(0, 2), incarnation: 'x', address: '' }]),
@@ -142,16 +161,16 @@ export async function heldNode(limits: Partial<DriverLimits> = {}, voters = 1): 
       seed: 1,
     },
     {
-      hardState: { term: 0, votedFor: null },
+      hardState,
       snapshot: { index: 0, term: 0, clusterTime: 0, wallTime: 0, membership },
-      entries: [],
+      entries,
     },
     { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs() },
   )
   const failures: Error[] = []
   const stalls: number[] = []
   const driver = new Driver(
-    { raft, machine: createMachine(), recoveredIndex: 0 },
+    { raft, machine: createMachine(), recoveredIndex: entries.length },
     { clock, telemetry: createTelemetry('n1'), log, snapshots: noSnapshots },
     { entryBytes: MIB, queueBytes: 64 * MIB, snapshotLogBytes: 64 * MIB, ...limits },
     {
