@@ -141,6 +141,7 @@ class Assembly {
       host.slices,
       { clock: systemClock, log: storage.log, snapshots: storage.snapshots },
     )
+    await storage.settle()
     if (loaded !== undefined) {
       nodeLog.log.info({ ...loaded, durationMs: Math.round(loaded.durationMs) }, 'snapshot loaded')
       this.telemetry.event('snapshot.installed').emit(loaded)
@@ -292,6 +293,7 @@ function raftConfig({ raft, limits, snapshot }: ResolvedConfig, id: string): Raf
     driftMs: DRIFT_MS,
     maxMessageBytes: limits.entryBytes,
     inflightBytes: 4 * limits.entryBytes,
+    maxPersistBytes: 4 * MIB,
     maxReadyBytes: MIB,
     retainBytes: snapshot.keepBytes,
     seed: Math.floor(systemEntropy.random() * 2 ** 32),

@@ -2,7 +2,7 @@
 import type { ResolvedConfig } from './config/index.ts'
 import type { LogStore, SnapshotStore } from './ports.ts'
 import type { Membership } from './raft/index.ts'
-import { openFileStorage } from './storage/file/storage.ts'
+import { type FileStorage, openFileStorage } from './storage/file/storage.ts'
 import { openMemoryStorage } from './storage/memory.ts'
 import { systemClock, systemEntropy } from './world.ts'
 
@@ -15,6 +15,8 @@ export interface NodeStorage {
   readonly createdAt: number
   readonly log: LogStore
   readonly snapshots: SnapshotStore
+  /** To be called when the log has been recovered: whatever was there is all that there will be. */
+  settle(): Promise<void>
   close(clean: boolean): Promise<void>
 }
 
@@ -30,16 +32,35 @@ export async function openStorage({ node, storage }: ResolvedConfig): Promise<No
     fsyncIntervalMs: storage.intervalMs,
     segmentBytes: storage.segmentBytes,
   })
+  try {
+    return await ofOne(opened)
+  } catch (error) {
+    await opened.close(false)
+    throw error
+  }
+}
+
+async function ofOne(opened: FileStorage): Promise<NodeStorage> {
   const { name, incarnation } = opened.identity
   if (opened.identity.founders === null) {
     await opened.updateIdentity({ clusterId: systemEntropy.id(), founders: clusterOfOne(name, incarnation) })
   }
-  // The only copy there is: nobody else could tell what is missing, or vote in its place.
-  if (opened.dirtyRelaxed) await opened.settle()
   const { clusterId, founders, createdAt } = opened.identity
   const { log, snapshots } = opened
-  const close = (clean: boolean): Promise<void> => opened.close(clean)
-  return { name, incarnation, clusterId, founders: founders as Membership, createdAt, log, snapshots, close }
+  return {
+    name,
+    incarnation,
+    clusterId,
+    founders: founders as Membership,
+    createdAt,
+    log,
+    snapshots,
+    // The only copy there is: nobody else could tell what is missing, or vote in its place.
+    settle: async () => {
+      if (opened.dirtyRelaxed) await opened.settle()
+    },
+    close: (clean) => opened.close(clean),
+  }
 }
 
 /** A new incarnation at every start: it has forgotten its votes. */
@@ -54,6 +75,7 @@ function inMemory(name: string): NodeStorage {
     createdAt: systemClock.wallMs(),
     log,
     snapshots,
+    settle: async () => {},
     close: async (clean) => {
       await log.close(clean)
       await snapshots.close()

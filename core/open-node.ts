@@ -243,7 +243,7 @@ async function within(clock: Clock, timeoutMs: number, work: Promise<void>): Pro
   let timer: Timer
   const late = new Promise<never>((_, reject) => {
     const why = `the disk has not answered for ${timeoutMs} ms; the directory stays locked until it does`
-    timer = clock.after(timeoutMs, () => reject(new ConcordError('STORAGE_FAILED', why)))
+    timer = clock.after(timeoutMs, () => reject(new ConcordError('STORAGE_FAILED', why)), { keepAlive: true })
   })
   await Promise.race([work, late]).finally(() => clock.cancel(timer))
 }

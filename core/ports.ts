@@ -65,6 +65,11 @@ export interface RecoveredLog {
  */
 export interface LogStore {
   /**
+   * Resolves with what has broken the store, also when no call was under way to be told: an fsync in the
+   * background, space that was to be taken. Never, while all is well.
+   */
+  readonly failed: Promise<Error>
+  /**
    * Reads everything once, before any other call; cuts a torn tail, and cuts it durably. A log that ends before
    * the snapshot, or has another term at its index, is dropped: it is from before the snapshot was installed.
    */
@@ -73,7 +78,8 @@ export interface LogStore {
   append(batch: LogBatch): Promise<void>
   /**
    * Whether space for about `bytes` more has been taken. False: refuse new commands now; they come
-   * back by themselves when space does. Synchronous and cheap: asked before each proposal.
+   * back by themselves when space does. Synchronous and cheap: asked before each proposal. A store that has
+   * failed is not full: true, and the append says what is wrong.
    */
   hasRoom(bytes: number): boolean
   /** Drops whole segments that only hold entries at or below `index`. */

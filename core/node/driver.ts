@@ -120,6 +120,7 @@ export class Driver implements ReplicatedLog {
   }
 
   start(): void {
+    void this.#log.failed.then((error) => this.#fail(error))
     this.#ticker.start()
     this.#input({ type: 'tick' })
   }
@@ -304,6 +305,7 @@ export class Driver implements ReplicatedLog {
       this.#proposeNew(time)
       if (hasReady(this.#raft)) this.#carryOut(takeReady(this.#raft))
       if (hasReady(this.#raft)) this.#plan()
+      this.#snapshots.consider()
       this.#ticker.look()
       if (this.#drained !== undefined && this.#isIdle) this.#drained()
     } catch (error) {
@@ -326,7 +328,6 @@ export class Driver implements ReplicatedLog {
     for (const entry of ready.committed) this.#apply(entry)
     this.#reads.advance(this.machine.appliedIndex, this.machine.revision)
     if (ready.compact !== undefined) this.#compact(ready.compact)
-    if (ready.committed.length > 0) this.#snapshots.consider()
   }
 
   #persist({ sequence, batch }: Persist): void {

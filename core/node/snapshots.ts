@@ -62,7 +62,7 @@ export class Snapshots {
     return this.#sinceLast > this.#logBytes * FAR_BEHIND
   }
 
-  /** Takes a snapshot if the log has grown enough since the last one. */
+  /** Takes a snapshot if the log has grown enough since the last one. Called in every turn: it may be time to retry. */
   consider(): void {
     if (this.#sinceLast < this.#logBytes || this.#running !== undefined || this.#stopping) return
     if (this.#clock.monotonicMs() < this.#notBeforeMs) return
@@ -119,7 +119,8 @@ export class Snapshots {
         }
         await writer.commit()
       } catch (error) {
-        await writer.abort()
+        // What went wrong first is what is told; a store that has broken down says so again.
+        await writer.abort().catch(() => undefined)
         throw error
       }
     } finally {

@@ -226,13 +226,22 @@ export function restart(log: Log, meta: SnapshotMeta): void {
   Object.assign(log, createLog(meta))
 }
 
-/** Entries that the disk has not been given yet; from now on it has. */
-export function stage(log: Log): { readonly truncateFrom: Index | null; readonly entries: readonly Entry[] } {
+export interface Staged {
+  readonly truncateFrom: Index | null
+  readonly entries: readonly Entry[]
+  /** What the log on disk then ends with. */
+  readonly last: EntryId
+}
+
+/** The first `maxBytes` of what the disk has not been given yet, and at least one entry; from now on it has. */
+export function stage(log: Log, maxBytes: number): Staged {
   const { truncateFrom } = log
-  const entries = log.entries.slice(Math.max(0, log.stagedIndex - log.base.index))
+  const from = Math.max(log.stagedIndex, log.base.index) + 1
+  const entries = slice(log, from, lastIndex(log), maxBytes)
+  const last = entries.at(-1) ?? lastId(log)
   log.truncateFrom = null
-  log.stagedIndex = lastIndex(log)
-  return { truncateFrom, entries }
+  log.stagedIndex = last.index
+  return { truncateFrom, entries, last }
 }
 
 /**

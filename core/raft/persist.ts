@@ -5,7 +5,7 @@
 import { assert } from '../assert.ts'
 import { countOwnVote } from './election.ts'
 import { sendOwedResult } from './following.ts'
-import { lastId, lastIndex, markDurable, stage } from './log.ts'
+import { lastIndex, markDurable, stage } from './log.ts'
 import { isHardStateDurable, releaseHeld } from './outbox.ts'
 import type { RaftState } from './raft.ts'
 import { emptyOut } from './raft.ts'
@@ -19,15 +19,19 @@ export function mustPersist(raft: RaftState): boolean {
   return raft.persisting === null && !raft.storageFailed && (hasNews || !isHardStateDurable(raft))
 }
 
-/** All that the disk lacks, as one write. */
+/** What the disk lacks, as one write: bounded, so that to encode and checksum it does not hold the loop. */
 export function takePersist(raft: RaftState): Persist | undefined {
   if (!mustPersist(raft)) return undefined
   const hardState: HardState = { term: raft.term, votedFor: raft.votedFor }
-  const { truncateFrom, entries } = stage(raft.log)
+  const { truncateFrom, entries, last } = stage(raft.log, raft.config.maxPersistBytes)
   const meta = raft.resetTo
   raft.resetTo = null
   raft.persistSequence++
-  raft.persisting = { sequence: raft.persistSequence, hardState, last: lastId(raft.log) }
+  raft.persisting = {
+    sequence: raft.persistSequence,
+    hardState,
+    last: { index: last.index, term: last.term },
+  }
   const isNews = !isHardStateDurable(raft) && meta === null
   // Entries of commands alone follow the fsync mode; everything else is synced in every mode.
   const isPlain = entries.every((entry) => entry.kind === 'commands')

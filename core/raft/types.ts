@@ -91,6 +91,8 @@ export interface RaftConfig {
   readonly maxMessageBytes: number
   /** Most bytes of entries under way to one follower and not yet acknowledged. */
   readonly inflightBytes: number
+  /** Most bytes of entries in one `Persist`; an entry that is larger is written alone. */
+  readonly maxPersistBytes: number
   /** Most bytes of entries in one `Ready.committed`; an entry that is larger comes alone. */
   readonly maxReadyBytes: number
   /** Bytes of entries kept in the log behind the newest snapshot, for followers that lag a little. */

@@ -19,6 +19,7 @@ export function openMemoryStorage(): MemoryStorage {
 }
 
 class MemoryLog implements LogStore {
+  readonly failed = new Promise<never>(() => {})
   #next: Index = 1
 
   async recover(snapshotIndex: Index): Promise<RecoveredLog> {

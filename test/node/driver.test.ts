@@ -81,6 +81,38 @@ test('H76: what waits for the disk is bounded in bytes, and the refusal says tha
   assert.deepEqual(outcome(db.put('after', value)).error, undefined)
 })
 
+test('H76: what stands in the log and is not applied counts, too', async () => {
+  const { clock, log, db } = await heldNode({ queueBytes: 10_000 })
+  log.held = true
+  const puts: ReturnType<typeof outcome>[] = []
+  for (let n = 0; n < 30; n++) {
+    puts.push(outcome(db.put(`k${n}`, 'x'.repeat(1000))))
+    await clock.settle()
+  }
+  const refused = puts.filter(({ error }) => error?.code === 'OVERLOADED').length
+  assert.ok(refused >= 20 && refused < 22, `${refused} refused`)
+  log.letGo()
+  await clock.settle()
+  assert.ok(puts.every(({ value, error }) => value ?? error))
+})
+
+test('H29: the leader answers no read by its lease while what is committed is not applied', async () => {
+  const { clock, log, db, driver } = await heldNode()
+  log.held = true
+  // Each is an entry, and no turn applies both.
+  const first = db.put('a', 'x'.repeat(700_000))
+  const second = outcome(db.put('b', 'x'.repeat(700_000)))
+  let mayRead: boolean | undefined
+  void first.then(() => (mayRead = driver.canReadNow('leader')))
+  await clock.settle()
+  assert.equal(driver.canReadNow('leader'), true)
+  log.letGo()
+  await clock.settle()
+  assert.equal(mayRead, false)
+  assert.ok(second.value)
+  assert.equal(driver.canReadNow('leader'), true)
+})
+
 test('a turn is cut into entries of at most entryBytes, or one command', async () => {
   const { clock, log, db } = await heldNode({ entryBytes: 10_000 })
   const sizes = [100, 4000, 4000, 4000, 30_000, 100]
@@ -120,8 +152,22 @@ test('H34: a failed fsync stops the node: nobody is answered with success, and n
   assert.equal(driver.status().role, 'stopped')
 })
 
+test('H11, H34: what breaks in the background stops the node; a broken disk is not called full', async () => {
+  const { clock, log, db, driver, failures } = await heldNode()
+  const before = outcome(db.put('a', 1))
+  await clock.settle()
+  assert.ok(before.value)
+  log.breakDown(new Error('EIO: i/o error, fsync'))
+  await clock.settle()
+  assert.match(failures[0]?.message ?? '', /EIO/)
+  const later = [outcome(db.put('b', 1)), outcome(db.get('a'))]
+  await clock.settle()
+  for (const { error } of later) assert.equal(error?.code, 'STOPPED')
+  assert.equal(driver.status().role, 'stopped')
+})
+
 test('H37: without room new writes are refused before they are appended; reads and expiries go on', async () => {
-  const { clock, log, db } = await heldNode()
+  const { clock, log, db, driver } = await heldNode()
   const kept = outcome(db.put('kept', 1))
   const brief = outcome(db.put('brief', 1, { ttl: 1 }))
   await clock.settle()
@@ -134,6 +180,7 @@ test('H37: without room new writes are refused before they are appended; reads a
   assert.equal(read.value, 1)
   await clock.advance(1200)
   assert.equal(db.local.get('brief'), undefined)
+  assert.equal(driver.machine.users.count, 1, 'the reserve is for expiries: it is gone, not only hidden')
   assert.equal(outcome(db.get('brief')).error, undefined)
   log.roomBytes = Infinity
   const again = outcome(db.put('more', 1))

@@ -5,9 +5,17 @@ import { createHooks } from '../../core/hooks.ts'
 import { Kv } from '../../core/kv.ts'
 import { createBudget, createMachine } from '../../core/machine/index.ts'
 import { Driver, type DriverLimits } from '../../core/node/driver.ts'
-import type { Clock, LogBatch, LogStore, RecoveredLog, SnapshotStore } from '../../core/ports.ts'
+import type {
+  Clock,
+  LogBatch,
+  LogStore,
+  RecoveredLog,
+  SnapshotStore,
+  SnapshotWriter,
+} from '../../core/ports.ts'
 import { createTelemetry } from '../../core/telemetry.ts'
 import { createRaft } from '../../core/raft/index.ts'
+import type { SnapshotMeta } from '../../core/raft/index.ts'
 
 /** Time stands still until the test turns it; `soon` runs at once when asked to `settle`. */
 export class TestClock implements Clock {
@@ -76,6 +84,9 @@ export class HeldLog implements LogStore {
   /** What `hasRoom` still promises. */
   roomBytes = Infinity
   failure: Error | undefined
+  /** Breaks the store while no call is under way. */
+  breakDown!: (error: Error) => void
+  readonly failed = new Promise<Error>((resolve) => (this.breakDown = resolve))
   readonly batches: LogBatch[] = []
   #waiting: (() => void)[] = []
 
@@ -113,11 +124,46 @@ export class HeldLog implements LogStore {
   async close(): Promise<void> {}
 }
 
-const noSnapshots: SnapshotStore = {
-  latest: async () => undefined,
-  create: async () => ({ write: async () => {}, commit: async () => {}, abort: async () => {} }),
-  prune: async () => {},
-  close: async () => {},
+/** Takes snapshots, one step of which waits while `held`, or fails; keeps the newest that is whole. */
+export class HeldSnapshots implements SnapshotStore {
+  held: 'create' | 'write' | undefined
+  failure: Error | undefined
+  abortFailure: Error | undefined
+  tried = 0
+  taken: { readonly meta: SnapshotMeta; readonly chunks: readonly Uint8Array[] } | undefined
+  #waiting: (() => void)[] = []
+
+  async create(meta: SnapshotMeta): Promise<SnapshotWriter> {
+    this.tried++
+    await this.#step('create')
+    const chunks: Uint8Array[] = []
+    return {
+      write: async (chunk) => {
+        await this.#step('write')
+        chunks.push(Uint8Array.from(chunk))
+      },
+      commit: async () => {
+        this.taken = { meta, chunks }
+      },
+      abort: async () => {
+        if (this.abortFailure !== undefined) throw this.abortFailure
+      },
+    }
+  }
+
+  async #step(step: 'create' | 'write'): Promise<void> {
+    if (this.held === step) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    if (this.failure !== undefined) throw this.failure
+  }
+
+  letGo(): void {
+    this.held = undefined
+    for (const go of this.#waiting.splice(0)) go()
+  }
+
+  async latest(): Promise<undefined> {}
+  async prune(): Promise<void> {}
+  async close(): Promise<void> {}
 }
 
 const MIB = 1024 * 1024
@@ -125,6 +171,7 @@ const MIB = 1024 * 1024
 export interface Held {
   readonly clock: TestClock
   readonly log: HeldLog
+  readonly snapshots: HeldSnapshots
   readonly driver: Driver
   readonly db: Kv
   readonly failures: Error[]
@@ -142,6 +189,7 @@ export async function heldNode(
   log = new HeldLog(),
 ): Promise<Held> {
   const { hardState, entries } = log.read()
+  const snapshots = new HeldSnapshots()
   const ids = Array.from({ length: voters }, (_, n) => `n${n + 1}/x`)
   const members = Object.fromEntries(
     ids.map((id) => [id, { name: id.slice(0, 2), incarnation: 'x', address: '' }]),
@@ -156,6 +204,7 @@ export async function heldNode(
       driftMs: 15,
       maxMessageBytes: MIB,
       inflightBytes: 4 * MIB,
+      maxPersistBytes: 4 * MIB,
       maxReadyBytes: MIB,
       retainBytes: 16 * MIB,
       seed: 1,
@@ -171,7 +220,7 @@ export async function heldNode(
   const stalls: number[] = []
   const driver = new Driver(
     { raft, machine: createMachine(), recoveredIndex: entries.length },
-    { clock, telemetry: createTelemetry('n1'), log, snapshots: noSnapshots },
+    { clock, telemetry: createTelemetry('n1'), log, snapshots },
     { entryBytes: MIB, queueBytes: 64 * MIB, snapshotLogBytes: 64 * MIB, ...limits },
     {
       wantsChanges: () => false,
@@ -197,5 +246,5 @@ export async function heldNode(
   })
   driver.start()
   await clock.settle()
-  return { clock, log, driver, db, failures, stalls }
+  return { clock, log, snapshots, driver, db, failures, stalls }
 }

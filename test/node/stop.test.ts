@@ -39,7 +39,7 @@ async function nodeThat(close: NodeStorage['close']) {
   return { ...held, node }
 }
 
-test('H76: a disk that hangs delays the end of a node, and does not prevent it', async () => {
+test('H79: a disk that hangs delays the end of a node, and does not prevent it', async () => {
   const { clock, log, node } = await nodeThat(() => new Promise(() => {}))
   log.held = true
   const put = assert.rejects(node.put('a', 1, { timeoutMs: 600_000 }), {

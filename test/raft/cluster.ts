@@ -41,6 +41,7 @@ export const DEFAULTS = {
   driftMs: 30,
   maxMessageBytes: 1 << 20,
   inflightBytes: 4 << 20,
+  maxPersistBytes: 4 << 20,
   maxReadyBytes: 1 << 20,
   retainBytes: 0,
   seed: 1,

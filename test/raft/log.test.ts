@@ -99,25 +99,36 @@ describe('terms along the log', () => {
 describe('truncation lowers everything (H16)', () => {
   test('durable and staged index, and the disk is told once, from the lowest place', () => {
     const log = logOf([1, 1, 1, 1, 1])
-    stage(log)
+    stage(log, Infinity)
     markDurable(log, { index: 4, term: 1 })
     truncate(log, 4)
     append(log, entriesOf([2, 2], 4))
     truncate(log, 3)
     append(log, entriesOf([3], 3))
     assert.deepEqual([log.durableIndex, log.stagedIndex, lastIndex(log)], [2, 2, 3])
-    const { truncateFrom, entries } = stage(log)
+    const { truncateFrom, entries } = stage(log, Infinity)
     assert.equal(truncateFrom, 3)
     assert.deepEqual(
       entries.map(({ term }) => term),
       [3],
     )
-    assert.deepEqual(stage(log), { truncateFrom: null, entries: [] })
+    assert.deepEqual(stage(log, Infinity), { truncateFrom: null, entries: [], last: log.entries.at(-1) })
+  })
+
+  test('one write takes a bounded part of what the disk lacks, or one entry; the next goes on behind it', () => {
+    const log = logOf([1, 1, 1, 1, 1])
+    const two = bytesBetween(log, 0, 2)
+    const taken = [two, two, 1, two].map((most) => {
+      const { entries, last } = stage(log, most)
+      assert.equal(log.stagedIndex, last.index)
+      return entries.map(({ index }) => index)
+    })
+    assert.deepEqual(taken, [[1, 2], [3, 4], [5], []])
   })
 
   test('what the disk was never given needs no truncation there', () => {
     const log = logOf([1])
-    stage(log)
+    stage(log, Infinity)
     append(log, entriesOf([1, 1], 2))
     truncate(log, 2)
     assert.equal(log.truncateFrom, null)
@@ -141,12 +152,12 @@ describe('truncation lowers everything (H16)', () => {
 describe('durability', () => {
   test('H17: a completion is believed only for the very entry that was written', () => {
     const log = logOf([1, 1])
-    stage(log)
+    stage(log, Infinity)
     truncate(log, 2)
     append(log, entriesOf([2], 2))
     assert.equal(markDurable(log, { index: 2, term: 1 }), false)
     assert.equal(log.durableIndex, 0)
-    stage(log)
+    stage(log, Infinity)
     assert.equal(markDurable(log, { index: 2, term: 2 }), true)
     assert.equal(log.durableIndex, 2)
     assert.equal(markDurable(log, { index: 1, term: 1 }), false, 'it never falls')
@@ -154,7 +165,7 @@ describe('durability', () => {
 
   test('a completion from before a snapshot was installed means nothing', () => {
     const log = logOf([1, 1])
-    stage(log)
+    stage(log, Infinity)
     restart(log, at(9, 3))
     assert.equal(markDurable(log, { index: 2, term: 1 }), false)
     assert.deepEqual([log.durableIndex, log.stagedIndex, lastIndex(log)], [9, 9, 9])
@@ -191,7 +202,7 @@ describe('sizes', () => {
       other,
       [100, 200, 300, 400].map((bytes, i) => sized(i + 1, bytes)),
     )
-    stage(other)
+    stage(other, Infinity)
     adoptSnapshot(other, at(2, 1))
     compact(other, 2)
     truncate(other, 4)
@@ -207,7 +218,7 @@ describe('snapshots', () => {
     append(log, [change(2, 1, ['a']), change(3, 1, ['b'])])
     assert.deepEqual(membershipAt(log, 1).voters, ['a', 'b', 'c'])
     assert.deepEqual(membershipAt(log, 2).voters, ['a'])
-    stage(log)
+    stage(log, Infinity)
     adoptSnapshot(log, { ...at(2, 1), membership: membershipAt(log, 2) })
     assert.deepEqual(
       log.memberships.map(({ index }) => index),
@@ -219,7 +230,7 @@ describe('snapshots', () => {
 
   test('H50: the boundary: the entry after the snapshot is the first one kept', () => {
     const log = logOf([1, 1, 2, 2])
-    stage(log)
+    stage(log, Infinity)
     adoptSnapshot(log, at(3, 2))
     compact(log, 3)
     assert.deepEqual([log.base, log.entries.map(({ index }) => index)], [{ index: 3, term: 2 }, [4]])

@@ -88,6 +88,7 @@ function configOf(world: World, node: Node): RaftConfig {
     driftMs: profile.driftMs,
     maxMessageBytes: profile.maxMessageBytes,
     inflightBytes: profile.inflightBytes,
+    maxPersistBytes: profile.maxReadyBytes,
     maxReadyBytes: profile.maxReadyBytes,
     retainBytes: profile.retainBytes,
     seed: mix(mix(world.plan.options.seed, node.serial), node.life),

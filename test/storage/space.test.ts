@@ -11,7 +11,7 @@ import { test } from 'node:test'
 import type { RecoveredLog } from '../../core/ports.ts'
 import type { FileStorage } from '../../core/storage/file/storage.ts'
 import { openFileStorage } from '../../core/storage/file/storage.ts'
-import { CrashDisk, random } from './crash-disk.ts'
+import { CrashDisk, errorWith, random } from './crash-disk.ts'
 import {
   command,
   DIR,
@@ -246,6 +246,34 @@ function canMount(): boolean {
   } finally {
     rmSync(probe, { recursive: true })
   }
+}
+
+for (const [what, fsync, file] of [
+  ['an fsync in the background', 'interval', /\/log\//],
+  ['taking space for the next segment', 'always', /spare.*tmp$/],
+] as const) {
+  test(`H11, H34: ${what} fails: the log tells, and does not call itself full`, async () => {
+    const disk = new CrashDisk()
+    const clock = new ManualClock()
+    const { storage } = await recoverOn(disk, { clock, fsync })
+    await settled()
+    const broken = (path: string): undefined => {
+      if (file.test(path)) throw errorWith('EIO', 'i/o error')
+    }
+    disk.faults = fsync === 'interval' ? { sync: broken } : { write: broken }
+    let failure: Error | undefined
+    void storage.log.failed.then((error) => (failure = error))
+    let index = 0
+    while (failure === undefined && index++ < 100) {
+      await storage.log.append({ entries: [command(index, 1, Buffer.alloc(1000))], mustSync: false })
+      await clock.advance(100)
+    }
+    assert.match(failure?.message ?? '', /EIO/)
+    assert.equal(storage.log.hasRoom(1000), true)
+    const append = storage.log.append({ entries: [command(index + 1, 1, 'x')], mustSync: false })
+    await assert.rejects(append, { code: 'STORAGE_FAILED' })
+    await storage.close(true)
+  })
 }
 
 test('spare files of an earlier run are used again, and their number does not grow', async () => {

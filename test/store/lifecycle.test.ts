@@ -1,10 +1,13 @@
 /** Opening, closing, waiting, giving up: what a host application meets. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { ConcordError, open } from '../../core/index.ts'
+import { ConcordError, type Config, open } from '../../core/index.ts'
+import { decodeIdentity, encodeIdentity } from '../../core/storage/file/identity.ts'
+import { identityPath } from '../../core/storage/file/layout.ts'
 import { fileNode, memoryNode, rejection, temporary } from './node.ts'
 
 test('what was written is there after a restart, revisions and all', async (t) => {
@@ -91,6 +94,28 @@ test('a process lives for a call that waits, and no longer: an open node does no
   const args = ['--input-type=module', '--eval', script, index]
   const { stdout } = await promisify(execFile)(process.execPath, args)
   assert.equal(stdout.trim(), 'TIMEOUT')
+})
+
+test('with a relaxed fsync a node alone starts again after the machine went down', async (t) => {
+  const dir = await temporary(t)
+  const config: Config = { storage: { dir: join(dir, 'data'), fsync: 'interval' } }
+  const before = await fileNode(t, dir, config)
+  await before.put('a', 1)
+  // What is found after the next boot: the files of a run that was not closed.
+  await cp(join(dir, 'data'), join(dir, 'found'), {
+    recursive: true,
+    filter: (path) => !path.endsWith('.sock'),
+  })
+  const path = identityPath(join(dir, 'found'))
+  const content = decodeIdentity(await readFile(path), path)
+  assert.ok(content.run)
+  await writeFile(path, encodeIdentity({ ...content, run: { ...content.run, bootId: 'an earlier boot' } }))
+  for (const key of ['b', 'c']) {
+    const after = await fileNode(t, dir, { storage: { dir: join(dir, 'found'), fsync: 'interval' } })
+    assert.equal(await after.get('a'), 1)
+    await after.put(key, 1)
+    await after.close()
+  }
 })
 
 test('await using closes the node', async (t) => {

@@ -70,6 +70,7 @@ interface ClosedSegment {
 }
 
 export class FileLog implements LogStore {
+  readonly failed: Promise<ConcordError>
   readonly #options: LogOptions
   readonly #dir: string
   #writer = new Writer()
@@ -85,6 +86,7 @@ export class FileLog implements LogStore {
   /** Bytes written since the volume was looked at. */
   #unmeasured = 0
   #failure: ConcordError | undefined
+  #tellFailure!: (failure: ConcordError) => void
   #timer: Timer | undefined
   /** An fsync of the interval that is under way. */
   #syncing: Promise<void> | undefined
@@ -92,6 +94,7 @@ export class FileLog implements LogStore {
   constructor(options: LogOptions) {
     this.#options = options
     this.#dir = logDir(options.dir)
+    this.failed = new Promise((resolve) => (this.#tellFailure = resolve))
   }
 
   // ------------------------------------------------------------------------------------------- recovery
@@ -338,7 +341,8 @@ export class FileLog implements LogStore {
 
   hasRoom(bytes: number): boolean {
     const current = this.#current
-    if (this.#failure !== undefined || current === undefined) return false
+    if (this.#failure !== undefined) return true
+    if (current === undefined) return false
     const { space } = this.#options
     const left = current.header.capacity - current.end - MARK_ROOM_BYTES
     const trusted = current.sparse ? Math.min(left, space.promised) : left
@@ -418,7 +422,10 @@ export class FileLog implements LogStore {
   #fail(error: unknown, action: string): ConcordError {
     const file = this.#current?.path ?? this.#dir
     const failure = storageFailed(action, basename(file), error)
-    if (failure.code === 'STORAGE_FAILED') this.#failure ??= failure
+    if (failure.code === 'STORAGE_FAILED') {
+      this.#failure ??= failure
+      this.#tellFailure(this.#failure)
+    }
     return failure
   }
 

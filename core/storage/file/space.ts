@@ -166,7 +166,7 @@ export class Space {
    * nothing says that the volume is full, a spare that is only being made counts.
    */
   hasRoom(bytes: number, left: number): boolean {
-    if (this.#closed || this.#broken !== undefined) return false
+    if (this.#closed) return false
     const there = bytes <= left || bytes <= (this.#next?.bytes ?? 0)
     if (this.#full) return there && this.#reserve !== undefined && this.#ballastBytes > 0
     return there || bytes <= this.promised
