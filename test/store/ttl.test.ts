@@ -26,8 +26,10 @@ async function until(holds: () => boolean): Promise<void> {
 test('a key is gone when its time has come, by a change that the window sees', async (t) => {
   const { batches, definition } = spy()
   const db = await memoryNode(t, { use: [definition], plugins: { spy: true } } as never)
-  const { revision } = await db.put('a', 1, { ttl: 0.05 })
+  await db.put('a', 1, { ttl: 1000 })
   assert.equal(await db.get('a'), 1)
+  const { touched, revision } = await db.touch('a', 0.05)
+  assert.equal(touched, true)
   await until(() => batches.some(({ changes }) => changes.some(({ type }) => type === 'expire')))
   assert.equal(await db.get('a'), undefined)
   const expired = batches.flatMap(({ changes }) => changes).find(({ type }) => type === 'expire')
