@@ -101,8 +101,14 @@ class Assembly {
       pluginOptions,
     }
     const versions = new Map<string, number>()
-    const stateOf = (plugin: string): PluginState =>
-      new PluginState(plugin, () => this.#running(), this.rules, versions.get(plugin))
+    const states = new Map<string, PluginState>()
+    const stateOf = (plugin: string): PluginState => {
+      const known = states.get(plugin)
+      if (known !== undefined) return known
+      const state = new PluginState(plugin, () => this.#running(), this.rules, versions.get(plugin))
+      states.set(plugin, state)
+      return state
+    }
     this.host = new PluginHost({
       plugins: Object.entries(config.definitions).map(([name, definition]) => ({
         definition,
