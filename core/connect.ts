@@ -2,13 +2,14 @@
  * `connect`: the way to a node that runs in another process. By its data directory, through the node's own
  * socket; it never opens a store on the data itself.
  */
-import { stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { describe } from './calls.ts'
 import { EndpointClient, dialPath } from './endpoint/client.ts'
-import { readPlace } from './endpoint/place.ts'
+import { placeFile, readPlace } from './endpoint/place.ts'
 import { ConcordError } from './errors.ts'
+import { isForbidden, whoMay } from './permission.ts'
 import type { BuiltinPlugins } from './plugin.ts'
 import { RemoteStore } from './remote-store.ts'
 
@@ -26,7 +27,7 @@ const TIMEOUT_MS = 5000
  * that names one. A connection that is lost is made again by the next call.
  *
  * @throws `CANNOT_CONNECT` - no such directory, no data in it, no node that runs there, or one that does not
- *   answer; says which. May be tried again.
+ *   answer, no permission; says which. May be tried again when `retryable`: a node may be on its way up.
  * @throws `INVALID_ARGUMENT` - the target is a URL: this version speaks to nodes of its own machine only.
  * @throws what loading the config throws, when the directory holds one and no data.
  */
@@ -58,6 +59,7 @@ export async function connectToDirectory(dir: string, options: ConnectOptions = 
 
 /** The directory itself when a node has been in it, else what the config in it names. */
 async function dataDirectory(dir: string, builtins: BuiltinPlugins): Promise<string> {
+  await refuseForbidden(dir)
   if ((await exists(join(dir, 'identity.json'))) || !(await exists(dir))) return dir
   const { locateConfig } = await import('./config/locate.ts')
   const file = await locateConfig(dir)
@@ -78,38 +80,58 @@ async function dial(dir: string): Promise<Socket> {
   try {
     return await dialPath(place.path)
   } catch (cause) {
+    if (isForbidden(cause)) throw await noPermission(dir, place.path, cause)
     const { code } = cause as NodeJS.ErrnoException
     const why =
-      code === 'EACCES' || code === 'EPERM'
-        ? `the node on ${dir} belongs to another user: ${place.path} may not be opened`
-        : code === 'ECONNREFUSED' || code === 'ENOENT'
-          ? `no node runs on ${dir}: process ${place.pid}, which had it last, is gone`
-          : `${place.path}: ${(cause as Error).message}`
-    throw cannotConnect(dir, why, true, cause)
+      code === 'ECONNREFUSED' || code === 'ENOENT'
+        ? `no node runs on ${dir}: process ${place.pid}, which had it last, is gone`
+        : `${place.path}: ${(cause as Error).message}`
+    throw cannotConnect(dir, why, { cause })
   }
 }
 
 /** Says what was looked for, and how far it was there. */
 async function nobodyThere(dir: string): Promise<ConcordError> {
-  if (!(await exists(dir))) return cannotConnect(dir, `${dir} does not exist`, false)
+  await refuseForbidden(dir)
+  if (!(await exists(dir))) return cannotConnect(dir, `${dir} does not exist`, { isThere: false })
   const isData = await exists(join(dir, 'identity.json'))
   return cannotConnect(
     dir,
     isData
       ? `no node runs on ${dir}: there is data, and no endpoint.json`
       : `${dir} holds neither a node's data nor a config`,
-    true,
   )
 }
 
-function cannotConnect(dir: string, why: string, isThere: boolean, cause?: unknown): ConcordError {
+/** A node may still be on its way up where its directory is. */
+function cannotConnect(
+  dir: string,
+  why: string,
+  { isThere = true, cause }: { readonly isThere?: boolean; readonly cause?: unknown } = {},
+): ConcordError {
   return new ConcordError(
     'CANNOT_CONNECT',
     `${why}. Start a node there with "concord start", or name another directory`,
-    {
-      cause,
-      details: { dir, exists: isThere },
-    },
+    { retryable: isThere, cause, details: { dir, exists: isThere } },
+  )
+}
+
+/** What may not be read looks as if it were not there. */
+async function refuseForbidden(dir: string): Promise<void> {
+  const place = placeFile(dir)
+  try {
+    await readFile(place)
+  } catch (cause) {
+    if (isForbidden(cause)) throw await noPermission(dir, place, cause)
+  }
+}
+
+async function noPermission(dir: string, path: string, cause: unknown): Promise<ConcordError> {
+  const who = await whoMay(path, stat, process.geteuid?.())
+  return new ConcordError(
+    'CANNOT_CONNECT',
+    `no permission for that directory: ${who}. Only the user who runs a node may connect to it`,
+    { retryable: false, cause, details: { dir } },
   )
 }
 

@@ -46,6 +46,7 @@ async function directoryOfConfig(cli: Cli): Promise<string> {
   throw new ConcordError(
     'CANNOT_CONNECT',
     `${file} says storage: 'memory': such a node is to be reached only from within its own process`,
+    { retryable: false, details: { config: file } },
   )
 }
 

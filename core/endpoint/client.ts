@@ -265,6 +265,8 @@ function withTimeLeft(head: RequestHead, leftMs: number): RequestHead {
 function cannotConnect(error: Error): ConcordError {
   if (ConcordError.is(error)) return error
   return new ConcordError('CANNOT_CONNECT', `something listens there, but: ${error.message}`, {
+    // Whatever it is, it does not become a node.
+    retryable: !(error instanceof MalformedError),
     cause: error,
   })
 }

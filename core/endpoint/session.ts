@@ -132,7 +132,7 @@ export class Session {
       this.#send({
         kind: KIND.failure,
         id: 0,
-        head: failureOf(new ConcordError('CANNOT_CONNECT', text)),
+        head: failureOf(new ConcordError('CANNOT_CONNECT', text, { retryable: false })),
         values: [],
       })
       return this.#end(text)

@@ -186,6 +186,7 @@ describe('where a node listens', () => {
     const error = await rejection(connect(cwd))
     assert.equal(error.code, 'CANNOT_CONNECT')
     assert.match(error.message, /concord\.config\.json says storage: 'memory'/)
+    assert.equal((error as ConcordError).retryable, false)
   })
 
   test('without keeping its host alive', async (t) => {

@@ -158,6 +158,7 @@ describe('what is a message, and wrong', () => {
     const { kind, head } = await stranger.greet([PROTOCOL + 1])
     assert.equal(kind, KIND.failure)
     assert.match((head as { message: string }).message, /protocol 1 .*the client 2/)
+    assert.equal((head as { retryable: boolean }).retryable, false)
     await stranger.closed
   })
 })

@@ -2,6 +2,7 @@
 // happened when there is none.
 
 import assert from 'node:assert/strict'
+import { chmod, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -10,6 +11,7 @@ import { writePlace } from '../../core/endpoint/place.ts'
 import { ConcordError, connect } from '../../core/index.ts'
 import type { Entry } from '../../core/index.ts'
 import type { RemoteStore } from '../../core/remote-store.ts'
+import { asNobody } from '../nobody.ts'
 import { atEnd, fileNode, rejection, temporary } from '../store/node.ts'
 import { clientOf, fakeNode, listening, until } from './endpoint.ts'
 
@@ -435,14 +437,52 @@ describe('connect', () => {
     const dir = await temporary(t)
     const missing = concordError(await rejection(connect(join(dir, 'nowhere'))))
     assert.deepEqual([missing.code, missing.details?.['exists']], ['CANNOT_CONNECT', false])
+    assert.equal(missing.retryable, false)
     assert.match(missing.message, /nowhere does not exist.*concord start/)
     assert.match((await rejection(connect(dir))).message, /neither a node's data nor a config/)
     const node = await fileNode(t, dir)
     await node.close()
-    assert.match(
-      (await rejection(connect(join(dir, 'data')))).message,
-      /no node runs on .*data: there is data/,
-    )
+    const gone = concordError(await rejection(connect(join(dir, 'data'))))
+    assert.match(gone.message, /no node runs on .*data: there is data/)
+    assert.equal(gone.retryable, true)
+  })
+
+  test('to a directory that this user may not read: that is said, and whose it is', async (t) => {
+    const dir = await temporary(t)
+    await fileNode(t, dir)
+    const data = join(dir, 'data')
+    await chmod(dir, 0o755)
+    const { forbidden, unreadable } = await asNobody(async () => {
+      if (process.geteuid?.() === (await stat(data)).uid) await chmod(data, 0)
+      const forbiddenError = concordError(await rejection(connect(data)))
+      return {
+        forbidden: forbiddenError,
+        unreadable: concordError(await rejection(connect(join(data, 'log')))),
+      }
+    })
+    await chmod(data, 0o700)
+    for (const error of [forbidden, unreadable]) {
+      assert.deepEqual([error.code, error.retryable], ['CANNOT_CONNECT', false])
+      assert.match(
+        error.message,
+        /^no permission for that directory: \S+data belongs to user \d+, mode [07]00; this process is user \d+/,
+      )
+    }
+  })
+
+  test('to what does not speak the protocol: another try would not help', async (t) => {
+    const dir = await temporary(t)
+    const path = join(dir, 'endpoint.sock')
+    const server = createServer((socket) => {
+      atEnd(t, async () => void socket.destroy())
+      socket.on('error', () => undefined)
+      socket.write('HTTP/1.1 400 Bad Request\r\n\r\n')
+    })
+    await new Promise<void>((resolve) => server.listen(path, resolve))
+    atEnd(t, () => new Promise((resolve) => server.close(resolve)))
+    await writePlace(dir, { path, config: null, mode: null })
+    const error = concordError(await rejection(connect(dir)))
+    assert.deepEqual([error.code, error.retryable], ['CANNOT_CONNECT', false])
   })
 
   test('speaks to nodes of this machine only, and says so', async () => {
