@@ -47,6 +47,8 @@ const openNode = (): Promise<Concord> =>
   open({
     storage: { dir, fsync: 'always' },
     log: { level: 'silent' },
+    // A busy machine is slow, and nothing else is wrong with it.
+    timeoutMs: 60_000,
     // Snapshots are taken when this file says so.
     snapshot: { logBytes: 8 * 2 ** 30 },
   })
