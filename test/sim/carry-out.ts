@@ -66,7 +66,7 @@ function leads(world: World, node: Node): void {
   if (node.transferTerm === term) world.counters.transfersDone++
   world.traceHash = mix(mix(world.traceHash, term), node.serial)
   say(world, () => `${node.id} leads term ${term}`)
-  judgeLeader(world.judge, node, term)
+  judgeLeader(world.judge, node, term, status(node.raft!).lastIndex)
 }
 
 function applyCommitted(world: World, node: Node, entries: readonly Entry[]): void {

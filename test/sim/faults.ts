@@ -9,8 +9,8 @@ import {
 import { loseTail } from './disk.ts'
 import { deliverAt } from './mail.ts'
 import { cut, linkOf, resetConnection } from './network.ts'
-import type { Fault, PartitionShape, Target } from './plan.ts'
-import { crash, give, pause, start, stopCleanly, timeOf, wake } from './process.ts'
+import type { Fault, OperationKind, PartitionShape, Target } from './plan.ts'
+import { crash, give, hand, pause, start, stopCleanly, timeOf, wake } from './process.ts'
 import { takeSnapshot } from './store.ts'
 import { addNode, later, memberInfo, type Node, say, type World } from './world.ts'
 
@@ -173,7 +173,23 @@ function reset(world: World, first: Target, slotB: number, deafMs: number): void
   // The connection was reset and the first reconnect refused, though the peer lives.
   give(world, a, { type: 'peerLost', peer: b.id })
   give(world, b, { type: 'peerLost', peer: a.id })
-  if (deafMs > 0) partition(world, 'deaf', a.slot, 0, deafMs)
+  if (deafMs > 0) deafen(world, a, deafMs)
+}
+
+/** Whoever believes to lead and hears nothing is asked, again and again, what it still answers by its lease. */
+function deafen(world: World, node: Node, forMs: number): void {
+  partition(world, 'deaf', node.slot, 0, forMs)
+  if (node.leadership.role === 'leader') keepReading(world, node, 'lease-read', forMs)
+}
+
+function keepReading(world: World, node: Node, kind: OperationKind, forMs: number): void {
+  for (let i = 1; i <= 20; i++) {
+    const operation = { at: 0, kind, pick: 1, anywhere: false, count: 1 }
+    const ask = () => {
+      if (!world.calm) hand(world, node, { type: 'operation', operation })
+    }
+    later(world, (forMs * i) / 20, kind, ask, node)
+  }
 }
 
 function clog(world: World, from: number, to: number, extraMs: number, forMs: number): void {
@@ -235,7 +251,9 @@ function usurp(world: World, extraMs: number, afterMs: number, forMs: number): v
     clog(world, from, leader.slot, extraMs, afterMs + forMs)
   }
   later(world, afterMs, 'mute', () => {
-    if (!world.calm) partition(world, 'mute', leader.slot, 0, forMs)
+    if (world.calm) return
+    partition(world, 'mute', leader.slot, 0, forMs)
+    keepReading(world, leader, 'read', forMs)
   })
 }
 
@@ -245,7 +263,7 @@ function transfer(world: World, slot: number, deafMs: number): void {
   if (!leader || !to || leader === to) return
   world.counters.transfers++
   give(world, leader, { type: 'transfer', to: to.id })
-  if (deafMs > 0) partition(world, 'deaf', leader.slot, 0, deafMs)
+  if (deafMs > 0) deafen(world, leader, deafMs)
 }
 
 // ------------------------------------------------------------------------------------------------- membership

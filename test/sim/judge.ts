@@ -192,8 +192,11 @@ function truncateChain(judge: Judge, node: Witness, from: Index, leads: Term): v
 
 // ------------------------------------------------------------------------------------------- leaders, votes
 
-/** Election safety and leader completeness, when a node says that it leads. */
-export function judgeLeader(judge: Judge, node: Witness, term: Term): void {
+/**
+ * Election safety and leader completeness, when a node says that it leads. A log is written piece by piece: of
+ * what has not been handed to the disk yet, only the length, `lastIndexHeld`, is known here.
+ */
+export function judgeLeader(judge: Judge, node: Witness, term: Term, lastIndexHeld: Index): void {
   const known = judge.leaders.get(term)
   claim(
     known === undefined || known === node.id,
@@ -205,8 +208,9 @@ export function judgeLeader(judge: Judge, node: Witness, term: Term): void {
   const last = judge.committedIn.findLastIndex((committed) => committed < term)
   const { chain } = node
   claim(
-    chainEnd(chain) >= last &&
-      (chain.base >= last || chain.terms[last - chain.base] === judge.committedTerms[last]),
+    chainEnd(chain) < last
+      ? lastIndexHeld >= last
+      : chain.base >= last || chain.terms[last - chain.base] === judge.committedTerms[last],
     'leader completeness',
     () =>
       `${node.id} leads term ${term} without the committed entry (${last}, ${judge.committedTerms[last]}); ` +

@@ -178,7 +178,9 @@ export function createWorld(plan: Plan, trace?: (line: string) => void): World {
     traceHash: mix(1, seed),
     nextSerial: 1,
     nextReadId: 1,
-    noRestarts: !plan.faults.some(({ kind }) => ending.has(kind)),
+    noRestarts: !plan.faults.some(
+      (fault) => ending.has(fault.kind) || (fault.kind === 'membership' && fault.crashAfterMs > 0),
+    ),
     whenInstalling: undefined,
     calm: false,
   }
