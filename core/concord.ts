@@ -35,6 +35,8 @@ import { systemClock, systemEntropy } from './world.ts'
 const MIB = 1024 * 1024
 /** Between two `cluster.status` events. */
 const STATUS_MS = 10_000
+/** Of the log in one write: a few ten ms to encode and checksum, and the group commit loses nothing. */
+const PERSIST_BYTES = 4 * 1024 * 1024
 /** What two monotonic clocks may differ by within one lease. */
 const DRIFT_MS = 15
 
@@ -299,7 +301,7 @@ function raftConfig({ raft, limits, snapshot }: ResolvedConfig, id: string): Raf
     driftMs: DRIFT_MS,
     maxMessageBytes: limits.entryBytes,
     inflightBytes: 4 * limits.entryBytes,
-    maxPersistBytes: 4 * MIB,
+    maxPersistBytes: PERSIST_BYTES,
     maxReadyBytes: MIB,
     retainBytes: snapshot.keepBytes,
     seed: Math.floor(systemEntropy.random() * 2 ** 32),
