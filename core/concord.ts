@@ -32,11 +32,12 @@ import { type Telemetry, createTelemetry } from './telemetry.ts'
 import { VERSION } from './version.ts'
 import { systemClock, systemEntropy } from './world.ts'
 
-const MIB = 1024 * 1024
+/** What one turn applies before others run: a millisecond or two of small commands. */
+const READY_BYTES = 128 * 1024
+/** What one write to the log encodes and checksums before others run. */
+const PERSIST_BYTES = 4 * 1024 * 1024
 /** Between two `cluster.status` events. */
 const STATUS_MS = 10_000
-/** Of the log in one write: a few ten ms to encode and checksum, and the group commit loses nothing. */
-const PERSIST_BYTES = 4 * 1024 * 1024
 /** What two monotonic clocks may differ by within one lease. */
 const DRIFT_MS = 15
 
@@ -69,13 +70,20 @@ export async function openResolved(config: ResolvedConfig): Promise<OpenNode> {
     return await node.open()
   } catch (error) {
     await node.abandon()
-    throw whyStopped(error)
+    throw whyNotOpened(error)
   }
 }
 
-/** A node that failed while it was opened says why, not only that it has stopped. */
-function whyStopped(error: unknown): unknown {
-  return ConcordError.is(error) && error.code === 'STOPPED' && error.cause !== undefined ? error.cause : error
+/**
+ * A node that failed while it was opened says why, not only that it has stopped. Whatever its disk says,
+ * nothing was applied: nobody could ask for anything yet.
+ */
+function whyNotOpened(error: unknown): unknown {
+  const isStopped = ConcordError.is(error) && error.code === 'STOPPED' && error.cause !== undefined
+  const why = isStopped ? error.cause : error
+  if (!ConcordError.is(why) || why.code !== 'STORAGE_FAILED') return why
+  const { code, message, retryable, details, cause } = why
+  return new ConcordError(code, message, { outcome: 'not-applied', retryable, details, cause })
 }
 
 /** A node while it is put together, and what of it has to be taken down. */
@@ -302,7 +310,7 @@ function raftConfig({ raft, limits, snapshot }: ResolvedConfig, id: string): Raf
     maxMessageBytes: limits.entryBytes,
     inflightBytes: 4 * limits.entryBytes,
     maxPersistBytes: PERSIST_BYTES,
-    maxReadyBytes: MIB,
+    maxReadyBytes: READY_BYTES,
     retainBytes: snapshot.keepBytes,
     seed: Math.floor(systemEntropy.random() * 2 ** 32),
   }
