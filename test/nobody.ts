@@ -1,4 +1,6 @@
 /** What a user without rights meets, when the tests run as root: root may everything. */
+import { chown, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 
 const NOBODY = 65_534
 
@@ -11,4 +13,11 @@ export async function asNobody<R>(work: () => Promise<R>): Promise<R> {
   } finally {
     process.seteuid!(0)
   }
+}
+
+/** Gives a directory and what is in it to that user. */
+export async function giveToNobody(dir: string): Promise<void> {
+  if (process.geteuid?.() !== 0) return
+  const inside = await readdir(dir, { recursive: true })
+  for (const path of [dir, ...inside.map((name) => join(dir, name))]) await chown(path, NOBODY, NOBODY)
 }

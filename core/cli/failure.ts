@@ -45,12 +45,13 @@ export class CliError extends Error {
   }
 }
 
-export function exitCodeOf(error: unknown): number {
+/** @param verb of the command's own; undefined for a verb of a plugin. */
+export function exitCodeOf(error: unknown, verb?: string): number {
   if (error instanceof CliError) return CLI_EXIT[error.code]
   if (error instanceof AbortError) return error.outcome === 'unknown' ? EXIT.unknown : EXIT.unexpected
   if (!ConcordError.is(error)) return EXIT.unexpected
   const { code, outcome } = error
-  if (outcome === 'unknown' && code !== 'INTERNAL') return EXIT.unknown
+  if (outcome === 'unknown' && code !== 'INTERNAL' && WRITING.has(verb)) return EXIT.unknown
   switch (code) {
     case 'UNAUTHORIZED':
     case 'FORBIDDEN':
@@ -103,47 +104,79 @@ export function nodeExitCodeOf(error: unknown): number {
   }
 }
 
+/** Where a failure was met, which is what the next step depends on. */
+export interface Where {
+  /** Of the command's own verbs; undefined for a verb of a plugin. */
+  readonly verb?: string | undefined
+  /** The data directory, for a failure of the node or of its files and not of a call. */
+  readonly dir?: string | undefined
+}
+
+const WRITING: ReadonlySet<string | undefined> = new Set([
+  'put',
+  'del',
+  'touch',
+  'txn',
+  'plugin retire',
+  undefined,
+])
+const OF_NODE: ReadonlySet<string | undefined> = new Set(['start', 'fsck'])
+
 const NEXT: Readonly<Record<string, string>> = {
   CONFIG_INVALID: 'concord config validate',
   CONFIG_NOT_FOUND: 'concord init',
   CONFIG_NOT_LOADED: 'concord config validate',
-  CORRUPTED: 'concord fsck',
-  DIRECTORY_LOCKED: 'concord status shows the node that has it',
   IDENTITY_MISMATCH: 'the node.id that the directory was made for, or another directory',
-  STORAGE_FAILED: 'the volume and the permissions of the directory, or another one: --data DIR',
   NO_LEADER: 'the same again; concord status shows the state of the node',
   NOT_READY: 'the same again, when the node has started',
   OVERLOADED: 'the same again, a little later',
   PLUGIN_NOT_ENABLED: 'concord plugin list',
   PLUGIN_UNKNOWN: 'concord plugin list',
-  SLICE_MISSING: 'the config with the plugin turned on; then concord plugin retire NAME',
-  SNAPSHOT_TOO_OLD: 'concord list --after KEY with the last key that was printed',
   STOPPED: 'concord start',
   STORAGE_FULL: 'the same again, when there is space on the volume',
   UNAUTHORIZED: '--token-file FILE, or the variable CONCORD_TOKEN',
 }
 
-function nextStep(error: unknown, ofNode: boolean): string | undefined {
+/** Of `start` and `fsck`. */
+function nextOfNode(code: string, { verb, dir = 'DIR' }: Where): string | undefined {
+  const word = /^[\w./~+-]+$/.test(dir) ? dir : `'${dir}'`
+  switch (code) {
+    case 'CORRUPTED':
+      return verb === 'fsck' ? undefined : `concord fsck ${word}`
+    case 'DIRECTORY_LOCKED':
+      return `concord status --data ${word}, which shows the node that has it`
+    case 'STORAGE_FAILED':
+      return 'the volume and the permissions of the directory, or another one: --data DIR'
+    default:
+      return NEXT[code]
+  }
+}
+
+function nextStep(error: unknown, where: Where): string | undefined {
   if (error instanceof CliError) return error.next
   if (!ConcordError.is(error)) return undefined
   const { code, outcome, retryable } = error
-  if (ofNode) return NEXT[code]
-  if (outcome === 'unknown' && code !== 'INTERNAL') {
+  const { verb } = where
+  if (OF_NODE.has(verb)) return nextOfNode(code, where)
+  if (outcome === 'unknown' && code !== 'INTERNAL' && WRITING.has(verb)) {
     return retryable
       ? 'the same again with the same --request-id: it applies once'
       : 'concord get KEY to see whether it happened; next time --request-id ID makes a retry safe'
   }
   // Its own sentence says what to do.
   if (code === 'CANNOT_CONNECT') return undefined
+  if (code === 'SNAPSHOT_TOO_OLD' && verb === 'list') {
+    return 'concord list --after KEY with the last key that was printed'
+  }
   return NEXT[code] ?? (retryable ? 'the same again' : undefined)
 }
 
-/** `CODE: what happened. Try: what to do.` Of a node, when it is its own failure and not that of a call. */
-export function sentenceOf(error: unknown, ofNode = false): string {
+/** `CODE: what happened. Try: what to do.` */
+export function sentenceOf(error: unknown, where: Where = {}): string {
   const code = codeOf(error)
   const message = error instanceof Error ? error.message : String(error)
   const said = /[.!?…]$/.test(message) || message.includes('\n') ? message : `${message}.`
-  const next = nextStep(error, ofNode)
+  const next = nextStep(error, where)
   return `${code}: ${said}${next === undefined ? '' : `${said.includes('\n') ? '\n' : ' '}Try: ${next}`}`
 }
 

@@ -6,6 +6,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConcordError } from '../errors.ts'
 import { nodeDisk } from '../storage/file/disk.ts'
+import { cannotOpen } from '../storage/file/errors.ts'
 import { type IdentityFile, readIdentity } from '../storage/file/identity.ts'
 import { logDir, parseSnapshotName, snapshotDir } from '../storage/file/layout.ts'
 import { lockDirectory } from '../storage/file/lock.ts'
@@ -37,8 +38,9 @@ interface LogReport {
 }
 
 export async function fsck(cli: Cli, given: string | undefined): Promise<number> {
+  let dir = given
   try {
-    const dir = given ?? (await dataDirectory(cli))
+    dir ??= await dataDirectory(cli)
     await requireDirectory(dir)
     const lock = await lockDirectory(dir)
     try {
@@ -49,8 +51,9 @@ export async function fsck(cli: Cli, given: string | undefined): Promise<number>
       await lock.release()
     }
   } catch (error) {
-    process.stderr.write(`${sentenceOf(error, true)}\n`)
-    return error instanceof CliError ? EXIT.usage : nodeExitCodeOf(storageError(error))
+    const failure = error instanceof CliError ? error : await storageError(error, dir)
+    process.stderr.write(`${sentenceOf(failure, { verb: 'fsck', dir })}\n`)
+    return failure instanceof CliError ? EXIT.usage : nodeExitCodeOf(failure)
   }
 }
 
@@ -67,7 +70,7 @@ async function check(dir: string): Promise<Report> {
     try {
       return await read()
     } catch (error) {
-      problems.push(storageError(error))
+      problems.push(await storageError(error, dir))
       return undefined
     }
   }
@@ -136,10 +139,8 @@ async function checkLog(dir: string, content: IdentityFile, snapshotIndex: numbe
 }
 
 /** The system's own errors are the disk's. */
-function storageError(error: unknown): ConcordError {
-  if (ConcordError.is(error)) return error
-  const message = error instanceof Error ? error.message : String(error)
-  return new ConcordError('STORAGE_FAILED', message, { cause: error, outcome: 'not-applied' })
+async function storageError(error: unknown, dir = ''): Promise<ConcordError> {
+  return ConcordError.is(error) ? error : cannotOpen(dir, error)
 }
 
 function exitCodeFor({ problems }: Report): number {

@@ -17,7 +17,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (asksForPlugins(program, argv)) await addVerbsOfPlugins(program, argv).catch(() => undefined)
     return await parse(program, argv.length === 0 ? ['help'] : argv)
   } catch (error) {
-    return fail(error)
+    return fail(error, program.verb())
   }
 }
 
@@ -95,9 +95,9 @@ function unknownVerb(program: Program, error: CommanderError, why: string): CliE
   )
 }
 
-function fail(error: unknown): number {
-  const [code = '', ...rest] = sentenceOf(error).split(':')
+function fail(error: unknown, verb: string | undefined): number {
+  const [code = '', ...rest] = sentenceOf(error, { verb }).split(':')
   process.stderr.write(`${red(code, hasColor(process.stderr))}:${rest.join(':')}\n`)
   if (isUnexpected(error) && error instanceof Error) process.stderr.write(`${error.stack}\n`)
-  return exitCodeOf(error)
+  return exitCodeOf(error, verb)
 }

@@ -14,10 +14,13 @@ export interface Program {
   readonly command: Command
   /** Of the verb that was run. */
   exitCode(): number
+  /** Which that was: `put`, `config print`; undefined for one of a plugin. */
+  verb(): string | undefined
 }
 
 export function createProgram(): Program {
   let exitCode = 0
+  let ran: string | undefined
   const program = new Command('concord')
   configure(program)
   /** Runs what `load` imports, with the arguments and the flags of the verb. */
@@ -25,6 +28,7 @@ export function createProgram(): Program {
     <M>(load: () => Promise<M>, pick: (module: M) => Action) =>
     async (...given: unknown[]): Promise<void> => {
       const verb = given.pop() as Command
+      ran = verb.parent === program ? verb.name() : `${verb.parent!.name()} ${verb.name()}`
       const cli = new Cli(program.opts<GlobalFlags>())
       const action = pick(await load()) as (cli: Cli, ...rest: unknown[]) => Promise<Outcome>
       exitCode = (await action(cli, ...verb.processedArgs, verb.opts())) ?? 0
@@ -33,7 +37,7 @@ export function createProgram(): Program {
   addKeys(program, run)
   addConfig(program, run)
   addPlugins(program, run)
-  return { command: program, exitCode: () => exitCode }
+  return { command: program, exitCode: () => exitCode, verb: () => ran }
 }
 
 type Run = <M>(load: () => Promise<M>, pick: (module: M) => Action) => (...given: unknown[]) => Promise<void>

@@ -32,14 +32,17 @@ export async function start(cli: Cli): Promise<number> {
   const alive = setInterval(() => {
     if (isOrphan(parent)) stop('npm is gone')
   }, PARENT_MS)
+  let dir: string | undefined
   try {
-    const node = await openResolved(await loadConfig(cli))
+    const config = await loadConfig(cli)
+    if (config.storage !== 'memory') dir = config.storage.dir
+    const node = await openResolved(config)
     opening.resolve(node)
     const closed = await Promise.race([node.closed, whenReady(node)])
     if (closed === undefined) await announce(cli, node)
-    return await exit(cli, await node.closed)
+    return await exit(cli, await node.closed, dir)
   } catch (error) {
-    process.stderr.write(`${sentenceOf(error, true)}\n`)
+    process.stderr.write(`${sentenceOf(error, { verb: 'start', dir })}\n`)
     return nodeExitCodeOf(error)
   } finally {
     clearInterval(alive)
@@ -116,8 +119,8 @@ async function commandHere(): Promise<string> {
 }
 
 /** A plugin that has left a timer behind must not keep a stopped node's process alive. */
-async function exit(cli: Cli, { error }: Closed): Promise<number> {
-  if (error !== undefined) process.stderr.write(`${sentenceOf(error, true)}\n`)
+async function exit(cli: Cli, { error }: Closed, dir: string | undefined): Promise<number> {
+  if (error !== undefined) process.stderr.write(`${sentenceOf(error, { verb: 'start', dir })}\n`)
   else cli.hint('the node has stopped')
   await Promise.all([flushed(process.stdout), flushed(process.stderr)])
   process.exit(error === undefined ? EXIT.ok : nodeExitCodeOf(error))

@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { closeSync, existsSync, openSync, readFileSync, readdirSync, writeSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
-import { ConcordError, connect } from '../../core/index.ts'
+import { ConcordError, connect, open } from '../../core/index.ts'
+import { asNobody, giveToNobody } from '../nobody.ts'
 import { atEnd, fileNode, rejection, temporary } from '../store/node.ts'
 import { commands, launch, startNode } from './command.ts'
 
@@ -70,7 +71,10 @@ describe('concord start', () => {
     assert.equal((await run(['get', 'k'])).stdout, '"kept"\n')
     const second = await launch(t, ['start'], { cwd }).ended
     assert.equal(second.code, 5)
-    assert.match(second.stderr, /DIRECTORY_LOCKED: .* is in use by process \d+\. Try: concord status/)
+    assert.match(
+      second.stderr,
+      /DIRECTORY_LOCKED: .* is in use by process \d+; .*connect\('\S+data'\) reaches .*Try: concord status --data \S+data/,
+    )
   })
 
   test('a second signal ends it at once', async (t) => {
@@ -118,7 +122,8 @@ describe('concord start', () => {
     assert.deepEqual([production.code, production.stderr.split(':')[0]], [2, 'CONFIG_NOT_FOUND'])
     const file = await run(['start', '--data', '/dev/null/data'])
     assert.equal(file.code, 4, file.stderr)
-    assert.match(file.stderr, /STORAGE_FAILED: cannot open data/)
+    assert.match(file.stderr, /^STORAGE_FAILED: storage\.dir \/dev\/null\/data: \/dev\/null is a file/)
+    assert.doesNotMatch(file.stderr, /concord get|request-id/)
 
     const owned = await fileNode(t, cwd, { node: { id: 'other' } })
     await owned.close()
@@ -146,9 +151,25 @@ describe('concord start', () => {
     assert.match(checked.stdout, /verdict +damaged$/m)
     const refused = await run(['start'])
     assert.equal(refused.code, 3)
-    assert.match(refused.stderr, /CORRUPTED: .*segment-\d+\.log, offset \d+: .*Try: concord fsck/)
+    assert.match(
+      refused.stderr,
+      /CORRUPTED: .*segment-\d+\.log, offset \d+: .*Try: concord fsck \S+\/data\n$/,
+    )
     // fsck has left everything as it was.
     assert.equal((await run(['fsck'])).stdout, (await run(['fsck', data])).stdout)
+  })
+
+  test('a file that this user may not read: nothing was applied', async (t) => {
+    const cwd = await temporary(t)
+    await chmod(cwd, 0o755)
+    await (await fileNode(t, cwd)).close()
+    const data = join(cwd, 'data')
+    const [segment] = readdirSync(join(data, 'log')).filter((name) => name.startsWith('segment'))
+    await giveToNobody(data)
+    await chmod(join(data, 'log', segment!), 0)
+    const error = await asNobody(() => rejection(open({ storage: { dir: data }, log: { level: 'silent' } })))
+    assert.deepEqual([error.code, (error as ConcordError).outcome], ['STORAGE_FAILED', 'not-applied'])
+    assert.match(error.message, /permission.*segment-/)
   })
 
   test('fsck of what is no data directory: 2', async (t) => {

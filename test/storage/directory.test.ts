@@ -19,6 +19,7 @@ import { afterEach, beforeEach, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 import { openFileStorage } from '../../core/storage/file/storage.ts'
+import { asNobody } from '../nobody.ts'
 import { command, ManualClock, seededEntropy } from './world.ts'
 
 const HOLDER = fileURLToPath(new URL('hold-directory.ts', import.meta.url))
@@ -82,9 +83,13 @@ function snapshotOf(root: string) {
   })
 }
 
-test('H43: the same process is told that it has it open already', async () => {
+test('H43: the same process is told that it has it open already, and how to reach it', async () => {
   const storage = await open()
-  await assert.rejects(open(), { code: 'DIRECTORY_LOCKED', message: /already open in this process/ })
+  await assert.rejects(open(), {
+    code: 'DIRECTORY_LOCKED',
+    retryable: false,
+    message: /already open in this process; .*connect\('.*'\) reaches/,
+  })
   await storage.close(false)
   await (await open()).close(false)
 })
@@ -153,5 +158,24 @@ test('an identity that was bent is refused, not made anew', async () => {
 test('a path that is no directory', async () => {
   mkdirSync(join(base, 'a'))
   writeFileSync(dir, 'a file')
-  await assert.rejects(open(), { code: 'STORAGE_FAILED' })
+  await assert.rejects(open(), {
+    code: 'STORAGE_FAILED',
+    outcome: 'not-applied',
+    message: `storage.dir is a file: ${dir}`,
+  })
+})
+
+test('a directory that this user may not open: whose it is, its mode, and who asks', async () => {
+  await (await open()).close(true)
+  for (const above of [base, join(base, 'a')]) chmodSync(above, 0o755)
+  if (process.geteuid?.() !== 0) chmodSync(dir, 0)
+  await asNobody(async () => {
+    await assert.rejects(open(), {
+      code: 'STORAGE_FAILED',
+      outcome: 'not-applied',
+      message:
+        /^storage\.dir: no permission: \S+ belongs to user \d+, mode [07]00; this process is user \d+$/,
+    })
+  })
+  chmodSync(dir, 0o700)
 })

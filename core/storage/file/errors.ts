@@ -1,9 +1,11 @@
-/** The three ways in which a data directory says no, with the file and the offset in every one. */
-import { basename } from 'node:path'
+/** The ways in which a data directory says no: with the file and the offset, or in words for who opens it. */
+import { stat } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 
 import { MalformedError } from '../../bytes.ts'
 import { ConcordError } from '../../errors.ts'
-import { isDiskFull } from './disk.ts'
+import { isForbidden, whoMay } from '../../permission.ts'
+import { errorCode, isDiskFull } from './disk.ts'
 
 export interface Damage {
   readonly file: string
@@ -44,6 +46,50 @@ export function storageRefused(action: string, file: string, cause: unknown): Co
     cause,
     details: { file, action },
   })
+}
+
+/**
+ * What an error becomes that meets whoever opens a directory: in words, and nothing was applied, since nobody
+ * could ask for anything yet.
+ */
+export async function cannotOpen(dir: string, cause: unknown): Promise<ConcordError> {
+  if (ConcordError.is(cause)) return notOpened(dir, cause)
+  if (isDiskFull(cause)) return storageRefused('open', dir, cause)
+  return new ConcordError('STORAGE_FAILED', await whyNotOpened(dir, cause), {
+    outcome: 'not-applied',
+    cause,
+    details: { file: dir, action: 'open' },
+  })
+}
+
+function notOpened(dir: string, error: ConcordError): ConcordError {
+  const { code, message, retryable, details, cause } = error
+  if (code === 'STORAGE_FAILED') {
+    return new ConcordError(code, message, { outcome: 'not-applied', retryable, details, cause })
+  }
+  if (code !== 'DIRECTORY_LOCKED') return error
+  const text = `${message}; in an application, connect('${dir}') reaches the node that has it`
+  return new ConcordError(code, text, { retryable, details, cause })
+}
+
+async function whyNotOpened(dir: string, cause: unknown): Promise<string> {
+  const { message, path = dir } = cause as NodeJS.ErrnoException
+  if (isForbidden(cause))
+    return `storage.dir: no permission: ${await whoMay(path, stat, process.geteuid?.())}`
+  if (errorCode(cause) === 'EROFS') return `storage.dir ${dir} is on a volume that is read-only`
+  const file = await fileOnTheWay(path)
+  if (file === dir) return `storage.dir is a file: ${dir}`
+  if (file !== undefined) return `storage.dir ${dir}: ${file} is a file, expected a directory`
+  return `cannot open storage.dir ${dir}: ${message ?? String(cause)}`
+}
+
+/** What is no directory where the system has met one: `path`, or above it. */
+async function fileOnTheWay(path: string): Promise<string | undefined> {
+  for (let at = path; dirname(at) !== at; at = dirname(at)) {
+    const found = await stat(at).catch(() => undefined)
+    if (found !== undefined) return found.isDirectory() ? undefined : at
+  }
+  return undefined
 }
 
 /** Runs a decoder over bytes whose checksum is right; what it does not like is damage too. */

@@ -6,7 +6,7 @@ import { assert } from '../../assert.ts'
 import type { Clock, Entropy, LogStore, SnapshotStore } from '../../ports.ts'
 import { identify, prepareDirectory, sweepDirectory } from './directory.ts'
 import { type Disk, isDiskFull, nodeDisk } from './disk.ts'
-import { storageFailed, storageRefused } from './errors.ts'
+import { cannotOpen, storageFailed } from './errors.ts'
 import { type Identity, type IdentityFile, type Run, writeIdentity } from './identity.ts'
 import { bootId, type DirectoryLock, lockDirectory } from './lock.ts'
 import { FileLog, type FsyncMode } from './log-store.ts'
@@ -80,7 +80,8 @@ export interface FileStorage {
  *
  * @throws `DIRECTORY_LOCKED` naming the pid, or saying "already open in this process". `IDENTITY_MISMATCH`: the
  *   data of another member. `CORRUPTED` naming file and offset. `INVALID_OPTION`: others may write to the
- *   directory. `STORAGE_FULL`, `STORAGE_FAILED`. Nothing was changed in the first two.
+ *   directory. `STORAGE_FULL`. `STORAGE_FAILED`: a file is there, no permission, or what the disk says; not
+ *   applied. Nothing was changed in the first two.
  */
 export async function openFileStorage(options: FileStorageOptions): Promise<FileStorage> {
   const { dir, host = thisMachine } = options
@@ -95,7 +96,7 @@ export async function openFileStorage(options: FileStorageOptions): Promise<File
     return storage
   } catch (error) {
     await lock?.release()
-    throw storageRefused('open', dir, error)
+    throw await cannotOpen(dir, error)
   }
 }
 
