@@ -5,7 +5,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
-import { describe } from './calls.ts'
+import { type CallRules, checkCall, describe, refuse } from './calls.ts'
 import { EndpointClient, dialPath } from './endpoint/client.ts'
 import { placeFile, readPlace } from './endpoint/place.ts'
 import { ConcordError } from './errors.ts'
@@ -20,7 +20,13 @@ export interface ConnectOptions {
   readonly timeoutMs?: number | undefined
 }
 
-const TIMEOUT_MS = 5000
+const OPTIONS: ReadonlySet<string> = new Set(['token', 'timeoutMs'] satisfies (keyof ConnectOptions)[])
+const RULES: CallRules = {
+  nowMs: () => performance.now(),
+  timeoutMs: 5000,
+  consistency: 'leader',
+  pluginOptions: new Map(),
+}
 
 /**
  * Reaches the node that runs on a data directory of this machine: `./data`, or a directory with a config
@@ -28,6 +34,7 @@ const TIMEOUT_MS = 5000
  *
  * @throws `CANNOT_CONNECT` - no such directory, no data in it, no node that runs there, or one that does not
  *   answer, no permission; says which. May be tried again when `retryable`: a node may be on its way up.
+ * @throws `INVALID_OPTION` - an option that there is not, or what it cannot be. Nothing was sent.
  * @throws `INVALID_ARGUMENT` - the target is a URL: this version speaks to nodes of its own machine only.
  * @throws what loading the config throws, when the directory holds one and no data.
  */
@@ -47,14 +54,22 @@ export async function connectTo(
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(target)) {
     throw invalidTarget(`${target}: expected the data directory of a node, such as "./data"`)
   }
+  checkOptions(options)
   return connectToDirectory(await dataDirectory(resolve(target), context.builtins), options)
 }
 
 /** As `connectTo`, when the data directory is known. */
 export async function connectToDirectory(dir: string, options: ConnectOptions = {}): Promise<RemoteStore> {
-  const { token, timeoutMs = TIMEOUT_MS } = options
+  const { token, timeoutMs = RULES.timeoutMs } = checkOptions(options)
   const client = new EndpointClient(() => dial(dir))
   return new RemoteStore(client, await client.hello(timeoutMs), token === undefined ? {} : { token })
+}
+
+/** A copy, checked as the options of a call are. */
+function checkOptions(options: ConnectOptions): ConnectOptions {
+  const { token, timeoutMs } = checkCall(RULES, {}, options, OPTIONS).options
+  if (token !== undefined && typeof token !== 'string') refuse('token', token, 'a string')
+  return { token, timeoutMs }
 }
 
 /** The directory itself when a node has been in it, else what the config in it names. */

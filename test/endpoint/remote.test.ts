@@ -493,6 +493,22 @@ describe('connect', () => {
     assert.equal((await rejection(connect('redis://x'))).code, 'INVALID_ARGUMENT')
   })
 
+  test('with an option that there is not, or that cannot be, reaches nobody', async (t) => {
+    const { dir } = await listening(t)
+    for (const [options, said] of [
+      [{ timeout: 3 }, /"timeout" is no option of this call; it takes token, timeoutMs/],
+      [{ timeoutMs: '3' }, /timeoutMs: found "3"/],
+      [{ timeoutMs: 0 }, /timeoutMs: found 0/],
+      [{ token: 7 }, /token: found 7, expected a string/],
+      ['soon', /expected an object/],
+      [null, /expected an object/],
+    ] as const) {
+      const error = await rejection(connect(dir, options as never))
+      assert.equal(error.code, 'INVALID_OPTION')
+      assert.match(error.message, said)
+    }
+  })
+
   test('gives up on what listens there and says nothing', async (t) => {
     const dir = await temporary(t)
     const path = join(dir, 'endpoint.sock')
