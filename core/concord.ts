@@ -193,6 +193,7 @@ class Assembly {
       hello: {
         version: VERSION,
         frameBytes: frameBytes(limits),
+        batch: limits.batch,
         timeoutMs,
         consistency: reads.consistency,
         callOptions: Object.fromEntries(this.host.callOptions),

@@ -79,6 +79,8 @@ interface Sending {
 
 export class RemoteStore implements Remote {
   readonly cluster: Cluster
+  /** Most keys in one call, by the node's config. */
+  readonly batch: number
   readonly #client: EndpointClient
   readonly #rules: CallRules
   readonly #defaults: StoreDefaults
@@ -86,7 +88,8 @@ export class RemoteStore implements Remote {
   constructor(client: EndpointClient, hello: NodeHello, defaults: StoreDefaults = {}) {
     this.#client = client
     this.#defaults = defaults
-    const { timeoutMs, consistency, callOptions } = hello
+    const { timeoutMs, consistency, callOptions, batch } = hello
+    this.batch = batch
     this.#rules = {
       nowMs: () => client.nowMs(),
       timeoutMs,

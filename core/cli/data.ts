@@ -7,9 +7,6 @@ import { parseJson, toJson } from './json.ts'
 import { withNode } from './node.ts'
 import { type Column, duration, facts, inCell, readable } from './text.ts'
 
-/** Keys in one command of the store; the node may allow more, and allows no fewer by default. */
-const BATCH = 500
-
 // ---------------------------------------------------------------------------------------------- reading
 
 export interface GetFlags {
@@ -120,7 +117,9 @@ export interface PutFlags {
 
 export async function put(cli: Cli, key: string, given: string, flags: PutFlags): Promise<void> {
   const { ifAbsent, ifRevision, requestId } = flags
-  const value = valueOf(await bytesOf(cli, given), flags.type) as {}
+  const bytes = await bytesOf(cli, given)
+  const value = valueOf(bytes, flags.type) as {}
+  if (flags.type === undefined) hintAtBrokenJson(cli, value, bytes)
   const options = { requestId, ttl: flags.ttl === undefined ? undefined : seconds('--ttl', flags.ttl) }
   await withNode(cli, async (node) => {
     if (ifAbsent !== true && ifRevision === undefined) {
@@ -176,8 +175,9 @@ async function delPrefix(cli: Cli, node: RemoteStore, prefix: string, dryRun: bo
   }
   let deleted = 0
   let revision = 0
-  for (let at = 0; at < keys.length; at += BATCH) {
-    for (const done of await node.deleteMany(keys.slice(at, at + BATCH))) {
+  const { batch } = node
+  for (let at = 0; at < keys.length; at += batch) {
+    for (const done of await node.deleteMany(keys.slice(at, at + batch))) {
       if (done.deleted) deleted++
       revision = done.revision
     }
@@ -252,6 +252,14 @@ export function valueOf(bytes: Buffer, type: string | undefined): unknown {
   if (type === 'json') return parseJson(text ?? '')
   if (text === undefined) return new Uint8Array(bytes)
   return looksLikeJson(text) ? parseJson(text) : text
+}
+
+/** Quotes that a shell took away make text of JSON, and nobody would notice. */
+function hintAtBrokenJson(cli: Cli, value: unknown, bytes: Buffer): void {
+  if (typeof value !== 'string' || !/^\s*[{["]/.test(value) || looksLikeJson(bytes.toString('utf8'))) return
+  cli.hint(
+    'stored as text: it begins like JSON, and is none. --type json refuses such a value, --type text means it',
+  )
 }
 
 function looksLikeJson(text: string): boolean {

@@ -19,6 +19,8 @@ export interface NodeHello {
   readonly protocol: number
   readonly version: string
   readonly frameBytes: number
+  /** Most keys in one call. */
+  readonly batch: number
   /** Of the node's config: deadline and freshness of calls that do not say. */
   readonly timeoutMs: number
   readonly consistency: Consistency

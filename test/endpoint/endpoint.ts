@@ -52,6 +52,7 @@ export async function listening(t: TestContext, options: ListeningOptions = {}):
     hello: {
       version: 'test',
       frameBytes,
+      batch: 500,
       timeoutMs: 5000,
       consistency: 'leader',
       callOptions: {},
@@ -156,6 +157,7 @@ export async function fakeNode(
         const head = {
           protocol: 1,
           frameBytes: 2 ** 20,
+          batch: 500,
           timeoutMs: 5000,
           consistency: 'leader',
           callOptions: {},
