@@ -11,9 +11,18 @@ export function whyUnusable(error: unknown, where: string): Error {
   if (ConcordError.is(error)) return error
   const message = `${where}: ${error instanceof Error ? error.message : String(error)}`
   if (error instanceof UnsupportedByThisNode) {
-    const code = error.lack.kind === 'slice' ? 'SLICE_MISSING' : 'UNSUPPORTED'
-    return new ConcordError(code, message, { cause: error, details: { ...error.lack } })
+    const details = { ...error.lack }
+    if (error.lack.kind !== 'slice')
+      return new ConcordError('UNSUPPORTED', message, { cause: error, details })
+    return new ConcordError('SLICE_MISSING', `${message}. ${cureOf(error.lack.name)}`, {
+      cause: error,
+      details,
+    })
   }
   if (error instanceof MalformedError) return new ConcordError('CORRUPTED', message, { cause: error })
   return new ConcordError('INTERNAL', message, { cause: error })
 }
+
+/** The state was made with a plugin: it has to be there, until the state is rid of it. */
+const cureOf = (plugin: string): string =>
+  `Turn the plugin on, in that version or a later one: plugins: { '${plugin}': true }. To be without it, run "concord plugin retire ${plugin}" then, and turn it off`

@@ -63,7 +63,7 @@ test('a node that lacks a slice of the state refuses to start, naming it', async
   await before.close()
   const without = await rejection(fileNode(t, dir))
   assert.equal((without as ConcordError).code, 'SLICE_MISSING')
-  assert.match(without.message, /counter/)
+  assert.match(without.message, /slice counter.*Turn the plugin on, .*"concord plugin retire counter"/)
   const older = await rejection(fileNode(t, dir, withPlugin(counter(1))))
   assert.match(older.message, /counter/)
   const newer = await fileNode(t, dir, withPlugin(counter(3)))
