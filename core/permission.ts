@@ -5,7 +5,7 @@
 import { dirname } from 'node:path'
 
 /** Of a file or a directory. */
-export interface Owner {
+interface Owner {
   readonly uid: number
   readonly mode: number
 }

@@ -161,7 +161,7 @@ export function seconds(flag: string, text: string): number {
   if (found > 0) return found
   throw new CliError(
     'USAGE',
-    `${flag}: found ${JSON.stringify(text)}, expected a duration such as 500ms, 30s, 5m, 2h or 7d`,
+    `${flag}: found ${JSON.stringify(text)}, expected a duration of more than 0, such as 500ms, 30s, 5m, 2h or 7d`,
   )
 }
 
@@ -169,7 +169,7 @@ export function seconds(flag: string, text: string): number {
 export function whole(flag: string, text: string): number {
   const found = /^\d+$/.test(text) ? Number(text) : Number.NaN
   if (Number.isSafeInteger(found)) return found
-  throw new CliError('USAGE', `${flag}: found ${JSON.stringify(text)}, expected a whole number`)
+  throw new CliError('USAGE', `${flag}: found ${JSON.stringify(text)}, expected a whole number from 0`)
 }
 
 export async function readInput(path: string): Promise<Buffer> {

@@ -2,32 +2,29 @@
 import { readFile } from 'node:fs/promises'
 import { findPackageJSON } from 'node:module'
 import { dirname, join } from 'node:path'
-import { explain, printable } from '../config/index.ts'
+import { type ResolvedConfig, explain, optionPaths, printable } from '../config/index.ts'
 import { ConcordError } from '../errors.ts'
 import type { Cli } from './cli.ts'
-import { CliError } from './failure.ts'
+import { CliError, EXIT } from './failure.ts'
 import { loadConfig } from './node.ts'
 import { facts, inCell } from './text.ts'
 
 /** Every mode that has a section, and the one that is in force. */
 export async function validate(cli: Cli): Promise<void> {
-  const problems: string[] = []
-  const check = async (
-    mode: string | undefined,
-  ): Promise<Awaited<ReturnType<typeof loadConfig>> | undefined> => {
+  const problems: Problem[] = []
+  const check = async (mode: string | undefined): Promise<ResolvedConfig | undefined> => {
     try {
       return await loadConfig(cli, mode)
     } catch (error) {
       if (!ConcordError.is(error)) throw error
-      problems.push(mode === undefined ? error.message : `mode ${mode}: ${error.message}`)
+      problems.push({ error, text: mode === undefined ? error.message : `mode ${mode}: ${error.message}` })
       return undefined
     }
   }
   const config = await check(cli.mode)
   const modes = config?.modes.filter((mode) => mode !== config.mode) ?? []
   for (const mode of modes) await check(mode)
-  if (problems.length > 0)
-    throw new CliError('CHECK_FAILED', problems.join('\n'), 'concord config explain KEY')
+  if (problems.length > 0) throw failed(problems, config)
   const { file, warnings } = config!
   for (const warning of warnings) cli.hint(`warning: ${warning}`)
   const checked = [config!.mode ?? '', ...modes].filter((mode) => mode !== '')
@@ -36,6 +33,30 @@ export async function validate(cli: Cli): Promise<void> {
       ? 'there is no config file; the defaults are fine'
       : `${file} is fine, in the ${checked.length === 1 ? 'mode' : 'modes'} ${checked.join(', ')}`,
   )
+}
+
+interface Problem {
+  readonly error: ConcordError
+  readonly text: string
+}
+
+/** Under the code that all problems have, if they have one. What cannot be loaded cannot be explained either. */
+function failed(problems: readonly Problem[], config: ResolvedConfig | undefined): CliError {
+  const [{ error: first }] = problems as [Problem]
+  const known = config === undefined ? [] : optionPaths(config)
+  const key = problems.flatMap(({ error }) => pathsOf(error)).find((path) => known.includes(path))
+  return new CliError(
+    problems.every(({ error }) => error.code === first.code) ? first.code : 'CHECK_FAILED',
+    problems.map(({ text }) => text).join('\n'),
+    key === undefined ? undefined : `concord config explain ${key}`,
+    EXIT.checkFailed,
+  )
+}
+
+/** Of the options, without the section of a mode or the variable in front. */
+function pathsOf({ details }: ConcordError): string[] {
+  const problems = (details?.['problems'] ?? []) as readonly { readonly path: string }[]
+  return problems.map(({ path }) => path.replace(/^env\.[^.]+\./, '').replace(/^\w+ \((.*)\)$/, '$1'))
 }
 
 export async function print(cli: Cli): Promise<void> {

@@ -2,7 +2,7 @@
  * What went wrong, for people and for scripts: a code, a sentence, a next step on stderr, and an exit code
  * that is part of the contract (docs/cli.md).
  */
-import { AbortError, ConcordError } from '../errors.ts'
+import { AbortError, ConcordError, type ErrorCode } from '../errors.ts'
 
 export const EXIT = {
   ok: 0,
@@ -35,19 +35,23 @@ const CLI_EXIT: Readonly<Record<CliCode, number>> = {
 /** A failure of the command itself, with its next step. */
 export class CliError extends Error {
   override readonly name = 'CliError'
-  readonly code: CliCode
+  readonly code: CliCode | ErrorCode
   readonly next: string | undefined
+  readonly exitCode: number
 
-  constructor(code: CliCode, message: string, next?: string) {
+  constructor(code: CliCode, message: string, next?: string)
+  constructor(code: CliCode | ErrorCode, message: string, next: string | undefined, exitCode: number)
+  constructor(code: CliCode | ErrorCode, message: string, next?: string, exitCode?: number) {
     super(message)
     this.code = code
     this.next = next
+    this.exitCode = exitCode ?? CLI_EXIT[code as CliCode]
   }
 }
 
 /** @param verb of the command's own; undefined for a verb of a plugin. */
 export function exitCodeOf(error: unknown, verb?: string): number {
-  if (error instanceof CliError) return CLI_EXIT[error.code]
+  if (error instanceof CliError) return error.exitCode
   if (error instanceof AbortError) return error.outcome === 'unknown' ? EXIT.unknown : EXIT.unexpected
   if (!ConcordError.is(error)) return EXIT.unexpected
   const { code, outcome } = error

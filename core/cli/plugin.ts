@@ -68,7 +68,7 @@ export async function create(cli: Cli, name: string): Promise<void> {
   cli.hint(
     [
       `Try it:       cd concord-plugin-${name} && npm install && npm test`,
-      `In a config:  use: ['concord-plugin-${name}'], plugins: { ${JSON.stringify(name)}: true }`,
+      `In a config:  use: ['./concord-plugin-${name}'], plugins: { ${JSON.stringify(name)}: true }`,
     ].join('\n'),
   )
 }

@@ -65,12 +65,25 @@ function configure(program: Command): void {
 const AFTER = `
 Durations: 500ms, 30s, 5m, 2h, 7d; a plain number is in seconds.
 Variables: CONCORD_OUTPUT, _DATA_DIR, _CONFIG, _ENV, _TIMEOUT, _CONSISTENCY, _TOKEN, _TOKEN_FILE, _YES; NO_COLOR.
-Exit codes: 0 ok, 2 usage, 3 not found, 5 cannot connect, 6 conflict, 7 unavailable, 8 outcome unknown (docs/cli.md).
+Exit codes: 0 ok, 1 unexpected, 2 usage, 3 not found, 4 not allowed, 5 cannot connect, 6 conflict, 7 unavailable,
+            8 outcome unknown, 9 check failed, 10 limit reached (docs/cli.md).
 
   concord start                          run a node here; then, in another terminal:
   concord put flags/beta '{"on":true}'   put a value; JSON is stored as what it means
   concord get flags/beta                 get it back
   concord list flags/ --keys-only        see which keys there are`
+
+const TXN = `
+Takes a lock that nobody has, for 30 seconds; revision 0 means that the key is absent:
+
+  concord txn <<'END'
+  { "compare": [{ "key": "lock", "revision": 0 }],
+    "success": [{ "op": "put", "key": "lock", "value": "me", "ttl": 30 }],
+    "failure": [{ "op": "get", "key": "lock" }] }
+  END
+
+Operations: get, put, delete, touch and increment. When a compare does not hold, those of failure run, and the
+exit code is 6.`
 
 function globals(): Option[] {
   return [
@@ -187,6 +200,7 @@ function addKeys(program: Command, run: Run): void {
     .description('Run a transaction, given as JSON: { compare, success, failure }.')
     .option('-f, --file <file>', 'where it is; default stdin')
     .addOption(requestId())
+    .addHelpText('after', TXN)
     .action(
       run(
         () => import('./txn.ts'),

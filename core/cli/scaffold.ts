@@ -151,10 +151,12 @@ function readme(name: string): string {
 import { defineConfig } from 'concord-kv'
 
 export default defineConfig({
-  use: ['concord-plugin-${name}'],
+  use: ['./concord-plugin-${name}'],
   plugins: { ${JSON.stringify(name)}: { prefix: 'orders/' } },
 })
 \`\`\`
+
+The path is relative to the config. To use the package by its name, install it from its directory: \`npm install ./concord-plugin-${name}\`, and \`use: ['concord-plugin-${name}']\`.
 
 | option | default | |
 |---|---|---|

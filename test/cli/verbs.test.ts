@@ -13,6 +13,7 @@ export default {
   use: ['concord-plugin-acme', './stream.js'],
   plugins: { acme: true, stream: true },
   requests: { max: 2 },
+  limits: { batch: 3 },
   log: { level: 'warn' },
   env: { production: { log: { format: 'json' } } },
 }
@@ -100,6 +101,17 @@ story('put and get: as text, as JSON, as bytes', async () => {
   assert.match(await failure(['put', 'k', '12345678901234567890'], 2), /^INVALID_VALUE: .*--type text/)
 })
 
+story('text that begins like JSON is stored, with a hint', async () => {
+  for (const broken of ['{on:true}', '[1,', '"x', ' {a']) {
+    const ran = await run(['put', 'k', broken])
+    assert.deepEqual([ran.code, ran.stderr.startsWith('stored as text: ')], [0, true], broken)
+    assert.equal(await json(['get', 'k']), broken)
+  }
+  for (const args of [['{"a":1}'], ['"{x"'], ['text'], ['{x', '--type', 'text'], ['{x', '--quiet']]) {
+    assert.equal((await run(['put', 'k', ...args])).stderr, '', args.join(' '))
+  }
+})
+
 story('put from stdin and from files, and get back byte for byte', async () => {
   const bytes = Buffer.from([0, 255, 10, 13, 128])
   await json(['put', 'k', '-'], 0, { input: bytes })
@@ -131,6 +143,16 @@ story('get --meta, ttl, touch', async () => {
   await json(['put', 'k', 'v'])
   assert.equal(await text(['ttl', 'k']), 'does not expire')
   assert.match(await failure(['put', 'k', 'v', '--ttl', 'soon'], 2), /^USAGE: --ttl: found "soon".*30s/)
+  for (const args of [
+    ['put', 'k', 'v', '--ttl', '0'],
+    ['get', 'k', '--timeout', '0'],
+  ]) {
+    assert.match(await failure(args, 2), /^USAGE: --t\w+: found "0", expected a duration of more than 0,/)
+  }
+  assert.match(
+    await failure(['list', '--limit', '-1'], 2),
+    /^USAGE: --limit: found "-1", expected a whole number from 0/,
+  )
 })
 
 story('what is not there: 3', async () => {
@@ -199,6 +221,9 @@ story('del: keys, a prefix only when it is meant', async () => {
     0,
   )
   assert.match(await failure(['del', 'a', 'b', '--prefix'], 2), /^USAGE/)
+  // In steps of what the node takes in one call, which is 3 here.
+  for (let at = 0; at < 7; at++) await json(['put', `p/${at}`, '1'])
+  assert.equal(((await json(['del', 'p/', '--prefix', '--yes'])) as { deleted: number }).deleted, 7)
 })
 
 story('txn: from stdin and from a file', async () => {
@@ -255,8 +280,20 @@ story('config: validate, print, explain, schema', async () => {
   assert.equal(((await json(['config', 'schema'])) as { type: string }).type, 'object')
   app.write('broken.config.json', { storage: { dri: 'x' }, env: { test: { log: { level: 'loud' } } } })
   const broken = await failure(['config', 'validate', '--config', 'broken.config.json'], 9)
-  assert.match(broken, /^CHECK_FAILED: .*unknown option "dri".*Did you mean "dir"/s)
+  assert.match(broken, /^CONFIG_INVALID: .*unknown option "dri".*Did you mean "dir"/s)
   assert.match(broken, /env\.test\.log\.level/)
+  // What cannot be loaded cannot be explained; in another mode the option is there to look at.
+  assert.doesNotMatch(broken, /Try:/)
+  app.write('other.config.json', { env: { production: { snapshot: { keepBytes: 2 ** 34 } } } })
+  assert.match(
+    await failure(['config', 'validate', '--config', 'other.config.json'], 9),
+    /^CONFIG_INVALID: mode production: .*Try: concord config explain snapshot\.keepBytes$/s,
+  )
+  app.write('text.config.json', 'no config')
+  assert.match(
+    await failure(['config', 'validate', '--config', 'text.config.json'], 9),
+    /^CONFIG_NOT_LOADED: /,
+  )
   assert.match(await failure(['config', 'print', '--config', 'none.config.json'], 2), /^CONFIG_NOT_FOUND/)
 })
 
@@ -298,7 +335,19 @@ story('plugin: list, new, retire', async () => {
     await text(['plugin', 'list']),
     /^NAME +STATE +VERSION +FROM +COMMANDS\nacme +on +1\.0\.0 +use +acme tickets, acme issue/,
   )
-  await json(['plugin', 'new', 'ticket-shop'])
+  const made = await run(['plugin', 'new', 'ticket-shop'])
+  assert.equal(made.code, 0, made.stderr)
+  // The line that it prints is one that works, and not the name of a package that somebody else may have.
+  const [, use] = /In a config: +(use: .*)$/m.exec(made.stderr)!
+  app.write('new.config.js', `export default { ${use} }`)
+  const listed = (await json(['plugin', 'list', '--config', 'new.config.js'])) as {
+    name: string
+    on: boolean
+  }[]
+  assert.deepEqual(
+    listed.map(({ name, on }) => [name, on]),
+    [['ticket-shop', true]],
+  )
   assert.match(await failure(['plugin', 'new', 'ticket-shop'], 2), /^ALREADY_THERE/)
   assert.match(await failure(['plugin', 'new', 'Ticket Shop'], 2), /^USAGE/)
   app.install('concord-plugin-ticket-shop', app.path('concord-plugin-ticket-shop'))
@@ -384,6 +433,11 @@ story('help, version, colours', async () => {
   for (const word of ['The node:', 'Keys:', 'Config and plugins:', 'Exit codes:', 'start', 'fsck'])
     assert.ok(help.includes(word), word)
   assert.match((await run(['help', 'put'])).stdout, /--if-absent/)
+  for (const code of ['1 unexpected', '4 not allowed', '9 check failed']) assert.ok(help.includes(code), code)
+  await json(['del', 'lock'])
+  const example = /<<'END'\n(.*)\n +END/s.exec((await run(['help', 'txn'])).stdout)![1]!
+  const took = (await json(['txn'], 0, { input: example })) as { succeeded: boolean }
+  assert.equal(took.succeeded, true)
   assert.equal((await run(['--version'])).stdout, '0.1.0\n')
   const version = (await json(['version'])) as Record<string, string>
   assert.deepEqual(
