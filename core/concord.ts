@@ -45,18 +45,7 @@ export interface OpenContext {
   readonly builtins: BuiltinPlugins
 }
 
-/**
- * Opens a node in this process. Without an argument: `concord.config.*` found from the working
- * directory, its `env` section for NODE_ENV, then `CONCORD_*`. With one: exactly that object.
- *
- * Resolves when this node has recovered and its plugins are set up. Installs no signal handlers and never
- * ends its host: a fatal error stops the node, and every call then rejects with `STOPPED`.
- *
- * @throws `CONFIG_NOT_FOUND`, `CONFIG_NOT_LOADED`, `CONFIG_INVALID` - nothing was started.
- * @throws `PLUGIN_…` - a plugin could not be loaded or set up; what was up is down again.
- * @throws `DIRECTORY_LOCKED` - another process, or this one, has the directory open.
- * @throws `CORRUPTED`, `IDENTITY_MISMATCH`, `STORAGE_FAILED`, `STORAGE_FULL` - nothing was changed.
- */
+/** `open`, in core/index.ts, which says what happens and what may fail; with the plugins that a config may name. */
 export async function openConfigured(config: Config | undefined, context: OpenContext): Promise<Concord> {
   return openResolved(config === undefined ? await loadConfig(context) : await resolveConfig(config, context))
 }

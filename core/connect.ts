@@ -28,16 +28,7 @@ const RULES: CallRules = {
   pluginOptions: new Map(),
 }
 
-/**
- * Reaches the node that runs on a data directory of this machine: `./data`, or a directory with a config
- * that names one. A connection that is lost is made again by the next call.
- *
- * @throws `CANNOT_CONNECT` - no such directory, no data in it, no node that runs there, or one that does not
- *   answer, no permission; says which. May be tried again when `retryable`: a node may be on its way up.
- * @throws `INVALID_OPTION` - an option that there is not, or what it cannot be. Nothing was sent.
- * @throws `INVALID_ARGUMENT` - the target is a URL: this version speaks to nodes of its own machine only.
- * @throws what loading the config throws, when the directory holds one and no data.
- */
+/** `connect`, in core/index.ts, which says what may fail; with the plugins that a config may name. */
 export async function connectTo(
   target: string,
   options: ConnectOptions = {},

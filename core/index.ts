@@ -6,10 +6,36 @@ import { type ConnectOptions, connectTo } from './connect.ts'
 import type { Concord } from './open-node.ts'
 import type { Remote } from './remote-store.ts'
 
-/** Opens a node in this process; see `openConfigured` for what happens and what may fail. */
+/**
+ * Opens a node in this process. Without an argument: `concord.config.*` found from the working
+ * directory, its `env` section for NODE_ENV, then `CONCORD_*`. With one: exactly that object.
+ *
+ * Resolves when this node has recovered and its plugins are set up. Installs no signal handlers and never
+ * ends its host: a fatal error stops the node, and every call then rejects with `STOPPED`.
+ *
+ * Nothing of yours was applied when it rejects:
+ *
+ * @throws `CONFIG_NOT_FOUND`, `CONFIG_NOT_LOADED`, `CONFIG_INVALID` - nothing was started.
+ * @throws `PLUGIN_…` - a plugin could not be loaded or set up; what was up is down again.
+ * @throws `SLICE_MISSING`, `UNSUPPORTED` - the data needs a plugin, or a version of Concord, that is not here.
+ * @throws `INVALID_OPTION` - others may write to the data directory.
+ * @throws `DIRECTORY_LOCKED` - another process, or this one, has the directory open; `connect(dir)` reaches
+ *   the node that has it.
+ * @throws `CORRUPTED`, `IDENTITY_MISMATCH` - the files are damaged, or another node's; nothing was changed.
+ * @throws `STORAGE_FAILED`, `STORAGE_FULL` - no permission, no directory, no space, or what the disk says.
+ */
 export const open = (config?: Config): Promise<Concord> => openConfigured(config, { builtins })
 
-/** Reaches the node that runs on a data directory of this machine; see `connectTo` for what may fail. */
+/**
+ * Reaches the node that runs on a data directory of this machine: `./data`, or a directory with a config
+ * that names one. A connection that is lost is made again by the next call.
+ *
+ * @throws `CANNOT_CONNECT` - no such directory, no data in it, no node that runs there, or one that does not
+ *   answer, no permission; says which. May be tried again when `retryable`: a node may be on its way up.
+ * @throws `INVALID_OPTION` - an option that there is not, or what it cannot be. Nothing was sent.
+ * @throws `INVALID_ARGUMENT` - the target is a URL: this version speaks to nodes of its own machine only.
+ * @throws what loading the config throws, when the directory holds one and no data.
+ */
 export const connect = (target: string, options?: ConnectOptions): Promise<Remote> =>
   connectTo(target, options, { builtins })
 
