@@ -5,6 +5,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { parseJson, toJson } from '../../core/cli/json.ts'
 import { inCell, readable, table } from '../../core/cli/text.ts'
+import { deepEqualValues } from '../../core/codec.ts'
 
 const again = (value: unknown): unknown => parseJson(JSON.stringify(toJson(value)))
 
@@ -33,7 +34,8 @@ describe('values as JSON', () => {
         fc.array(tie('value'), { maxLength: 3 }).map((items) => new Set(items)),
       ),
     }))
-    fc.assert(fc.property(value, (given) => assert.deepStrictEqual(again(given), given)))
+    // Not by node:assert: in Node.js 22 an invalid date is not equal to another one inside a set.
+    fc.assert(fc.property(value, (given) => deepEqualValues(again(given), given)))
   })
 
   test('have these forms', () => {
