@@ -166,8 +166,9 @@ describe('acme in a config', () => {
     )
   })
 
-  test('off, its call options are refused and db.plugin says how to turn it on', async () => {
-    await using db = await openWith({ use: [acme], plugins: { acme: false } })
+  test('off, its call options are refused and db.plugin says how to turn it on', async (t) => {
+    const db = await openWith({ use: [acme], plugins: { acme: false } })
+    t.after(() => db.close())
     await fails(db.put('k', 1, { unstamped: true } as never), 'INVALID_OPTION', /unstamped/)
     await fails((async () => acmeOf(db))(), 'PLUGIN_NOT_ENABLED', /"acme": true/)
     await fails((async () => db.plugin('acem' as never))(), 'PLUGIN_UNKNOWN', /Did you mean "acme"\?/)
@@ -216,9 +217,11 @@ describe('acme outside', () => {
 })
 
 describe('two nodes in one process', () => {
-  test('have an acme each', async () => {
-    await using one = await openWith({ use: [acme], plugins: { acme: true } })
-    await using two = await openWith({ use: [acme], plugins: { acme: { stamp: 'two' } } })
+  test('have an acme each', async (t) => {
+    const one = await openWith({ use: [acme], plugins: { acme: true } })
+    t.after(() => one.close())
+    const two = await openWith({ use: [acme], plugins: { acme: { stamp: 'two' } } })
+    t.after(() => two.close())
     await one.put('k', {})
     await two.put('k', {})
     assert.deepEqual([await one.get('k'), await two.get('k')], [{ stampedBy: 'acme' }, { stampedBy: 'two' }])
@@ -249,12 +252,14 @@ describe('the window of a real node', () => {
       })
     })
     const story = async (config: object) => {
-      await using db = await openWith(config)
+      const db = await openWith(config)
       const put = await db.put('k', { list: [1] })
       await db.put('k', { list: [2] })
       await db.delete('k')
       await db.put('kept', { list: [3] })
-      return { put, kept: await db.get('kept') }
+      const kept = await db.get('kept')
+      await db.close()
+      return { put, kept }
     }
     const plain = await story({})
     const watched = await story({ use: [rude, calm], plugins: { rude: true, calm: true } })

@@ -73,7 +73,7 @@ describe('docs/plugins.md', () => {
     test(`${file} prints what the page says`, () => assert.equal(run(file).stdout, prints))
   }
 
-  test('its plugins work, all on one node', async () => {
+  test('its plugins work, all on one node', async (t) => {
     const load = async (name: string) => {
       const candidate = await usedPlugin(`./${name}.ts`, name, at.path('concord.config.ts'))
       return candidate.load()
@@ -81,7 +81,8 @@ describe('docs/plugins.md', () => {
     const names = ['rot13', 'tickets', 'heartbeat', 'counter', 'meter', 'box-office']
     const plugins = Object.fromEntries(names.map((name) => [name, true]))
     const config = { storage: 'memory', use: await Promise.all(names.map(load)), plugins } as never
-    await using db = await openResolved(await resolveConfig(config, { builtins }))
+    const db = await openResolved(await resolveConfig(config, { builtins }))
+    t.after(() => db.close())
     const service = (name: string) =>
       db.plugin(name as never) as Record<string, (...args: unknown[]) => unknown>
 

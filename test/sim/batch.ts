@@ -30,11 +30,14 @@ export function createTally(): Tally {
   return { seeds: 0, events: 0, simulatedMs: 0, cpuMs: 0, replayed: 0, counters: createCounters() }
 }
 
+/** Of this thread; of the whole process on a Node.js that cannot tell. */
+const cpuUsage: typeof process.cpuUsage = process.threadCpuUsage ?? process.cpuUsage
+
 /** Stops at the first failure. */
 export function runBatch(batch: Batch): Tally {
   const tally = createTally()
   const began = performance.now()
-  const cpuBegan = process.threadCpuUsage()
+  const cpuBegan = cpuUsage()
   for (let i = 0; i < batch.seeds && performance.now() - began < batch.seconds * 1000; i++) {
     const options = { seed: batch.seed + i * batch.stride, nodes: batch.nodes, events: batch.events }
     const outcome = runChecked(options, tally)
@@ -47,7 +50,7 @@ export function runBatch(batch: Batch): Tally {
       break
     }
   }
-  const { user, system } = process.threadCpuUsage(cpuBegan)
+  const { user, system } = cpuUsage(cpuBegan)
   tally.cpuMs = (user + system) / 1000
   return tally
 }
