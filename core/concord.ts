@@ -3,8 +3,8 @@
  * starts the driver, and takes all of it down again in reverse. On the way up: config -> plugins set up,
  * hooks sealed -> directory locked -> recovered -> driver started -> plugins ready -> socket open.
  */
-import { appliedBatch } from './applied.ts'
-import type { CallRules } from './calls.ts'
+import { appliedBatch } from './host/applied.ts'
+import type { CallRules } from './store/calls.ts'
 import {
   type Config,
   type ResolvedConfig,
@@ -22,11 +22,11 @@ import type { ReplicatedLog } from './node/replicated-log.ts'
 import { recover } from './node/recovery.ts'
 import { type NodeStorage, openStorage } from './node-storage.ts'
 import { type Concord, OpenNode } from './open-node.ts'
-import { PluginHost } from './plugin-host.ts'
-import { PluginState } from './plugin-space.ts'
+import { PluginHost } from './host/host.ts'
+import { PluginState } from './host/space.ts'
 import type { BuiltinPlugins } from './plugin.ts'
 import type { RaftConfig } from './raft/index.ts'
-import { LateStore } from './late-store.ts'
+import { LateStore } from './store/late-store.ts'
 import type { Store } from './store.ts'
 import { type Telemetry, createTelemetry } from './telemetry.ts'
 import { VERSION } from './version.ts'

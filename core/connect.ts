@@ -5,13 +5,13 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
-import { type CallRules, checkCall, describe, refuse } from './calls.ts'
+import { type CallRules, checkCall, describe, refuse } from './store/calls.ts'
 import { EndpointClient, dialPath } from './endpoint/client.ts'
 import { placeFile, readPlace } from './endpoint/place.ts'
 import { ConcordError } from './errors.ts'
 import { isForbidden, whoMay } from './permission.ts'
 import type { BuiltinPlugins } from './plugin.ts'
-import { RemoteStore } from './remote-store.ts'
+import { RemoteStore } from './endpoint/remote-store.ts'
 
 export interface ConnectOptions {
   /** Who calls, when auth is on; for every call that does not say otherwise. */

@@ -4,7 +4,7 @@ import { openConfigured } from './concord.ts'
 import type { Config } from './config/index.ts'
 import { type ConnectOptions, connectTo } from './connect.ts'
 import type { Concord } from './open-node.ts'
-import type { Remote } from './remote-store.ts'
+import type { Remote } from './endpoint/remote-store.ts'
 
 /**
  * Opens a node in this process. Without an argument: `concord.config.*` found from the working
@@ -40,7 +40,7 @@ export const connect = (target: string, options?: ConnectOptions): Promise<Remot
   connectTo(target, options, { builtins })
 
 export type { ConnectOptions } from './connect.ts'
-export type { Remote } from './remote-store.ts'
+export type { Remote } from './endpoint/remote-store.ts'
 export type { Concord, ConcordEvents } from './open-node.ts'
 export { type Config, defineConfig } from './config/index.ts'
 export { AbortError, ConcordError, ERROR_CODES } from './errors.ts'

@@ -2,18 +2,18 @@
  * A node that runs in this process: the store, and around it what only the process itself can ask for:
  * readiness, events, plugins' services, the end.
  */
-import { type CallRules, OPTIONS, checkCall, describe } from './calls.ts'
+import { type CallRules, OPTIONS, checkCall, describe } from './store/calls.ts'
 import type { ResolvedConfig } from './config/index.ts'
-import { ApiEvents } from './api-events.ts'
-import { Door } from './door.ts'
+import { ApiEvents } from './store/api-events.ts'
+import { Door } from './store/door.ts'
 import { ConcordError } from './errors.ts'
 import type { NodeEvents } from './hook-events.ts'
-import { Kv } from './kv.ts'
+import { Kv } from './store/kv.ts'
 import type { NodeLog } from './log.ts'
 import { createBudget, stateHash } from './machine/index.ts'
 import type { Driver } from './node/driver.ts'
 import type { NodeStorage } from './node-storage.ts'
-import type { PluginHost } from './plugin-host.ts'
+import type { PluginHost } from './host/host.ts'
 import type { Plugin, PluginName, ServiceOf } from './plugin.ts'
 import type { Clock, Timer } from './ports.ts'
 import type { LocalReads, Store } from './store.ts'

@@ -18,7 +18,7 @@ import type {
   WriteTap,
 } from './hooks.ts'
 import type { NodeEvents } from './hook-events.ts'
-import { checkDefinition } from './plugin-definition.ts'
+import { checkDefinition } from './host/definition.ts'
 import type { Clock } from './ports.ts'
 import type { PluginTelemetry } from './telemetry.ts'
 import type { Store } from './store.ts'

@@ -1,7 +1,7 @@
 /**
  * The store's API, as applications see it: on a node in this process (`open`), on another process's
- * node (`connect`), or with defaults of its own (`db.with`). `kv.ts` is its implementation over the
- * replicated log, `remote-store.ts` over a connection.
+ * node (`connect`), or with defaults of its own (`db.with`). `store/kv.ts` is its implementation over the
+ * replicated log, `endpoint/remote-store.ts` over a connection.
  *
  * Every method returns a promise and never throws synchronously. Beside the errors named at each, any
  * call may reject with:

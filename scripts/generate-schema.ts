@@ -16,7 +16,7 @@ import {
   type Schema,
 } from '../core/config/options.ts'
 import { configSchema } from '../core/config/schema.ts'
-import type { AnyDefinition } from '../core/plugin-definition.ts'
+import type { AnyDefinition } from '../core/host/definition.ts'
 import { builtins } from '../plugins/index.ts'
 
 type Json = Record<string, unknown>

@@ -73,7 +73,7 @@ const behindPorts = (path: string) =>
   inCore(path) &&
   !composers(path) &&
   !under('core/config', 'core/endpoint')(path) &&
-  !oneOf('core/index.ts', 'core/connect.ts', 'core/world.ts', 'core/plugin-resolve.ts')(path)
+  !oneOf('core/index.ts', 'core/connect.ts', 'core/world.ts', 'core/host/resolve.ts')(path)
 
 const floors: readonly Floor[] = [
   {

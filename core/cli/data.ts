@@ -1,5 +1,5 @@
 /** The verbs on keys: get, put, del, touch, ttl, list. */
-import type { RemoteStore } from '../remote-store.ts'
+import type { RemoteStore } from '../endpoint/remote-store.ts'
 import type { ConditionalResult, Entry, Revision } from '../types.ts'
 import { type Cli, readInput, seconds, whole } from './cli.ts'
 import { CliError } from './failure.ts'

@@ -8,7 +8,7 @@ import type { ResolvedConfig } from '../config/index.ts'
 import { connectTo, connectToDirectory } from '../connect.ts'
 import { readPlace } from '../endpoint/place.ts'
 import { ConcordError } from '../errors.ts'
-import type { RemoteStore } from '../remote-store.ts'
+import type { RemoteStore } from '../endpoint/remote-store.ts'
 import { builtins } from '../../plugins/index.ts'
 import type { Cli } from './cli.ts'
 

@@ -4,7 +4,7 @@
  */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { CommandArgument, CommandOption, PluginCommand } from '../plugin.ts'
-import { pluginCommands } from '../plugin-host.ts'
+import { pluginCommands } from '../host/host.ts'
 import type { Cli } from './cli.ts'
 import { loadConfig, withNode } from './node.ts'
 import { type Column, inCell, readable } from './text.ts'

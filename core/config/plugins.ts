@@ -5,8 +5,8 @@
  */
 import { sep } from 'node:path'
 import { ConcordError } from '../errors.ts'
-import type { AnyDefinition } from '../plugin-definition.ts'
-import { builtinPlugin, usedPlugin, type Candidate } from '../plugin-resolve.ts'
+import type { AnyDefinition } from '../host/definition.ts'
+import { builtinPlugin, usedPlugin, type Candidate } from '../host/resolve.ts'
 import type { BuiltinPlugins } from '../plugin.ts'
 import { describe, type Problem } from './problems.ts'
 

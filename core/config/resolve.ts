@@ -3,7 +3,7 @@
  * everything checked, defaults filled in, paths absolute. All problems are found before one is reported.
  */
 import type { BuiltinPlugins } from '../plugin.ts'
-import type { AnyDefinition } from '../plugin-definition.ts'
+import type { AnyDefinition } from '../host/definition.ts'
 import { didYouMean } from '../suggest.ts'
 import { checkTogether, warningsOf } from './checks.ts'
 import { resolvePaths, withDefaults } from './defaults.ts'

@@ -4,7 +4,7 @@
  * that is not here.
  */
 import { ConcordError } from '../errors.ts'
-import type { JudgedWrites } from '../judged-path.ts'
+import type { JudgedWrites } from '../store/judged-path.ts'
 import type { CommandCall } from '../plugin.ts'
 import type { Store } from '../store.ts'
 import type { PutItem, TouchItem, TxnOperation, TxnRequest, Value } from '../types.ts'

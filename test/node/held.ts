@@ -1,8 +1,8 @@
 /** A driver over a log whose writes a test holds back, fails or lets go, under a clock that it turns. */
-import { ApiEvents } from '../../core/api-events.ts'
-import { Door } from '../../core/door.ts'
+import { ApiEvents } from '../../core/store/api-events.ts'
+import { Door } from '../../core/store/door.ts'
 import { createHooks } from '../../core/hooks.ts'
-import { Kv } from '../../core/kv.ts'
+import { Kv } from '../../core/store/kv.ts'
 import { createBudget, createMachine } from '../../core/machine/index.ts'
 import { Driver, type DriverLimits } from '../../core/node/driver.ts'
 import type {

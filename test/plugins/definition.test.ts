@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ConcordError } from '../../core/errors.ts'
 import { definePlugin, optionsSchema } from '../../core/plugin.ts'
-import { checkDefinition } from '../../core/plugin-definition.ts'
+import { checkDefinition } from '../../core/host/definition.ts'
 
 const minimal = { name: 'acme', version: '1.0.0', apiVersion: 1, setup: () => undefined } as const
 

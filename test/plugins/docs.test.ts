@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { openResolved } from '../../core/concord.ts'
 import { loadConfig, resolveConfig } from '../../core/config/index.ts'
-import { usedPlugin } from '../../core/plugin-resolve.ts'
+import { usedPlugin } from '../../core/host/resolve.ts'
 import { builtins } from '../../plugins/index.ts'
 import { acmePackage, project, type Project } from './project.ts'
 

@@ -6,7 +6,7 @@ import { Writer } from '../../core/bytes.ts'
 import { ConcordError } from '../../core/errors.ts'
 import { appendCommand, apply, createMachine, encodePut, stateHash } from '../../core/machine/index.ts'
 import { callWrite, createHooks, WINDOW_BUDGET_MS, type HookSet, type WindowGuard } from '../../core/hooks.ts'
-import { appliedBatch } from '../../core/applied.ts'
+import { appliedBatch } from '../../core/host/applied.ts'
 import type { AppliedBatch, Write } from '../../core/hook-events.ts'
 import { doorRequest, HandClock, putRequest, readRequest } from './world.ts'
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { ConcordError } from '../../core/errors.ts'
-import { sortPlugins } from '../../core/plugin-order.ts'
+import { sortPlugins } from '../../core/host/order.ts'
 import { plugin } from './world.ts'
 
 interface Asks {

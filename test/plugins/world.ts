@@ -3,8 +3,8 @@
 
 import { createTelemetry, type Telemetry } from '../../core/telemetry.ts'
 import { createLog } from '../../core/log.ts'
-import { type HostOptions, type HostPorts, PluginHost } from '../../core/plugin-host.ts'
-import { type AnyDefinition, checkDefinition } from '../../core/plugin-definition.ts'
+import { type HostOptions, type HostPorts, PluginHost } from '../../core/host/host.ts'
+import { type AnyDefinition, checkDefinition } from '../../core/host/definition.ts'
 import type { Context, Log, PluginSpace, Store } from '../../core/plugin.ts'
 import type { Clock } from '../../core/ports.ts'
 import type { DoorRequest, ReadRequest, WriteRequest } from '../../core/hook-events.ts'

@@ -2,9 +2,9 @@
  * The order of the plugins: what one `requires`, or comes `after`, is set up before it. Kahn's
  * algorithm; where nothing is asked for, the order of the config stays.
  */
-import { ConcordError } from './errors.ts'
-import type { AnyDefinition } from './plugin-definition.ts'
-import { unknownPlugin } from './plugin-resolve.ts'
+import { ConcordError } from '../errors.ts'
+import type { AnyDefinition } from './definition.ts'
+import { unknownPlugin } from './resolve.ts'
 
 interface Ordered {
   readonly definition: AnyDefinition

@@ -1,16 +1,23 @@
 /**
  * The life of the plugins of one node: sort -> setup -> seal -> ready … drain -> close in reverse.
- * Resolving comes before (plugin-resolve.ts), and so do the options (config/).
+ * Resolving comes before (resolve.ts), and so do the options (config/).
  *
  * Every function of a plugin that the host waits for has a time limit, and its error names the plugin
  * and the step. What goes wrong on the way up takes down again what was up; what goes wrong on the way
  * down stops nothing. The host owns no global state: two nodes in one process have two.
  */
-import { ConcordError } from './errors.ts'
-import { createHooks, guarded, type HookSet, type Hooks, type PluginTaps, type WindowGuard } from './hooks.ts'
-import type { AnyDefinition } from './plugin-definition.ts'
-import { sortPlugins } from './plugin-order.ts'
-import { unknownPlugin } from './plugin-resolve.ts'
+import { ConcordError } from '../errors.ts'
+import {
+  createHooks,
+  guarded,
+  type HookSet,
+  type Hooks,
+  type PluginTaps,
+  type WindowGuard,
+} from '../hooks.ts'
+import type { AnyDefinition } from './definition.ts'
+import { sortPlugins } from './order.ts'
+import { unknownPlugin } from './resolve.ts'
 import { windowGuard } from './window-guard.ts'
 import type {
   CommandCall,
@@ -23,9 +30,9 @@ import type {
   Slice,
   Store,
   WriteOptions,
-} from './plugin.ts'
-import type { Clock } from './ports.ts'
-import type { Telemetry } from './telemetry.ts'
+} from '../plugin.ts'
+import type { Clock } from '../ports.ts'
+import type { Telemetry } from '../telemetry.ts'
 
 /** What the node gives its plugins. The store and the space of a plugin reject until the node runs. */
 export interface HostPorts {

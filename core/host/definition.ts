@@ -2,9 +2,9 @@
  * Judges a plugin's definition: by `definePlugin`, where its author sees it, and again by the host,
  * because a plugin may come from another copy of this package, or be a plain object.
  */
-import { ConcordError } from './errors.ts'
-import type { Context, JsonSchema, Plugin, PluginCommand, Slice } from './plugin.ts'
-import { didYouMean } from './suggest.ts'
+import { ConcordError } from '../errors.ts'
+import type { Context, JsonSchema, Plugin, PluginCommand, Slice } from '../plugin.ts'
+import { didYouMean } from '../suggest.ts'
 
 /** A definition whose type arguments nobody knows any more. */
 export interface AnyDefinition {

@@ -1,6 +1,6 @@
 /** The events of the store's calls, got once for a node: one for each call, on the node where it is made. */
-import { ConcordError } from './errors.ts'
-import type { Telemetry, TelemetryEvent, TelemetryEvents } from './telemetry.ts'
+import { ConcordError } from '../errors.ts'
+import type { Telemetry, TelemetryEvent, TelemetryEvents } from '../telemetry.ts'
 
 export type ApiEvent = Extract<keyof TelemetryEvents, `api.${string}`>
 

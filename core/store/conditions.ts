@@ -3,10 +3,10 @@
  * are what they say. Pure; used by the embedded and the remote store alike.
  */
 import { checkTouchTtl, checkTtl, describe, isRevision, refuse } from './calls.ts'
-import { checkKey } from './codec.ts'
-import { ConcordError } from './errors.ts'
-import type { Op } from './machine/index.ts'
-import type { Key, TxnOperation, TxnRequest } from './types.ts'
+import { checkKey } from '../codec.ts'
+import { ConcordError } from '../errors.ts'
+import type { Op } from '../machine/index.ts'
+import type { Key, TxnOperation, TxnRequest } from '../types.ts'
 
 /** One condition of a conditional call. */
 export type CheckedCondition =

@@ -6,8 +6,8 @@
 import { toEntry } from './answers.ts'
 import type { Call } from './calls.ts'
 import type { Door } from './door.ts'
-import type { Access, DoorRequest } from './hook-events.ts'
-import { openStored } from './codec.ts'
+import type { Access, DoorRequest } from '../hook-events.ts'
+import { openStored } from '../codec.ts'
 import {
   type Budget,
   type RecordView,
@@ -19,10 +19,10 @@ import {
   nextDue,
   openView,
   recordAt,
-} from './machine/index.ts'
-import type { ReplicatedLog } from './node/replicated-log.ts'
-import { AbortError, ConcordError } from './errors.ts'
-import type { Consistency, Entry, Key } from './types.ts'
+} from '../machine/index.ts'
+import type { ReplicatedLog } from '../node/replicated-log.ts'
+import { AbortError, ConcordError } from '../errors.ts'
+import type { Consistency, Entry, Key } from '../types.ts'
 
 /** Entries taken from a view at once; behind them others run, however eagerly they are read. */
 const ENTRIES_STEP = 256

@@ -1,5 +1,5 @@
 /** A store that is there before the node runs, for those who are set up before it: plugins. */
-import type { Cluster, Store, StoreDefaults } from './store.ts'
+import type { Cluster, Store, StoreDefaults } from '../store.ts'
 
 type Methods = Omit<Store, 'cluster' | 'with' | 'entries'>
 type Method = (...args: never[]) => Promise<unknown>

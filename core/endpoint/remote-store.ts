@@ -15,10 +15,10 @@ import {
   checkTouchTtl,
   checkTtl,
   refuse,
-} from './calls.ts'
-import { checkKey } from './codec.ts'
-import { checkBy, checkCondition, checkTxn } from './conditions.ts'
-import type { EndpointClient } from './endpoint/client.ts'
+} from '../store/calls.ts'
+import { checkKey } from '../codec.ts'
+import { checkBy, checkCondition, checkTxn } from '../store/conditions.ts'
+import type { EndpointClient } from './client.ts'
 import {
   type Answer,
   type NodeHello,
@@ -30,13 +30,13 @@ import {
   valueIfAny,
   withEntryIn,
   withValueIn,
-} from './endpoint/wire.ts'
-import { ConcordError } from './errors.ts'
-import { within } from './patience.ts'
-import { systemClock } from './world.ts'
-import { type Optimist, runTransaction, satisfying, writeIfJudged } from './optimistic.ts'
-import type { CommandCall } from './plugin.ts'
-import type { Cluster, Store, StoreDefaults } from './store.ts'
+} from './wire.ts'
+import { ConcordError } from '../errors.ts'
+import { within } from '../patience.ts'
+import { systemClock } from '../world.ts'
+import { type Optimist, runTransaction, satisfying, writeIfJudged } from '../store/optimistic.ts'
+import type { CommandCall } from '../plugin.ts'
+import type { Cluster, Store, StoreDefaults } from '../store.ts'
 import type {
   CallOptions,
   ConditionalResult,
@@ -61,7 +61,7 @@ import type {
   TxnResult,
   Value,
   WriteOptions,
-} from './types.ts'
+} from '../types.ts'
 
 /** A store on another process's node, and the end of the connection to it. */
 export interface Remote extends Store, AsyncDisposable {

@@ -3,10 +3,10 @@
  * share; here they are opened for whoever looks, a fresh copy each time, so that no plugin can reach the
  * machine's state or spoil another plugin's view (H67).
  */
-import { openStored } from './codec.ts'
-import type { AppliedBatch, Change } from './hook-events.ts'
-import { type Change as StoredChange, USERS } from './machine/index.ts'
-import type { Entry } from './raft/types.ts'
+import { openStored } from '../codec.ts'
+import type { AppliedBatch, Change } from '../hook-events.ts'
+import { type Change as StoredChange, USERS } from '../machine/index.ts'
+import type { Entry } from '../raft/types.ts'
 
 /** Built only when `hooks.applied.isUsed()`. `revision` is the store's after the entry. */
 export function appliedBatch(

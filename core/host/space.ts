@@ -2,9 +2,9 @@
  * A plugin's own replicated keys and commands, over the replicated log. The space is held by core beside
  * the users' keys and needs no plugin code to apply; it enters the state when it is first written to.
  */
-import { type Call, type CallRules, OPTIONS, checkCall, checkTtl } from './calls.ts'
-import { checkKey, openStored } from './codec.ts'
-import { ConcordError } from './errors.ts'
+import { type Call, type CallRules, OPTIONS, checkCall, checkTtl } from '../store/calls.ts'
+import { checkKey, openStored } from '../codec.ts'
+import { ConcordError } from '../errors.ts'
 import {
   type CommandResult,
   type Keyspace,
@@ -22,11 +22,11 @@ import {
   pluginSpace,
   scan,
   valueAt,
-} from './machine/index.ts'
-import type { Writer } from './bytes.ts'
-import type { ReplicatedLog } from './node/replicated-log.ts'
-import type { PluginSpace, ScanOptions } from './plugin.ts'
-import type { DeleteResult, Key, PutOptions, PutResult, ReadOptions, Value, WriteOptions } from './types.ts'
+} from '../machine/index.ts'
+import type { Writer } from '../bytes.ts'
+import type { ReplicatedLog } from '../node/replicated-log.ts'
+import type { PluginSpace, ScanOptions } from '../plugin.ts'
+import type { DeleteResult, Key, PutOptions, PutResult, ReadOptions, Value, WriteOptions } from '../types.ts'
 
 /** Keys of one step of an asynchronous scan. */
 const SCAN_STEP = 256

@@ -2,8 +2,8 @@
  * From the machine's answers to the caller's: records become entries, stored values are opened, and the
  * outcome of a transaction becomes that of the call which was made of it.
  */
-import { openStored } from './codec.ts'
-import { ConcordError } from './errors.ts'
+import { openStored } from '../codec.ts'
+import { ConcordError } from '../errors.ts'
 import type {
   BatchDone,
   CommandResult,
@@ -11,8 +11,8 @@ import type {
   OpResult,
   RecordView,
   TxnDone,
-} from './machine/index.ts'
-import type { ConditionalResult, Entry, IncrementResult, TxnOperationResult, TxnResult } from './types.ts'
+} from '../machine/index.ts'
+import type { ConditionalResult, Entry, IncrementResult, TxnOperationResult, TxnResult } from '../types.ts'
 
 /** Opens a record's value for the caller: past the door, when a plugin stands there. */
 export type OpenValue = (record: RecordView) => unknown

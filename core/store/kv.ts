@@ -21,11 +21,11 @@ import {
   describe,
   refuse,
 } from './calls.ts'
-import { checkKey, openStored } from './codec.ts'
+import { checkKey, openStored } from '../codec.ts'
 import { type CheckedCondition, checkBy, checkCondition } from './conditions.ts'
 import type { Door } from './door.ts'
-import { ConcordError } from './errors.ts'
-import type { DoorRequest, Permission, Write } from './hook-events.ts'
+import { ConcordError } from '../errors.ts'
+import type { DoorRequest, Permission, Write } from '../hook-events.ts'
 import { JudgedPath, type JudgedWrites } from './judged-path.ts'
 import {
   type Budget,
@@ -37,13 +37,13 @@ import {
   expiresAt,
   find,
   valueAt,
-} from './machine/index.ts'
-import type { ReplicatedLog } from './node/replicated-log.ts'
+} from '../machine/index.ts'
+import type { ReplicatedLog } from '../node/replicated-log.ts'
 import { runTransaction } from './optimistic.ts'
 import { ReadPath } from './read-path.ts'
 import { TxnPath } from './txn-path.ts'
 import { WritePath, encodeCompared, encodeOne } from './write-path.ts'
-import type { Cluster, LocalReads, Store, StoreDefaults } from './store.ts'
+import type { Cluster, LocalReads, Store, StoreDefaults } from '../store.ts'
 import type {
   CallOptions,
   ConditionalResult,
@@ -70,7 +70,7 @@ import type {
   TxnResult,
   Value,
   WriteOptions,
-} from './types.ts'
+} from '../types.ts'
 
 const ABSENT = Promise.resolve(undefined)
 

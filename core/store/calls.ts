@@ -3,9 +3,9 @@
  * turned from the surface's seconds into milliseconds. What is misspelt or of another type is refused,
  * naming the option, what was found and what was expected.
  */
-import { checkKey } from './codec.ts'
-import { ConcordError } from './errors.ts'
-import type { StoreDefaults } from './store.ts'
+import { checkKey } from '../codec.ts'
+import { ConcordError } from '../errors.ts'
+import type { StoreDefaults } from '../store.ts'
 import type {
   Consistency,
   EntriesOptions,
@@ -15,7 +15,7 @@ import type {
   PutOptions,
   ReadOptions,
   TouchItem,
-} from './types.ts'
+} from '../types.ts'
 
 /** A hundred years: past it a TTL is surely a mistake of units. */
 const MAX_TTL_SECONDS = 3_155_760_000

@@ -5,12 +5,12 @@
 import { toTxn } from './answers.ts'
 import type { Call } from './calls.ts'
 import { type CheckedTxn, checkTxn, isReadOnly } from './conditions.ts'
-import type { DoorRequest, Write } from './hook-events.ts'
-import type { CommandResult, TxnDone } from './machine/index.ts'
-import type { ReplicatedLog } from './node/replicated-log.ts'
+import type { DoorRequest, Write } from '../hook-events.ts'
+import type { CommandResult, TxnDone } from '../machine/index.ts'
+import type { ReplicatedLog } from '../node/replicated-log.ts'
 import type { Optimist } from './optimistic.ts'
 import { type ReadPath, readAccess } from './read-path.ts'
-import type { TxnRequest, TxnResult } from './types.ts'
+import type { TxnRequest, TxnResult } from '../types.ts'
 import { type WritePath, encodeRewritten } from './write-path.ts'
 
 export class TxnPath {

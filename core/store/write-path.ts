@@ -2,12 +2,12 @@
  * The way of a write: past the door, one command, encoded once straight into the entry that is being
  * gathered, its result mapped for the caller.
  */
-import type { Writer } from './bytes.ts'
+import type { Writer } from '../bytes.ts'
 import type { Call } from './calls.ts'
 import type { CheckedTxn } from './conditions.ts'
 import type { Door } from './door.ts'
 import { fingerprintOf } from './fingerprint.ts'
-import type { Access, DoorRequest, Write } from './hook-events.ts'
+import type { Access, DoorRequest, Write } from '../hook-events.ts'
 import {
   type CommandResult,
   type Header,
@@ -17,8 +17,8 @@ import {
   encodePut,
   encodeTouch,
   encodeTxn,
-} from './machine/index.ts'
-import type { ReplicatedLog } from './node/replicated-log.ts'
+} from '../machine/index.ts'
+import type { ReplicatedLog } from '../node/replicated-log.ts'
 import { copyOf } from './optimistic.ts'
 
 export type Encode = (writer: Writer, header: Header, writes: readonly Write[], maxBytes: number) => void

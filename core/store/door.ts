@@ -3,10 +3,10 @@
  * plugin stands there, `isOpenIn` and `isOpenOut` say so, and the short ways pass by.
  */
 import type { Call } from './calls.ts'
-import { openStored } from './codec.ts'
-import { type Hooks, callWrite } from './hooks.ts'
-import type { Access, DoorRequest, Write } from './hook-events.ts'
-import type { RecordView } from './machine/index.ts'
+import { openStored } from '../codec.ts'
+import { type Hooks, callWrite } from '../hooks.ts'
+import type { Access, DoorRequest, Write } from '../hook-events.ts'
+import type { RecordView } from '../machine/index.ts'
 
 export class Door {
   readonly #hooks: Hooks

@@ -5,10 +5,10 @@
  *
  * Works over any store, embedded or remote: it asks for data and commits data.
  */
-import { Writer } from './bytes.ts'
-import { checkKey, decodeValue, deepEqualValues, encodeValue } from './codec.ts'
-import { AbortError, ConcordError } from './errors.ts'
-import { add } from './machine/index.ts'
+import { Writer } from '../bytes.ts'
+import { checkKey, decodeValue, deepEqualValues, encodeValue } from '../codec.ts'
+import { AbortError, ConcordError } from '../errors.ts'
+import { add } from '../machine/index.ts'
 import type {
   ConditionalResult,
   Entry,
@@ -18,7 +18,7 @@ import type {
   TxnRequest,
   TxnResult,
   Value,
-} from './types.ts'
+} from '../types.ts'
 
 /** What this needs of a store; whoever makes one knows the call's deadline, signal and token. */
 export interface Optimist {

@@ -8,9 +8,9 @@
 import { readFileSync } from 'node:fs'
 import { createRequire, findPackageJSON } from 'node:module'
 import { pathToFileURL } from 'node:url'
-import { ConcordError } from './errors.ts'
-import { type AnyDefinition, checkDefinition } from './plugin-definition.ts'
-import { didYouMean, closestTo } from './suggest.ts'
+import { ConcordError } from '../errors.ts'
+import { type AnyDefinition, checkDefinition } from './definition.ts'
+import { didYouMean, closestTo } from '../suggest.ts'
 
 /** A plugin that could be turned on, not imported yet if that can be helped. */
 export interface Candidate {

@@ -8,11 +8,11 @@
 import type { Call } from './calls.ts'
 import type { CheckedCondition } from './conditions.ts'
 import type { Door } from './door.ts'
-import { ConcordError, refusedAs } from './errors.ts'
+import { ConcordError, refusedAs } from '../errors.ts'
 import { fingerprintOf } from './fingerprint.ts'
-import type { Write } from './hook-events.ts'
-import { type TxnDone, USERS, lookUp } from './machine/index.ts'
-import type { ReplicatedLog } from './node/replicated-log.ts'
+import type { Write } from '../hook-events.ts'
+import { type TxnDone, USERS, lookUp } from '../machine/index.ts'
+import type { ReplicatedLog } from '../node/replicated-log.ts'
 import { type Judge, copyOf, expecting, satisfying, writeIfJudged } from './optimistic.ts'
 import type { TxnPath } from './txn-path.ts'
 import type {
@@ -23,7 +23,7 @@ import type {
   TxnResult,
   Value,
   WriteOptions,
-} from './types.ts'
+} from '../types.ts'
 
 /** For a caller who judges the condition of a `putIf` or `deleteIf` elsewhere: a client of this node. */
 export interface JudgedWrites {
