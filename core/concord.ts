@@ -18,6 +18,7 @@ import { ConcordError } from './errors.ts'
 import { type NodeLog, createLog } from './log.ts'
 import { USERS, checkSettings, encodeSettings } from './machine/index.ts'
 import { Driver, type DriverEvents } from './node/driver.ts'
+import { nobody } from './node/network.ts'
 import type { ReplicatedLog } from './node/replicated-log.ts'
 import { recover } from './node/recovery.ts'
 import { type NodeStorage, openStorage } from './node-storage.ts'
@@ -153,8 +154,14 @@ class Assembly {
     }
     if (log.cut !== undefined) nodeLog.log.warn({ ...log.cut }, 'cut a write that was never acknowledged')
     const driver = (this.driver = new Driver(
-      { raft, machine, recoveredIndex },
-      { clock: systemClock, telemetry: this.telemetry, log: storage.log, snapshots: storage.snapshots },
+      { raft, machine, slices: host.slices, recoveredIndex },
+      {
+        clock: systemClock,
+        telemetry: this.telemetry,
+        log: storage.log,
+        snapshots: storage.snapshots,
+        network: nobody,
+      },
       {
         entryBytes: config.limits.entryBytes,
         queueBytes: config.limits.queueBytes,
@@ -251,6 +258,7 @@ class Assembly {
         log.info({ index: meta.index, sizeBytes, durationMs: Math.round(durationMs) }, 'snapshot taken')
         if (created.isWanted) created.emit({ index: meta.index, sizeBytes, durationMs })
       },
+      installed: ({ index }) => log.info({ index }, "caught up by a leader's snapshot"),
       failed: (error) => void this.node?.stop({ reason: 'failed', error }),
     }
   }

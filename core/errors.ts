@@ -39,6 +39,7 @@ export const ERROR_CODES = {
   SETTING_REFUSED: never,
   // The state of the cluster or of this node. Nothing was proposed.
   NO_LEADER: later,
+  NOT_LEADER: later,
   NOT_READY: later,
   OVERLOADED: later,
   STORAGE_FULL: later,

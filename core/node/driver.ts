@@ -9,7 +9,7 @@ import { assert } from '../assert.ts'
 import { AbortError, ConcordError } from '../errors.ts'
 import type { Writer } from '../bytes.ts'
 import { apply } from '../machine/index.ts'
-import type { Change, CommandResult, Machine } from '../machine/index.ts'
+import type { Change, CommandResult, Machine, Slice } from '../machine/index.ts'
 import { within } from '../patience.ts'
 import type { Clock, LogStore, SnapshotStore } from '../ports.ts'
 import {
@@ -22,13 +22,33 @@ import {
   step,
   takeReady,
 } from '../raft/index.ts'
-import type { Entry, Input, Leadership, NodeId, Persist, Raft, Ready, Time } from '../raft/index.ts'
+import type {
+  Entry,
+  EntryId,
+  Input,
+  Leadership,
+  Message,
+  NodeId,
+  Persist,
+  Raft,
+  Ready,
+  SnapshotMeta,
+  Time,
+} from '../raft/index.ts'
 import type { Telemetry, TelemetryEvent, TelemetryEvents } from '../telemetry.ts'
-import type { Consistency, Member } from '../types.ts'
+import type { Consistency } from '../types.ts'
 import { Expiry } from './expiry.ts'
-import { Proposals, type Waiter } from './proposals.ts'
+import { Forwarding } from './forwarding.ts'
+import { Installs } from './installs.ts'
+import { logStatus } from './log-status.ts'
+import type { Network } from './network.ts'
+import { decodePoint, encodeCall } from './peer-calls.ts'
+import { Intake, overloaded, storageFull } from './intake.ts'
+import { Proposals } from './proposals.ts'
 import { Reads, type ReadPoint } from './reads.ts'
+import { RemoteReads } from './remote-reads.ts'
 import type { LogStatus, Patience, ReplicatedLog } from './replicated-log.ts'
+import { serve, type Served } from './serving.ts'
 import { Snapshots, type SnapshotDone } from './snapshots.ts'
 import { Stamps } from './stamps.ts'
 import { Ticker } from './ticker.ts'
@@ -46,6 +66,7 @@ export interface DriverPorts {
   readonly telemetry: Telemetry
   readonly log: LogStore
   readonly snapshots: SnapshotStore
+  readonly network: Network
 }
 
 /** What the driver tells of itself; synchronous, and must not throw. */
@@ -56,6 +77,8 @@ export interface DriverEvents {
   leadership(leadership: Leadership): void
   stall(durationMs: number): void
   snapshot(done: SnapshotDone): void
+  /** The state was replaced by a leader's snapshot: changes up to it were not seen one by one. */
+  installed(meta: SnapshotMeta): void
   /** The node has failed. Said once; `stop` is still to be called. */
   failed(error: Error): void
 }
@@ -63,11 +86,13 @@ export interface DriverEvents {
 export interface DriverStart {
   readonly raft: Raft
   readonly machine: Machine
+  /** All the code of slices that this node has. */
+  readonly slices: readonly Slice[]
   /** Index of the last entry that recovery found: what is applied up to here was seen before. */
   readonly recoveredIndex: number
 }
 
-export class Driver implements ReplicatedLog {
+export class Driver implements ReplicatedLog, Served {
   machine: Machine
   readonly #raft: Raft
   readonly #clock: Clock
@@ -78,8 +103,14 @@ export class Driver implements ReplicatedLog {
   readonly #appended: TelemetryEvent<TelemetryEvents['log.append']>
   readonly #appliedOne: TelemetryEvent<TelemetryEvents['operation.apply']>
   readonly #recoveredIndex: number
+  readonly #queueBytes: number
   readonly #proposals: Proposals
+  readonly #intake: Intake
   readonly #reads = new Reads()
+  readonly #forwarding: Forwarding
+  readonly #remoteReads: RemoteReads
+  readonly #network: Network
+  readonly #installs: Installs
   readonly #expiry: Expiry
   readonly #stamps: Stamps
   readonly #snapshots: Snapshots
@@ -100,7 +131,27 @@ export class Driver implements ReplicatedLog {
     this.#now = timeOf(ports.clock)
     this.#log = ports.log
     this.#events = events
+    this.#network = ports.network
     this.#proposals = new Proposals(limits)
+    this.#queueBytes = limits.queueBytes
+    this.#intake = new Intake(this.#proposals, ports.log, {
+      refusal: () => (this.#takesCommands ? undefined : this.#refusedAsStopped()),
+      plan: () => this.#plan(),
+    })
+    const follower = {
+      proposals: this.#proposals,
+      reads: this.#reads,
+      nowMs: () => this.nowMs(),
+      leader: () => this.#otherLeader,
+      plan: () => this.#plan(),
+      advance: () => this.#reads.advance(this.machine.appliedIndex, this.machine.revision),
+    }
+    this.#forwarding = new Forwarding(follower, ports.network)
+    this.#remoteReads = new RemoteReads(follower, ports.network)
+    this.#installs = new Installs(ports, start.slices, {
+      input: (input) => this.#input(input),
+      failed: (error) => this.#fail(error),
+    })
     this.#appended = ports.telemetry.event('log.append')
     this.#appliedOne = ports.telemetry.event('operation.apply')
     this.#expiry = new Expiry(this, ports.telemetry.event('ttl.cleanup'))
@@ -140,7 +191,8 @@ export class Driver implements ReplicatedLog {
     patience: Patience,
     map?: (result: CommandResult) => R,
   ): Promise<R> {
-    return this.#propose(encode, patience, map, false)
+    if (this.#stopped === undefined && this.#snapshots.isFarBehind) return Promise.reject(overloaded())
+    return this.#intake.propose(encode, patience, map, false)
   }
 
   /** As `propose`, for what may use the reserve: expiries go on when nobody else may write. */
@@ -149,57 +201,7 @@ export class Driver implements ReplicatedLog {
     patience: Patience,
     map?: (result: CommandResult) => R,
   ): Promise<R> {
-    return this.#propose(encode, patience, map, true)
-  }
-
-  #propose<R>(
-    encode: (writer: Writer) => void,
-    patience: Patience,
-    map: ((result: CommandResult) => R) | undefined,
-    mayUseReserve: boolean,
-  ): Promise<R> {
-    if (this.#stopped !== undefined || this.#drained !== undefined) {
-      return Promise.reject(this.#refusedAsStopped())
-    }
-    if (!mayUseReserve && (this.#proposals.isFull || this.#snapshots.isFarBehind)) {
-      return refused('OVERLOADED', 'too many writes wait for the log; slow down and try again')
-    }
-    const { writer } = this.#proposals
-    if (writer.busy) {
-      return refused('INVALID_VALUE', 'a getter of a value that is being written must not write itself')
-    }
-    const start = writer.length
-    try {
-      encode(writer)
-    } catch (error) {
-      writer.truncate(start)
-      return Promise.reject(error)
-    }
-    // Asked when the command itself is counted: it may be larger than all that is free.
-    if (!mayUseReserve && !this.#log.hasRoom(this.#proposals.queuedBytes)) {
-      writer.truncate(start)
-      return refused('STORAGE_FULL', 'no space is left for the log; writes resume when there is')
-    }
-    return this.#wait(start, patience, map)
-  }
-
-  #wait<R>(start: number, patience: Patience, map?: (result: CommandResult) => R): Promise<R> {
-    let waiter!: Waiter
-    const result = new Promise<R>((resolve, reject) => {
-      waiter = {
-        resolve: resolve as (result: unknown) => void,
-        reject,
-        deadlineMs: patience.deadlineMs,
-        guarded: patience.requestId !== undefined,
-        map,
-        bytes: 0,
-        placed: false,
-        settled: false,
-      }
-      this.#proposals.add(start, waiter)
-    })
-    this.#plan()
-    return patience.signal === undefined ? result : this.#abortable(result, waiter, patience.signal)
+    return this.#intake.propose(encode, patience, map, true)
   }
 
   canReadNow(consistency: Consistency): boolean {
@@ -224,7 +226,10 @@ export class Driver implements ReplicatedLog {
     keys: readonly { readonly space: number; readonly key: string }[],
     patience: Patience,
   ): Promise<void> {
-    await this.#reads.during(this.#expiry.gone(keys), patience)
+    const leader = this.#otherLeader
+    if (leader === null) return this.#reads.during(this.#expiry.gone(keys), patience)
+    const answer = await this.#network.call(leader, encodeCall({ kind: 'expire', keys }), patience)
+    await this.#reads.until(decodePoint(answer), 0, patience)
   }
 
   /** Term in which a command decided now is to be applied, or undefined when this node does not lead. */
@@ -252,33 +257,66 @@ export class Driver implements ReplicatedLog {
   }
 
   status(): LogStatus {
-    const { role, term, leader, commitIndex, appliedIndex, lastIndex, snapshotIndex, membership } = status(
-      this.#raft,
-    )
-    const members = [...membership.voters, ...membership.learners].map((id) =>
-      memberOf(id, membership.members[id], membership.voters.includes(id), leader),
-    )
-    return {
-      role: this.#stopped === undefined ? role : 'stopped',
-      term,
-      leader,
+    return logStatus(status(this.#raft), {
+      isStopped: this.isStopped,
       ready: this.isReady,
-      commitIndex,
-      appliedIndex,
-      lastIndex,
-      snapshotIndex,
       stalls: this.#ticker.stalls,
-      members,
-    }
+    })
   }
 
-  /** A leader is known, and what it had committed when it was elected is applied here. */
+  /** A leader is known, and what this node had when it started is applied here. */
   get isReady(): boolean {
-    return (
-      this.#stopped === undefined &&
-      this.#leadership.established &&
-      this.machine.appliedIndex >= this.#recoveredIndex
-    )
+    const { leader, role, established } = this.#leadership
+    const hasLeader = role === 'leader' ? established : leader !== null
+    return this.#stopped === undefined && hasLeader && this.machine.appliedIndex >= this.#recoveredIndex
+  }
+
+  // --------------------------------------------------------------------------------- the peers
+
+  /** A message of Raft has come in. */
+  receive(from: NodeId, message: Message): void {
+    this.#input({ type: 'message', from, message })
+  }
+
+  /** The connection to this peer was reset, and a new one refused. */
+  peerLost(peer: NodeId): void {
+    this.#input({ type: 'peerLost', peer })
+  }
+
+  /** The peer has come back with less than it had acknowledged. */
+  peerRegressed(peer: NodeId): void {
+    this.#input({ type: 'peerRegressed', peer })
+  }
+
+  /** What this node answers to a peer's question; never rejects. */
+  answer(question: Uint8Array): Promise<Uint8Array> {
+    return serve(this, question)
+  }
+
+  get leads(): boolean {
+    return this.#stopped === undefined && this.#leadership.role === 'leader' && this.#leadership.established
+  }
+
+  get appliedIndex(): number {
+    return this.machine.appliedIndex
+  }
+
+  append(datas: readonly Uint8Array[]): EntryId {
+    if (!this.#takesCommands) throw this.#refusedAsStopped()
+    const bytes = datas.reduce((sum, data) => sum + data.length, 0)
+    const { uncommittedBytes } = status(this.#raft)
+    if (uncommittedBytes + this.#proposals.queuedBytes > this.#queueBytes) throw overloaded()
+    if (!this.#log.hasRoom(this.#proposals.queuedBytes + bytes)) throw storageFull()
+    const ids = propose(this.#raft, this.#time(), datas)
+    this.#plan()
+    if (ids === undefined) throw new ConcordError('NOT_LEADER', 'this node hands its leadership over')
+    return ids[0]!
+  }
+
+  /** Who leads, if it is somebody else. */
+  get #otherLeader(): NodeId | null {
+    const { role, leader } = this.#leadership
+    return role === 'leader' ? null : leader
   }
 
   // ---------------------------------------------------------------------------------- the turn
@@ -314,25 +352,57 @@ export class Driver implements ReplicatedLog {
   }
 
   #proposeNew(time: Time): void {
-    if (!this.#proposals.hasUnplaced || !this.#leadership.established) return
-    const ids = propose(this.#raft, time, this.#proposals.unplaced())
-    if (ids !== undefined) this.#proposals.place(ids)
+    if (!this.#proposals.hasUnplaced) return
+    const { role, established } = this.#leadership
+    if (role !== 'leader') return this.#forwarding.forward()
+    if (!established) return
+    const taken = this.#proposals.take()
+    const ids = propose(this.#raft, time, taken.datas)
+    if (ids === undefined) this.#proposals.putBack(taken)
+    else this.#proposals.place(taken, ids)
   }
 
   #carryOut(ready: Ready): void {
-    assert(ready.send.length === 0 && ready.installed === undefined, 'a cluster of one has no peers')
     if (ready.persist !== undefined) this.#persist(ready.persist)
+    for (const { to, message } of ready.send) this.#network.send(to, message)
     if (ready.leadership !== undefined) this.#lead(ready.leadership)
-    for (const { id, index, clusterTime } of ready.reads) this.#reads.confirm(id, { index, clusterTime })
-    for (const { id } of ready.refusedReads) this.#reads.hold(id)
+    this.#read(ready)
+    this.#installs.write(ready.snapshotWrites)
+    this.#installs.read(ready.snapshotReads)
+    if (ready.installed !== undefined) this.#install(ready.installed)
     for (const entry of ready.committed) this.#apply(entry)
     this.#reads.advance(this.machine.appliedIndex, this.machine.revision)
     if (ready.compact !== undefined) this.#compact(ready.compact)
   }
 
-  #persist({ sequence, batch }: Persist): void {
+  #read({ reads, refusedReads }: Ready): void {
+    for (const { id, index, clusterTime } of reads) this.#reads.confirm(id, { index, clusterTime })
+    if (refusedReads.length === 0) return
+    const leader = this.#otherLeader
+    for (const { id } of refusedReads) {
+      if (leader === null) this.#reads.hold(id)
+      else this.#remoteReads.add(id)
+    }
+    if (leader !== null) this.#remoteReads.ask(leader)
+  }
+
+  /** What was committed up to the snapshot is in it; nothing here has seen it happen. */
+  #install(meta: SnapshotMeta): void {
+    const machine = this.#installs.take(meta)
+    assert(machine !== undefined, `the snapshot at ${meta.index} was loaded before it counted as received`)
+    this.machine = machine
+    this.#snapshots.installed()
+    this.#proposals.passOver(meta.index)
+    this.#events.installed(meta)
+  }
+
+  #persist({ sequence, reset, batch }: Persist): void {
     const startedMs = this.#appended.isWanted ? this.nowMs() : 0
-    void this.#log.append(batch).then(
+    const written =
+      reset === undefined
+        ? this.#log.append(batch)
+        : this.#log.reset(reset.meta, reset.hardState).then(() => this.#log.append(batch))
+    void written.then(
       () => {
         if (this.#appended.isWanted) this.#tellAppended(batch.entries, startedMs)
         this.#inputs.push({ type: 'persisted', sequence })
@@ -386,9 +456,15 @@ export class Driver implements ReplicatedLog {
       leadership.leader !== this.#leadership.leader || leadership.established !== this.#leadership.established
     this.#leadership = leadership
     if (changed) this.#events.leadership(leadership)
-    if (!leadership.established) return
+    this.#lookForLeader()
+  }
+
+  /** Whoever waits for a leader tries again. */
+  #lookForLeader(): void {
+    this.#forwarding.retry()
+    if (this.#leadership.leader === null) return
     for (const id of this.#reads.takeHeld()) this.#input({ type: 'read', id })
-    this.#plan()
+    if (this.#proposals.hasUnplaced) this.#plan()
   }
 
   #tick(): void {
@@ -398,6 +474,8 @@ export class Driver implements ReplicatedLog {
     this.#reads.expire(now)
     this.#expiry.consider()
     this.#stamps.consider()
+    this.#installs.tidy()
+    this.#lookForLeader()
     this.#inputs.push({ type: 'tick' })
     this.#turn()
   }
@@ -411,6 +489,7 @@ export class Driver implements ReplicatedLog {
   async stop(error?: Error): Promise<void> {
     if (this.#stopped === undefined)
       this.#halt(error ?? new ConcordError('STOPPED', 'the node has been closed'))
+    await this.#installs.stop()
     await this.#snapshots.stop()
     await this.#compacting
   }
@@ -457,6 +536,10 @@ export class Driver implements ReplicatedLog {
 
   // ---------------------------------------------------------------------------------- small things
 
+  get #takesCommands(): boolean {
+    return this.#stopped === undefined && this.#drained === undefined
+  }
+
   /** Nobody waits for this node. */
   get #isIdle(): boolean {
     return this.#proposals.isIdle && this.#reads.isIdle
@@ -470,7 +553,8 @@ export class Driver implements ReplicatedLog {
     if (this.canReadNow(consistency)) {
       return { index: this.machine.appliedIndex, clusterTime: this.clusterTimeNow() }
     }
-    const { id, point } = this.#reads.start(patience)
+    assert(consistency !== 'eventual', 'an eventual read waits for nobody')
+    const { id, point } = this.#reads.start(consistency, patience)
     this.#input({ type: 'read', id })
     return point
   }
@@ -478,18 +562,6 @@ export class Driver implements ReplicatedLog {
   #snapshotTaken(done: SnapshotDone): void {
     this.#input({ type: 'snapshotTaken', meta: done.meta })
     this.#events.snapshot(done)
-  }
-
-  /** The listener goes with the call: a signal may outlive a million of them. */
-  #abortable<R>(result: Promise<R>, waiter: Waiter, signal: AbortSignal): Promise<R> {
-    const abort = (): void => {
-      if (waiter.settled) return
-      const outcome = this.#proposals.withdraw(waiter) ? 'not-applied' : 'unknown'
-      waiter.reject(new AbortError(signal.reason, outcome))
-    }
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort)
-    return result.finally(() => signal.removeEventListener('abort', abort))
   }
 }
 
@@ -501,24 +573,5 @@ function timeOf(clock: Clock): Time {
     get wallMs() {
       return clock.wallMs()
     },
-  }
-}
-
-function refused(code: 'OVERLOADED' | 'STORAGE_FULL' | 'INVALID_VALUE', message: string): Promise<never> {
-  return Promise.reject(new ConcordError(code, message))
-}
-
-function memberOf(
-  id: NodeId,
-  info: { readonly name: string; readonly address: string } | undefined,
-  isVoter: boolean,
-  leader: NodeId | null,
-): Member {
-  return {
-    id,
-    name: info?.name ?? id,
-    address: info?.address ?? '',
-    role: isVoter ? 'voter' : 'learner',
-    leader: id === leader,
   }
 }

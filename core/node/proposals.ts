@@ -1,7 +1,8 @@
 /**
  * Who waits for which command. Commands that arrive between two turns gather in one batch, already
- * encoded; a turn hands the batch to the core as an entry and remembers at which (index, term) it
- * stands. A waiter is settled when its entry is applied, or when its deadline passes.
+ * encoded; a turn takes the batches, hands them to the core as entries, here or on the node that leads, and
+ * remembers at which (index, term) each stands. A waiter is settled when its entry is applied on this node,
+ * or when its deadline passes.
  *
  * The outcome is exact: a command that no entry holds yet is taken out of its batch when its waiter
  * leaves, so it never happens; one that an entry holds may still happen, and the error says so (H71).
@@ -40,8 +41,22 @@ interface Placed extends Batch {
   readonly term: Term
 }
 
+/** Batches that somebody is placing: from here on they may take effect. */
+export interface Taken {
+  /** The entries to be: data for the core, oldest first. */
+  readonly datas: readonly Uint8Array[]
+}
+
+/** What came of an entry, kept while another node may yet say that it is one of ours. */
+interface Outcome extends EntryId {
+  readonly results: readonly CommandResult[]
+}
+
 /** So that an entry of many tiny commands is still applied in a few milliseconds. */
 const MAX_COMMANDS = 4096
+
+/** Results kept while entries are being placed elsewhere: an answer that is later than these comes too late. */
+const MAX_OUTCOMES = 1024
 
 export interface ProposalLimits {
   /** An entry closes when it has grown to this; a larger command is an entry of its own. */
@@ -57,6 +72,9 @@ export class Proposals {
   #gathering: Waiter[] = []
   #earliestMs = Infinity
   #sealed: Batch[] = []
+  readonly #taken = new Map<Taken, readonly Batch[]>()
+  #outcomes: Outcome[] = []
+  #settledIndex: Index = 0
   #placed: Placed[] = []
   #head = 0
   #queuedBytes = 0
@@ -70,7 +88,7 @@ export class Proposals {
   }
 
   get isIdle(): boolean {
-    return !this.hasUnplaced && this.#head === this.#placed.length
+    return !this.hasUnplaced && this.#taken.size === 0 && this.#head === this.#placed.length
   }
 
   /** Encoded and not yet applied. */
@@ -93,21 +111,47 @@ export class Proposals {
     if (isWhole) this.#seal()
   }
 
-  /** The entries to be: data for the core, oldest first. `place` says where they stand. */
-  unplaced(): readonly Uint8Array[] {
+  /**
+   * Takes what no entry holds yet, up to `maxBytes` or one batch that is larger. Whoever takes it says what
+   * came of it: `place`, `putBack` or `lose`.
+   */
+  take(maxBytes = Infinity): Taken {
     this.#seal()
     this.#prune()
-    return this.#sealed.map((batch) => batch.data)
+    let bytes = 0
+    const first = this.#sealed.findIndex(({ data }, at) => (bytes += data.length) > maxBytes && at > 0)
+    const batches = this.#sealed.splice(0, first < 0 ? Infinity : first)
+    for (const { waiters } of batches) for (const waiter of waiters) waiter.placed = true
+    const taken: Taken = { datas: batches.map(({ data }) => data) }
+    this.#taken.set(taken, batches)
+    return taken
   }
 
-  /** The core has appended all that `unplaced` gave, at these places. */
-  place(ids: readonly EntryId[]): void {
-    for (const [position, { data, waiters, earliestMs }] of this.#sealed.entries()) {
+  /** They stand at these places in the log of the leader. */
+  place(taken: Taken, ids: readonly EntryId[]): void {
+    for (const [position, batch] of this.#endTaking(taken).entries()) {
       const { index, term } = ids[position] as EntryId
-      for (const waiter of waiters) waiter.placed = true
-      this.#placed.push({ data, waiters, earliestMs, index, term })
+      if (index <= this.#settledIndex) this.#settleLate(batch, index, term)
+      else this.#insert({ ...batch, index, term })
     }
-    this.#sealed = []
+    this.#forgetOutcomes()
+  }
+
+  /** They are certainly in no log: they wait for the next one who takes them. */
+  putBack(taken: Taken): void {
+    const batches = this.#endTaking(taken)
+    for (const { waiters } of batches) for (const waiter of waiters) waiter.placed = false
+    this.#sealed = [...batches, ...this.#sealed]
+    this.#forgetOutcomes()
+  }
+
+  /** Nobody will ever say where they stand, or whether: this is what their waiters are told. */
+  lose(taken: Taken, error: (guarded: boolean) => Error): void {
+    for (const { data, waiters } of this.#endTaking(taken)) {
+      this.#queuedBytes -= data.length
+      rejectAll(waiters, error)
+    }
+    this.#forgetOutcomes()
   }
 
   /**
@@ -115,6 +159,8 @@ export class Proposals {
    * index where another entry was committed is certainly lost: its term's entry never will be there.
    */
   settle(index: Index, term: Term, results: readonly CommandResult[]): void {
+    this.#settledIndex = index
+    if (this.#taken.size > 0) this.#remember({ index, term, results })
     for (;;) {
       const batch = this.#placed[this.#head]
       if (batch === undefined || batch.index > index) return
@@ -124,10 +170,24 @@ export class Proposals {
     }
   }
 
+  /** A snapshot brought this node to `index`: what became of the entries up to there, nobody here has seen. */
+  passOver(index: Index): void {
+    this.#settledIndex = index
+    for (;;) {
+      const batch = this.#placed[this.#head]
+      if (batch === undefined || batch.index > index) return
+      this.#dropHead()
+      rejectAll(batch.waiters, passedOver)
+    }
+  }
+
   /** Answers those whose deadline has passed. */
   expire(nowMs: number, leaderKnown: boolean): void {
     for (let at = this.#head; at < this.#placed.length; at++) {
       expireIn(this.#placed[at] as Placed, nowMs, timedOut)
+    }
+    for (const batches of this.#taken.values()) {
+      for (const batch of batches) expireIn(batch, nowMs, timedOut)
     }
     if (this.#earliestMs <= nowMs) this.#seal()
     for (const batch of this.#sealed) expireIn(batch, nowMs, leaderKnown ? notInTime : noLeader)
@@ -147,10 +207,13 @@ export class Proposals {
   failAll(refused: () => Error, unknown: (guarded: boolean) => Error): void {
     this.#seal()
     for (const batch of this.#sealed) rejectAll(batch.waiters, refused)
+    for (const batches of this.#taken.values()) for (const { waiters } of batches) rejectAll(waiters, unknown)
     for (let at = this.#head; at < this.#placed.length; at++) {
       rejectAll((this.#placed[at] as Placed).waiters, unknown)
     }
     this.#sealed = []
+    this.#taken.clear()
+    this.#outcomes = []
     this.#placed = []
     this.#head = 0
     this.#queuedBytes = 0
@@ -196,6 +259,38 @@ export class Proposals {
       (earliest, { deadlineMs }) => Math.min(earliest, deadlineMs),
       Infinity,
     )
+  }
+
+  /** None when the node has stopped meanwhile: then everybody has been answered. */
+  #endTaking(taken: Taken): readonly Batch[] {
+    const batches = this.#taken.get(taken) ?? []
+    this.#taken.delete(taken)
+    return batches
+  }
+
+  /** In the order of the log: places that another node has given may come after later ones. */
+  #insert(batch: Placed): void {
+    let at = this.#placed.length
+    while (at > this.#head && (this.#placed[at - 1] as Placed).index > batch.index) at--
+    this.#placed.splice(at, 0, batch)
+  }
+
+  /** The entry was applied here before the leader's word of where it stands had come. */
+  #settleLate({ data, waiters }: Batch, index: Index, term: Term): void {
+    this.#queuedBytes -= data.length
+    const outcome = this.#outcomes.find((each) => each.index === index)
+    if (outcome === undefined) rejectAll(waiters, passedOver)
+    else if (outcome.term === term) deliver(waiters, outcome.results)
+    else rejectAll(waiters, lost)
+  }
+
+  #remember(outcome: Outcome): void {
+    this.#outcomes.push(outcome)
+    if (this.#outcomes.length > MAX_OUTCOMES) this.#outcomes.shift()
+  }
+
+  #forgetOutcomes(): void {
+    if (this.#taken.size === 0) this.#outcomes = []
   }
 
   #dropHead(): void {
@@ -272,6 +367,11 @@ function notInTime(): ConcordError {
 
 function noLeader(): ConcordError {
   return new ConcordError('NO_LEADER', 'no leader is known; nothing was proposed')
+}
+
+function passedOver(guarded: boolean): ConcordError {
+  const why = 'this node lost touch and was caught up by a snapshot; the write may have taken effect'
+  return new ConcordError('CONNECTION_LOST', why, { retryable: guarded })
 }
 
 function lost(): ConcordError {

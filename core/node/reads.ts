@@ -13,6 +13,8 @@ export interface ReadPoint {
   readonly clusterTime: number
 }
 
+const NONE: readonly number[] = []
+
 /** A moment that no state reaches by itself. */
 const NEVER: ReadPoint = { index: Infinity, clusterTime: Infinity }
 
@@ -23,9 +25,11 @@ interface Waiting {
   readonly resolve: (point: ReadPoint) => void
   readonly reject: (error: Error) => void
   readonly deadlineMs: number
+  /** How the leader is to confirm it; undefined for what needs no confirmation. */
+  readonly level: 'leader' | 'strong' | undefined
   /** Known once the round is confirmed; until then the read waits for the leader. */
   point: ReadPoint | undefined
-  minRevision: number
+  readonly minRevision: number
 }
 
 export class Reads {
@@ -38,20 +42,25 @@ export class Reads {
   }
 
   /** A read that needs a round; the id goes to the core as `{ type: 'read', id }`. */
-  start(patience: Patience): { id: number; point: Promise<ReadPoint> } {
+  start(level: 'leader' | 'strong', patience: Patience): { id: number; point: Promise<ReadPoint> } {
     const id = this.#nextId++
-    return { id, point: this.#wait(id, patience, undefined, 0) }
+    return { id, point: this.#wait(id, patience, level, undefined, 0) }
+  }
+
+  /** How read `id` is to be confirmed; undefined when nobody waits for it any more. */
+  levelOf(id: number): 'leader' | 'strong' | undefined {
+    return this.#waiting.get(id)?.level
   }
 
   /** Waits until this node has applied a point, or reached a revision. */
   until(point: ReadPoint, minRevision: number, patience: Patience): Promise<ReadPoint> {
-    return this.#wait(this.#nextId++, patience, point, minRevision)
+    return this.#wait(this.#nextId++, patience, undefined, point, minRevision)
   }
 
   /** Waits for work that other reads may wait for too: each as long as its own patience lasts. */
   async during(work: Promise<void>, patience: Patience): Promise<void> {
     const id = this.#nextId++
-    const read = this.#wait(id, patience, NEVER, 0)
+    const read = this.#wait(id, patience, undefined, NEVER, 0)
     const end = (how: (read: Waiting) => void): void => {
       const waiting = this.#waiting.get(id)
       this.#waiting.delete(id)
@@ -77,6 +86,7 @@ export class Reads {
 
   /** Reads that wait for a leader, to be asked for again. */
   takeHeld(): readonly number[] {
+    if (this.#held.length === 0) return NONE
     return this.#held.splice(0).filter((id) => this.#waiting.has(id))
   }
 
@@ -113,6 +123,7 @@ export class Reads {
   #wait(
     id: number,
     { deadlineMs, signal }: Patience,
+    level: Waiting['level'],
     point: ReadPoint | undefined,
     minRevision: number,
   ): Promise<ReadPoint> {
@@ -120,7 +131,7 @@ export class Reads {
       return Promise.reject(new ConcordError('OVERLOADED', `${MAX_WAITING} reads already wait on this node`))
     }
     const read = new Promise<ReadPoint>((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject, deadlineMs, point, minRevision })
+      this.#waiting.set(id, { resolve, reject, deadlineMs, level, point, minRevision })
     })
     return signal === undefined ? read : this.#abortable(id, read, signal)
   }

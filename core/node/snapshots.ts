@@ -58,6 +58,11 @@ export class Snapshots {
     this.#sinceLast += dataBytes + ENTRY_OVERHEAD_BYTES
   }
 
+  /** A leader's snapshot has taken the place of all that was counted. */
+  installed(): void {
+    this.#sinceLast = 0
+  }
+
   get isFarBehind(): boolean {
     return this.#sinceLast > this.#logBytes * FAR_BEHIND
   }
@@ -85,7 +90,7 @@ export class Snapshots {
     this.#running = this.#write().then(
       (done) => {
         this.#running = undefined
-        this.#sinceLast -= covered
+        this.#sinceLast = Math.max(0, this.#sinceLast - covered)
         this.#owner.taken(done)
         return done
       },

@@ -5,6 +5,7 @@ import { createHooks } from '../../core/hooks.ts'
 import { Kv } from '../../core/store/kv.ts'
 import { createBudget, createMachine } from '../../core/machine/index.ts'
 import { Driver, type DriverLimits } from '../../core/node/driver.ts'
+import { nobody } from '../../core/node/network.ts'
 import type {
   Clock,
   LogBatch,
@@ -219,14 +220,15 @@ export async function heldNode(
   const failures: Error[] = []
   const stalls: number[] = []
   const driver = new Driver(
-    { raft, machine: createMachine(), recoveredIndex: entries.length },
-    { clock, telemetry: createTelemetry('n1'), log, snapshots },
+    { raft, machine: createMachine(), slices: [], recoveredIndex: entries.length },
+    { clock, telemetry: createTelemetry('n1'), log, snapshots, network: nobody },
     { entryBytes: MIB, queueBytes: 64 * MIB, snapshotLogBytes: 64 * MIB, ...limits },
     {
       wantsChanges: () => false,
       applied: () => {},
       leadership: () => {},
       snapshot: () => {},
+      installed: () => {},
       stall: (durationMs) => stalls.push(durationMs),
       failed: (error) => failures.push(error),
     },

@@ -1,0 +1,95 @@
+/**
+ * The way of a command into the log: encoded once, straight into the entry that is being gathered, and a
+ * promise for whoever waits. What cannot be taken is refused before it leaves a trace.
+ */
+import type { Writer } from '../bytes.ts'
+import { AbortError, ConcordError } from '../errors.ts'
+import type { CommandResult } from '../machine/index.ts'
+import type { LogStore } from '../ports.ts'
+import type { Proposals, Waiter } from './proposals.ts'
+import type { Patience } from './replicated-log.ts'
+
+export interface IntakeOwner {
+  /** Why nothing is taken any more; undefined while all is well. */
+  refusal(): Error | undefined
+  /** There is a command for the next turn. */
+  plan(): void
+}
+
+export class Intake {
+  readonly #proposals: Proposals
+  readonly #log: Pick<LogStore, 'hasRoom'>
+  readonly #owner: IntakeOwner
+
+  constructor(proposals: Proposals, log: Pick<LogStore, 'hasRoom'>, owner: IntakeOwner) {
+    this.#proposals = proposals
+    this.#log = log
+    this.#owner = owner
+  }
+
+  propose<R>(
+    encode: (writer: Writer) => void,
+    patience: Patience,
+    map: ((result: CommandResult) => R) | undefined,
+    mayUseReserve: boolean,
+  ): Promise<R> {
+    const refusal = this.#owner.refusal()
+    if (refusal !== undefined) return Promise.reject(refusal)
+    if (!mayUseReserve && this.#proposals.isFull) return Promise.reject(overloaded())
+    const { writer } = this.#proposals
+    if (writer.busy) {
+      const why = 'a getter of a value that is being written must not write itself'
+      return Promise.reject(new ConcordError('INVALID_VALUE', why))
+    }
+    const start = writer.length
+    try {
+      encode(writer)
+    } catch (error) {
+      writer.truncate(start)
+      return Promise.reject(error)
+    }
+    // Asked when the command itself is counted: it may be larger than all that is free.
+    if (!mayUseReserve && !this.#log.hasRoom(this.#proposals.queuedBytes)) {
+      writer.truncate(start)
+      return Promise.reject(storageFull())
+    }
+    return this.#wait(start, patience, map)
+  }
+
+  #wait<R>(start: number, patience: Patience, map?: (result: CommandResult) => R): Promise<R> {
+    let waiter!: Waiter
+    const result = new Promise<R>((resolve, reject) => {
+      waiter = {
+        resolve: resolve as (result: unknown) => void,
+        reject,
+        deadlineMs: patience.deadlineMs,
+        guarded: patience.requestId !== undefined,
+        map,
+        bytes: 0,
+        placed: false,
+        settled: false,
+      }
+      this.#proposals.add(start, waiter)
+    })
+    this.#owner.plan()
+    return patience.signal === undefined ? result : this.#abortable(result, waiter, patience.signal)
+  }
+
+  /** The listener goes with the call: a signal may outlive a million of them. */
+  #abortable<R>(result: Promise<R>, waiter: Waiter, signal: AbortSignal): Promise<R> {
+    const abort = (): void => {
+      if (waiter.settled) return
+      const outcome = this.#proposals.withdraw(waiter) ? 'not-applied' : 'unknown'
+      waiter.reject(new AbortError(signal.reason, outcome))
+    }
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort)
+    return result.finally(() => signal.removeEventListener('abort', abort))
+  }
+}
+
+export const overloaded = (): ConcordError =>
+  new ConcordError('OVERLOADED', 'too many writes wait for the log; slow down and try again')
+
+export const storageFull = (): ConcordError =>
+  new ConcordError('STORAGE_FULL', 'no space is left for the log; writes resume when there is')

@@ -1,0 +1,154 @@
+/**
+ * What nodes ask each other beside Raft, as bytes: place these entries, at which moment does a read hold, let
+ * these keys go. A node answers for itself and passes nothing on: one hop.
+ *
+ * An error in an answer means that the asked node did nothing. That a call got no answer is for the
+ * transport to say, and whether the question may have arrived.
+ */
+import { MalformedError, Reader, Writer } from '../bytes.ts'
+import { ConcordError, ERROR_CODES, type ErrorCode } from '../errors.ts'
+import type { EntryId } from '../raft/index.ts'
+import type { ReadPoint } from './reads.ts'
+
+export type PeerCall =
+  /** Append these entries of commands. Answer: `EntryId` of the first; the others follow it, in its term. */
+  | { readonly kind: 'place'; readonly datas: readonly Uint8Array[] }
+  /** The moment at which a read of now holds. Answer: `ReadPoint`. */
+  | { readonly kind: 'read'; readonly level: 'leader' | 'strong' }
+  /** Expire keys that are due. Answer: `ReadPoint`, by whose index they are gone. */
+  | { readonly kind: 'expire'; readonly keys: readonly { readonly space: number; readonly key: string }[] }
+
+const FORMAT = 1
+const PLACE = 1
+const READ = 2
+const EXPIRE = 3
+
+const DONE = 0
+const REFUSED = 1
+
+const MAX_KEYS = 65_536
+const LEVELS = ['leader', 'strong'] as const
+
+export function encodeCall(call: PeerCall): Uint8Array {
+  const writer = new Writer()
+  writer.u8(FORMAT)
+  switch (call.kind) {
+    case 'place':
+      writer.u8(PLACE)
+      writer.varint(call.datas.length)
+      for (const data of call.datas) {
+        writer.varint(data.length)
+        writer.bytes(data)
+      }
+      break
+    case 'read':
+      writer.u8(READ)
+      writer.u8(LEVELS.indexOf(call.level))
+      break
+    case 'expire':
+      writer.u8(EXPIRE)
+      writer.varint(call.keys.length)
+      for (const { space, key } of call.keys) {
+        writer.varint(space)
+        writer.utf8(key)
+      }
+      break
+  }
+  return writer.take()
+}
+
+/** Throws `MalformedError`. Entries are views of `bytes`. */
+export function decodeCall(bytes: Uint8Array): PeerCall {
+  const reader = new Reader(bytes)
+  const format = reader.u8()
+  if (format !== FORMAT) throw new MalformedError(`a call of format ${FORMAT} expected, found ${format}`, 0)
+  const call = readCall(reader)
+  reader.finish()
+  return call
+}
+
+function readCall(reader: Reader): PeerCall {
+  const kind = reader.u8()
+  switch (kind) {
+    case PLACE:
+      return { kind: 'place', datas: readList(reader, () => reader.bytes(reader.varint())) }
+    case READ: {
+      const level = LEVELS[reader.u8()]
+      if (level === undefined) throw new MalformedError('a level of reading expected', reader.offset - 1)
+      return { kind: 'read', level }
+    }
+    case EXPIRE:
+      return {
+        kind: 'expire',
+        keys: readList(reader, () => ({ space: reader.varint(), key: reader.utf8() })),
+      }
+    default:
+      throw new MalformedError(`unknown kind of call ${kind}`, reader.offset - 1)
+  }
+}
+
+/** Each item takes a byte at least, so that a count cannot promise more than there is. */
+function readList<T>(reader: Reader, item: () => T): T[] {
+  const count = reader.varint()
+  if (count > Math.min(MAX_KEYS, reader.remaining)) {
+    throw new MalformedError(`a list of ${count} items`, reader.offset)
+  }
+  return Array.from({ length: count }, item)
+}
+
+export const encodePlaced = ({ index, term }: EntryId): Uint8Array =>
+  answer((writer) => {
+    writer.varint(index)
+    writer.varint(term)
+  })
+
+export const decodePlaced = (bytes: Uint8Array): EntryId =>
+  opened(bytes, (reader) => ({ index: reader.varint(), term: reader.varint() }))
+
+export const encodePoint = ({ index, clusterTime }: ReadPoint): Uint8Array =>
+  answer((writer) => {
+    writer.varint(index)
+    writer.f64le(clusterTime)
+  })
+
+export const decodePoint = (bytes: Uint8Array): ReadPoint =>
+  opened(bytes, (reader) => ({ index: reader.varint(), clusterTime: reader.f64le() }))
+
+/** For a call that did nothing; whatever else goes wrong inside is said without its insides. */
+export function encodeRefusal(error: unknown): Uint8Array {
+  const known = ConcordError.is(error) ? error : undefined
+  const writer = new Writer()
+  writer.u8(REFUSED)
+  writer.utf8(known?.code ?? 'INTERNAL')
+  writer.utf8((known?.message ?? 'the node that was asked failed').toWellFormed())
+  writer.u8(known === undefined || known.outcome === 'unknown' ? 1 : 0)
+  writer.u8(known?.retryable === true ? 1 : 0)
+  return writer.take()
+}
+
+function answer(write: (writer: Writer) => void): Uint8Array {
+  const writer = new Writer()
+  writer.u8(DONE)
+  write(writer)
+  return writer.take()
+}
+
+/** Throws what the answer says, or `MalformedError`. */
+function opened<T>(bytes: Uint8Array, read: (reader: Reader) => T): T {
+  const reader = new Reader(bytes)
+  if (reader.u8() === REFUSED) throw readRefusal(reader)
+  const value = read(reader)
+  reader.finish()
+  return value
+}
+
+function readRefusal(reader: Reader): ConcordError {
+  const code = reader.utf8()
+  const message = reader.utf8()
+  const outcome = reader.u8() === 0 ? 'not-applied' : 'unknown'
+  const retryable = reader.u8() === 1
+  return new ConcordError(codeOf(code), message, { outcome, retryable })
+}
+
+const codeOf = (code: string): ErrorCode =>
+  Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : 'INTERNAL'

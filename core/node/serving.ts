@@ -1,0 +1,50 @@
+/**
+ * What this node answers when its peers ask. Only the leader can answer most of it; another says so, and
+ * the asker looks for the leader himself (one hop, so that no question goes in circles).
+ */
+import { ConcordError } from '../errors.ts'
+import type { EntryId } from '../raft/index.ts'
+import type { Consistency } from '../types.ts'
+import { decodeCall, encodePlaced, encodePoint, encodeRefusal, type PeerCall } from './peer-calls.ts'
+import type { ReadPoint } from './reads.ts'
+import type { Patience } from './replicated-log.ts'
+
+/** The asker's own deadline is not told: his callers give up by themselves. */
+const PATIENCE_MS = 10_000
+
+export interface Served {
+  nowMs(): number
+  readonly leads: boolean
+  /** Appends entries of commands here; throws what stands in the way, and then none of them is. */
+  append(datas: readonly Uint8Array[]): EntryId
+  readPoint(consistency: Consistency, minRevision: number, patience: Patience): Promise<ReadPoint>
+  expireDue(
+    keys: readonly { readonly space: number; readonly key: string }[],
+    patience: Patience,
+  ): Promise<void>
+  readonly appliedIndex: number
+  clusterTimeNow(): number
+}
+
+/** Never rejects: what is refused is an answer. */
+export async function serve(node: Served, question: Uint8Array): Promise<Uint8Array> {
+  try {
+    return await answer(node, decodeCall(question))
+  } catch (error) {
+    return encodeRefusal(error)
+  }
+}
+
+async function answer(node: Served, call: PeerCall): Promise<Uint8Array> {
+  const patience = { deadlineMs: node.nowMs() + PATIENCE_MS }
+  if (!node.leads) throw new ConcordError('NOT_LEADER', 'the node that was asked does not lead')
+  switch (call.kind) {
+    case 'place':
+      return encodePlaced(node.append(call.datas))
+    case 'read':
+      return encodePoint(await node.readPoint(call.level, 0, patience))
+    case 'expire':
+      await node.expireDue(call.keys, patience)
+      return encodePoint({ index: node.appliedIndex, clusterTime: node.clusterTimeNow() })
+  }
+}
