@@ -1,0 +1,182 @@
+/** Several drivers in one process, under one clock that the test turns, with a network that it can cut. */
+import { ApiEvents } from '../../core/store/api-events.ts'
+import { Door } from '../../core/store/door.ts'
+import { Kv } from '../../core/store/kv.ts'
+import { ConcordError } from '../../core/errors.ts'
+import { createHooks } from '../../core/hooks.ts'
+import { createBudget, createMachine } from '../../core/machine/index.ts'
+import { Driver, type DriverLimits } from '../../core/node/driver.ts'
+import type { Network } from '../../core/node/network.ts'
+import { createRaft } from '../../core/raft/index.ts'
+import type { Membership, Message, NodeId, RaftConfig } from '../../core/raft/index.ts'
+import { openMemoryStorage } from '../../core/storage/memory.ts'
+import { createTelemetry } from '../../core/telemetry.ts'
+import { HeldLog, TestClock } from './held.ts'
+
+const MIB = 1024 * 1024
+
+export interface TestNode {
+  readonly id: NodeId
+  readonly driver: Driver
+  readonly db: Kv
+  readonly log: HeldLog
+  readonly failures: Error[]
+  readonly installed: number[]
+}
+
+export interface Options {
+  readonly limits?: Partial<DriverLimits>
+  readonly raft?: Partial<RaftConfig>
+}
+
+/** What happens to messages between nodes, from one on. */
+export class TestNetwork {
+  readonly nodes = new Map<NodeId, TestNode>()
+  /** Nothing passes between nodes of different groups; nobody is in one while there is none. */
+  groups: readonly (readonly NodeId[])[] = []
+  /** Answers to calls are dropped after the question has arrived. */
+  losesAnswers = false
+  readonly #clock: TestClock
+
+  constructor(clock: TestClock) {
+    this.#clock = clock
+  }
+
+  of(from: NodeId): Network {
+    return {
+      send: (to, message) => this.#send(from, to, message),
+      call: (to, question) => this.#call(from, to, question),
+    }
+  }
+
+  passes(from: NodeId, to: NodeId): boolean {
+    if (!this.nodes.has(to)) return false
+    return this.groups.length === 0 || this.groups.some((group) => group.includes(from) && group.includes(to))
+  }
+
+  #send(from: NodeId, to: NodeId, message: Message): void {
+    this.#clock.soon(() => {
+      if (this.passes(from, to)) this.nodes.get(to)?.driver.receive(from, message)
+    })
+  }
+
+  async #call(from: NodeId, to: NodeId, question: Uint8Array): Promise<Uint8Array> {
+    await new Promise<void>((resolve) => this.#clock.soon(resolve))
+    if (!this.passes(from, to)) throw new ConcordError('NO_LEADER', `${to} cannot be reached`)
+    const answer = await this.nodes.get(to)!.driver.answer(question)
+    await new Promise<void>((resolve) => this.#clock.soon(resolve))
+    if (this.losesAnswers || !this.passes(to, from)) {
+      throw new ConcordError('CONNECTION_LOST', 'the answer was lost')
+    }
+    return answer
+  }
+}
+
+export class TestCluster {
+  readonly clock = new TestClock()
+  readonly network = new TestNetwork(this.clock)
+  readonly #membership: Membership
+  readonly #options: Options
+
+  constructor(count: number, options: Options = {}) {
+    const voters = Array.from({ length: count }, (_, n) => `n${n + 1}/x`)
+    const members = Object.fromEntries(
+      voters.map((id) => [id, { name: id.slice(0, 2), incarnation: 'x', address: '' }]),
+    )
+    this.#membership = { voters, outgoing: [], learners: [], members, removed: [] }
+    this.#options = options
+    for (const id of voters) this.start(id)
+  }
+
+  get nodes(): TestNode[] {
+    return [...this.network.nodes.values()]
+  }
+
+  node(name: string): TestNode {
+    return this.network.nodes.get(`${name}/x`)!
+  }
+
+  /** Starts a node that holds nothing yet, as a founder does. */
+  start(id: NodeId): TestNode {
+    const { clock, network } = this
+    const log = new HeldLog()
+    const failures: Error[] = []
+    const installed: number[] = []
+    const raft = createRaft(
+      {
+        id,
+        electionTimeoutMs: 1000,
+        heartbeatMs: 50,
+        leaseMs: 150,
+        driftMs: 15,
+        maxMessageBytes: MIB,
+        inflightBytes: 4 * MIB,
+        maxPersistBytes: 4 * MIB,
+        maxReadyBytes: MIB,
+        retainBytes: 16 * MIB,
+        seed: [...id].reduce((sum, unit) => sum * 31 + unit.charCodeAt(0), 7),
+        ...this.#options.raft,
+      },
+      {
+        hardState: { term: 0, votedFor: null },
+        snapshot: { index: 0, term: 0, clusterTime: 0, wallTime: 0, membership: this.#membership },
+        entries: [],
+      },
+      { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs() },
+    )
+    const telemetry = createTelemetry(id)
+    const driver = new Driver(
+      { raft, machine: createMachine(), slices: [], recoveredIndex: 0 },
+      { clock, telemetry, log, snapshots: openMemoryStorage().snapshots, network: network.of(id) },
+      { entryBytes: MIB, queueBytes: 64 * MIB, snapshotLogBytes: 64 * MIB, ...this.#options.limits },
+      {
+        wantsChanges: () => false,
+        applied: () => {},
+        leadership: () => {},
+        snapshot: () => {},
+        installed: ({ index }) => installed.push(index),
+        stall: () => {},
+        failed: (error) => failures.push(error),
+      },
+    )
+    const node = { id, driver, db: storeOn(driver, clock), log, failures, installed }
+    network.nodes.set(id, node)
+    driver.start()
+    return node
+  }
+
+  /** Lets time pass until somebody leads and says so; returns who. */
+  async elect(): Promise<TestNode> {
+    for (let tries = 0; tries < 100; tries++) {
+      await this.clock.advance(100)
+      const leader = this.nodes.find(({ driver }) => driver.leads && driver.isReady)
+      if (leader !== undefined && this.nodes.filter(({ driver }) => driver.leads).length === 1) return leader
+    }
+    throw new Error('nobody leads')
+  }
+
+  followers(leader: TestNode): TestNode[] {
+    return this.nodes.filter((node) => node !== leader)
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.nodes.map(({ driver }) => driver.stop()))
+    await this.clock.settle()
+  }
+}
+
+function storeOn(driver: Driver, clock: TestClock): Kv {
+  const hooks = createHooks({ nowMs: () => 0, failed: () => {}, slow: () => {} })
+  hooks.seal()
+  return new Kv({
+    log: driver,
+    door: new Door(hooks.hooks),
+    rules: { nowMs: () => clock.nowMs, timeoutMs: 5000, consistency: 'leader', pluginOptions: new Map() },
+    events: new ApiEvents(createTelemetry('x'), () => clock.nowMs),
+    iterators: createBudget(MIB),
+    refusal: () => undefined,
+    status: () => {
+      throw new Error('not used')
+    },
+  })
+}
