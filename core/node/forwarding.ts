@@ -4,7 +4,7 @@
  * wrote, and an answer that is lost on the way costs nothing but itself.
  *
  * What certainly did not arrive, or was refused, waits for the next leader; what may have arrived is never
- * sent again (H24, H25).
+ * sent again (H31).
  */
 import { ConcordError } from '../errors.ts'
 import type { NodeId } from '../raft/index.ts'

@@ -23,7 +23,7 @@ test('a write at any node is there at all of them, and each reads what it wrote'
   await cluster.stop()
 })
 
-test('H29, H30: a read at a follower waits for the moment that the leader names', async () => {
+test('H29: a read at a follower waits for the moment that the leader names', async () => {
   const cluster = new TestCluster(3)
   const leader = await cluster.elect()
   const [follower] = cluster.followers(leader)
@@ -57,7 +57,7 @@ test('a follower that is cut off serves no linearizable read, and is answered by
   await cluster.stop()
 })
 
-test('H24: an answer that is lost on the way is unknown, and the write is never sent again', async () => {
+test('H31: an answer that is lost on the way is unknown, and the write is never sent again', async () => {
   const cluster = new TestCluster(3)
   const leader = await cluster.elect()
   const [follower] = cluster.followers(leader)
@@ -99,7 +99,7 @@ test('a write that waits for a leader goes to the next one', async () => {
   await cluster.stop()
 })
 
-test('H47: a follower that is far behind is caught up by a snapshot, and then by the log', async () => {
+test('a follower that is far behind is caught up by a snapshot, and then by the log', async () => {
   const cluster = new TestCluster(3, {
     limits: { snapshotLogBytes: 100_000 },
     raft: { retainBytes: 10_000 },
