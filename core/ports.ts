@@ -31,6 +31,40 @@ export interface Entropy {
   id(): string
 }
 
+/** A node by its name, its incarnation, and the address (`host:port`) at which its peers reach it. */
+export interface Introduced {
+  readonly name: string
+  readonly incarnation: string
+  /** Empty on a node alone, which opens no port for peers. */
+  readonly address: string
+}
+
+/** One attempt to found a cluster: by whom, with exactly whom. Its id is that of the cluster. */
+export interface Founding {
+  readonly id: string
+  /** Who coordinates it; only he may take it back. */
+  readonly by: { readonly name: string; readonly incarnation: string }
+  /** Counts his attempts, from 1: a question that comes late does not undo a later one. */
+  readonly attempt: number
+  /** The first voters. */
+  readonly members: readonly Introduced[]
+  /** Milliseconds since 1970 UTC: the wall time at which the log begins. */
+  readonly foundedAt: number
+}
+
+/** Who a node is, durably. */
+export interface IdentityStore {
+  readonly name: string
+  /** Made with the directory and never used again: votes count per incarnation. */
+  readonly incarnation: string
+  /** Empty until the node has founded or joined a cluster; then the id of `founding`. */
+  readonly clusterId: string
+  /** What the node has accepted to found, and then what its cluster was founded by. */
+  readonly founding: Founding | null
+  /** Resolves when it is durable. One at a time; rejects with `STORAGE_FAILED`, and then the node stops. */
+  update(change: { readonly clusterId?: string; readonly founding?: Founding | null }): Promise<void>
+}
+
 /** One durable step of the log: applied in the order truncate, entries, hard state; all or none. */
 export interface LogBatch {
   /** Entries from this index on are dropped first (a conflict with the leader's log, 3.5). */

@@ -65,6 +65,7 @@ export class TestClock implements Clock {
 
   /** Lets time pass in steps, and timers fire in order. */
   async advance(ms: number): Promise<void> {
+    await this.settle()
     const end = this.nowMs + ms
     for (;;) {
       const next = this.#timers.filter(({ dueMs }) => dueMs <= end).sort((a, b) => a.dueMs - b.dueMs)[0]
