@@ -20,6 +20,7 @@ import { USERS, checkSettings, encodeSettings } from './machine/index.ts'
 import { Driver, type DriverEvents } from './node/driver.ts'
 import { nobody } from './node/network.ts'
 import type { ReplicatedLog } from './node/replicated-log.ts'
+import { alone, beginning, idOf } from './node/beginning.ts'
 import { recover } from './node/recovery.ts'
 import { type NodeStorage, openStorage } from './node-storage.ts'
 import { type Concord, OpenNode } from './open-node.ts'
@@ -134,20 +135,17 @@ class Assembly {
     for (const warning of config.warnings) nodeLog.log.warn(warning)
     await host.setup()
     const storage = (this.storage = await openStorage(config))
-    const id = `${storage.name}/${storage.incarnation}`
+    const { identity } = storage
+    const id = idOf(identity)
+    const founding = await alone(identity, systemClock, systemEntropy)
     const { raft, machine, recoveredIndex, log, loaded } = await recover(
       raftConfig(config, id),
-      {
-        index: 0,
-        term: 0,
-        clusterTime: 0,
-        wallTime: storage.createdAt,
-        membership: storage.founders,
-      },
+      beginning(founding),
       host.slices,
       { clock: systemClock, log: storage.log, snapshots: storage.snapshots },
     )
-    await storage.settle()
+    // The only copy there is: nobody else could tell what is missing, or vote in its place.
+    if (storage.tailInDoubt) await storage.settle()
     if (loaded !== undefined) {
       nodeLog.log.info({ ...loaded, durationMs: Math.round(loaded.durationMs) }, 'snapshot loaded')
       this.telemetry.event('snapshot.installed').emit(loaded)

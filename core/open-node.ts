@@ -214,7 +214,7 @@ export class OpenNode extends Kv implements Concord {
 
   #status(id: string): Status {
     const { config, host } = this.#parts
-    const { name, incarnation, clusterId } = this.#storage
+    const { name, incarnation, clusterId } = this.#storage.identity
     const { machine } = this.#driver
     const { storage } = config
     const error = this.#lastError

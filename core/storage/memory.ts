@@ -5,7 +5,7 @@
  * given to `append` is not kept: Raft holds the entries that anybody may still ask for.
  */
 import { assert } from '../assert.ts'
-import type { LogBatch, LogStore, RecoveredLog } from '../ports.ts'
+import type { Founding, IdentityStore, LogBatch, LogStore, RecoveredLog } from '../ports.ts'
 import type { SnapshotReader, SnapshotStore, SnapshotWriter } from '../ports.ts'
 import type { Index, SnapshotMeta } from '../raft/types.ts'
 
@@ -16,6 +16,22 @@ export interface MemoryStorage {
 
 export function openMemoryStorage(): MemoryStorage {
   return { log: new MemoryLog(), snapshots: new MemorySnapshots() }
+}
+
+export class MemoryIdentity implements IdentityStore {
+  readonly name: string
+  readonly incarnation: string
+  clusterId = ''
+  founding: Founding | null = null
+
+  constructor(name: string, incarnation: string) {
+    this.name = name
+    this.incarnation = incarnation
+  }
+
+  async update(change: { readonly clusterId?: string; readonly founding?: Founding | null }): Promise<void> {
+    Object.assign(this, change)
+  }
 }
 
 class MemoryLog implements LogStore {

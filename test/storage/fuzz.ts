@@ -79,7 +79,11 @@ interface Corpus {
 async function corpus(): Promise<Corpus> {
   const disk = new CrashDisk()
   const { storage } = await recoverOn(disk, { segmentBytes: 16 * 1024 })
-  await storage.updateIdentity({ founders: alone, founding: { id: 'f', members: ['n1/a'] } })
+  const { name, incarnation } = storage.identity
+  const members = [{ name, incarnation, address: '' }]
+  await storage.identity.update({
+    founding: { id: 'f', by: { name, incarnation }, attempt: 1, members, foundedAt: 1 },
+  })
   const entries: Entry[] = []
   const append = async (entry: Entry, truncateFrom?: number): Promise<void> => {
     if (truncateFrom !== undefined) entries.length = truncateFrom - 1

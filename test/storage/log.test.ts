@@ -354,10 +354,20 @@ test('facts about founding survive a crash once they are told', async () => {
   const disk = new CrashDisk()
   const storage = await openOn(disk)
   assert.equal(storage.fresh, true)
-  await storage.updateIdentity({ founding: { id: 'f1', members: ['n1/a', 'n2/b'] } })
-  await storage.updateIdentity({ clusterId: 'c1', founders: alone })
+  const founding = {
+    id: 'c1',
+    by: { name: 'n1', incarnation: 'a' },
+    attempt: 2,
+    members: [
+      { name: 'n1', incarnation: 'a', address: '10.0.0.1:4100' },
+      { name: 'n2', incarnation: 'b', address: '10.0.0.2:4100' },
+    ],
+    foundedAt: 1_700_000_000_000,
+  }
+  await storage.identity.update({ founding })
+  await storage.identity.update({ clusterId: 'c1' })
   const again = await openOn(disk.powerLoss(random(3)), { seed: 2 })
   assert.equal(again.fresh, false)
-  assert.deepEqual(again.identity, storage.identity)
+  assert.deepEqual(again.identity.founding, founding)
   assert.equal(again.identity.clusterId, 'c1')
 })

@@ -65,7 +65,6 @@ export async function identify(
     clusterId: '',
     name,
     incarnation: world.entropy.id(),
-    founders: null,
     founding: null,
     createdAt: world.clock.wallMs(),
   }

@@ -8,7 +8,7 @@ import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 
 import type { ConcordError } from '../../errors.ts'
-import type { Membership } from '../../raft/types.ts'
+import type { Founding, Introduced } from '../../ports.ts'
 import { type Disk, errorCode, syncFile, writeAll } from './disk.ts'
 import { corrupted } from './errors.ts'
 import { identityPath, temporary } from './layout.ts'
@@ -19,15 +19,13 @@ const MAX_BYTES = 16 * 1024 * 1024
 
 /** What a data directory says about itself. */
 export interface Identity {
-  /** Empty until the node has founded or joined a cluster. */
-  readonly clusterId: string
   readonly name: string
   /** Made with the directory, never used again: votes count per incarnation. */
   readonly incarnation: string
-  /** Membership at index 0; null until the cluster is founded. */
-  readonly founders: Membership | null
-  /** The one acceptance that this node has given while a cluster is being founded. */
-  readonly founding: { readonly id: string; readonly members: readonly string[] } | null
+  /** Empty until the node has founded or joined a cluster; then the id of `founding`. */
+  readonly clusterId: string
+  /** The one acceptance that this node has given, and then what its cluster was founded by. */
+  readonly founding: Founding | null
   /** Milliseconds since 1970 UTC. */
   readonly createdAt: number
 }
@@ -123,19 +121,25 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 const isText = (value: unknown): boolean => typeof value === 'string'
 const isFlag = (value: unknown): boolean => typeof value === 'boolean'
-const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText)
+const isNumber = (value: unknown): boolean => typeof value === 'number'
 const MODES: readonly unknown[] = ['always', 'interval', 'never'] satisfies FsyncMode[]
 
 type Check = (value: unknown) => boolean
 
+const INTRODUCED: Record<keyof Introduced, Check> = { name: isText, incarnation: isText, address: isText }
+const FOUNDING: Record<keyof Founding, Check> = {
+  id: isText,
+  by: (value) => holds(value, { name: isText, incarnation: isText }),
+  attempt: isNumber,
+  members: (value) => Array.isArray(value) && value.every((each) => holds(each, INTRODUCED)),
+  foundedAt: isNumber,
+}
 const IDENTITY: Record<keyof Identity, Check> = {
   clusterId: isText,
   name: isText,
   incarnation: isText,
-  founders: (value) => value === null || isMembership(value),
-  founding: (value) =>
-    value === null || (isObject(value) && isText(value['id']) && isTexts(value['members'])),
-  createdAt: (value) => typeof value === 'number',
+  founding: (value) => value === null || holds(value, FOUNDING),
+  createdAt: isNumber,
 }
 const RUN: Record<keyof Run, Check> = {
   id: isText,
@@ -149,14 +153,6 @@ const FILE: Record<keyof IdentityFile, Check> = {
   hasLog: isFlag,
   dirtyRelaxed: isFlag,
 }
-
-function isMembership(value: unknown): boolean {
-  if (!isObject(value) || !isObject(value['members'])) return false
-  const lists = ['voters', 'outgoing', 'learners', 'removed'].every((list) => isTexts(value[list]))
-  return lists && Object.values(value['members']).every(isMember)
-}
-
-const isMember: Check = (value) => holds(value, { name: isText, incarnation: isText, address: isText })
 
 const holds = (value: unknown, checks: Readonly<Record<string, Check>>): boolean =>
   isObject(value) && Object.entries(checks).every(([field, check]) => check(value[field]))

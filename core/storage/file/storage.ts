@@ -3,7 +3,7 @@
  * storage that others import.
  */
 import { assert } from '../../assert.ts'
-import type { Clock, Entropy, LogStore, SnapshotStore } from '../../ports.ts'
+import type { Clock, Entropy, IdentityStore, LogStore, SnapshotStore } from '../../ports.ts'
 import { identify, prepareDirectory, sweepDirectory } from './directory.ts'
 import { type Disk, isDiskFull, nodeDisk } from './disk.ts'
 import { cannotOpen, storageFailed } from './errors.ts'
@@ -51,8 +51,8 @@ export interface FileStorageOptions {
 }
 
 export interface FileStorage {
-  /** As on disk now; replaced by `updateIdentity`. */
-  readonly identity: Identity
+  /** As on disk now. */
+  readonly identity: IdentityStore
   /** This call made the directory's identity. */
   readonly fresh: boolean
   /** Id of this start, fsynced when `log.recover` resolves, and of the one before. */
@@ -66,7 +66,6 @@ export interface FileStorage {
   readonly dirtyRelaxed: boolean
   readonly log: LogStore
   readonly snapshots: SnapshotStore
-  updateIdentity(change: Partial<Pick<Identity, 'clusterId' | 'founders' | 'founding'>>): Promise<void>
   /** This node has caught up with a leader, or an operator has accepted the loss. */
   settle(): Promise<void>
   /**
@@ -103,6 +102,7 @@ export async function openFileStorage(options: FileStorageOptions): Promise<File
 class OpenStorage implements FileStorage {
   readonly log: FileLog
   readonly snapshots: FileSnapshots
+  readonly identity: IdentityStore
   readonly fresh: boolean
   readonly runId: string
   readonly previousRunId: string | null
@@ -133,7 +133,8 @@ class OpenStorage implements FileStorage {
     this.runId = entropy.id()
     this.previousRunId = run?.id ?? null
     const failed = (error: Error): void => void this.log.fail(error)
-    const owner = (): Identity => this.identity
+    const owner = (): Identity => this.#content.identity
+    this.identity = this.#liveIdentity()
     const space = new Space({ disk, dir, clock, segmentBytes, failed })
     this.#space = space
     this.snapshots = new FileSnapshots({ disk, dir, space, owner })
@@ -154,8 +155,20 @@ class OpenStorage implements FileStorage {
     })
   }
 
-  get identity(): Identity {
-    return this.#content.identity
+  /** What is on disk, at every moment. */
+  #liveIdentity(): IdentityStore {
+    const now = (): Identity => this.#content.identity
+    return {
+      name: now().name,
+      incarnation: now().incarnation,
+      get clusterId() {
+        return now().clusterId
+      },
+      get founding() {
+        return now().founding
+      },
+      update: (change) => this.#replace(({ identity }) => ({ identity: { ...identity, ...change } })),
+    }
   }
 
   /** Judged by the last run that could have written: the one that is recorded, until this one is. */
@@ -174,10 +187,6 @@ class OpenStorage implements FileStorage {
   #beginRun(fsync: FsyncMode): Promise<void> {
     const run: Run = { id: this.runId, bootId: this.#host.bootId(), fsync, closed: false }
     return this.#replace(() => ({ run, hasLog: true, dirtyRelaxed: this.dirtyRelaxed }))
-  }
-
-  updateIdentity(change: Partial<Pick<Identity, 'clusterId' | 'founders' | 'founding'>>): Promise<void> {
-    return this.#replace(({ identity }) => ({ identity: { ...identity, ...change } }))
   }
 
   settle(): Promise<void> {
