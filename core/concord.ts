@@ -22,17 +22,18 @@ import { nobody } from './node/network.ts'
 import type { ReplicatedLog } from './node/replicated-log.ts'
 import { alone, beginning, idOf } from './node/beginning.ts'
 import { recover } from './node/recovery.ts'
-import { type NodeStorage, openStorage } from './node-storage.ts'
+import { type NodeStorage, type OpenStorage, openStorage } from './node-storage.ts'
 import { type Concord, OpenNode } from './open-node.ts'
 import { PluginHost } from './host/host.ts'
 import { PluginState } from './host/space.ts'
 import type { BuiltinPlugins } from './plugin.ts'
+import type { Clock, Entropy } from './ports.ts'
 import type { RaftConfig } from './raft/index.ts'
 import { LateStore } from './store/late-store.ts'
 import type { Store } from './store.ts'
 import { type Telemetry, createTelemetry } from './telemetry.ts'
 import { VERSION } from './version.ts'
-import { systemClock, systemEntropy } from './world.ts'
+import { type World, systemWorld } from './world.ts'
 
 /** What one turn applies before others run: a millisecond or two of small commands. */
 const READY_BYTES = 128 * 1024
@@ -52,11 +53,24 @@ export async function openConfigured(config: Config | undefined, context: OpenCo
   return openResolved(config === undefined ? await loadConfig(context) : await resolveConfig(config, context))
 }
 
-/** As `openConfigured`, with a config that has been loaded already. */
-export async function openResolved(config: ResolvedConfig): Promise<OpenNode> {
+/** All that a node takes from outside: time, chance, and what it stands on. */
+export interface NodeWorld extends World {
+  readonly openStorage: OpenStorage
+}
+
+const SYSTEM: NodeWorld = { ...systemWorld, openStorage }
+
+/**
+ * As `openConfigured`, with a config that has been loaded already, in a world of which a part, or all, may be
+ * the caller's: the system's where nothing is given.
+ */
+export async function openResolved(
+  config: ResolvedConfig,
+  world: Partial<NodeWorld> = {},
+): Promise<OpenNode> {
   const refusal = clusterRefusal(config)
   if (refusal !== undefined) throw refusal
-  const node = new Assembly(config)
+  const node = new Assembly(config, { ...SYSTEM, ...world })
   try {
     return await node.open()
   } catch (error) {
@@ -80,23 +94,27 @@ function whyNotOpened(error: unknown): unknown {
 /** A node while it is put together, and what of it has to be taken down. */
 class Assembly {
   readonly config: ResolvedConfig
-  readonly clock = systemClock
+  readonly clock: Clock
   readonly telemetry: Telemetry
   readonly nodeLog: NodeLog
   readonly host: PluginHost
   readonly rules: CallRules
+  readonly #world: NodeWorld
   storage: NodeStorage | undefined
   driver: Driver | undefined
   node: OpenNode | undefined
 
-  constructor(config: ResolvedConfig) {
+  constructor(config: ResolvedConfig, world: NodeWorld) {
     const { node, reads, timeoutMs, log } = config
     this.config = config
+    this.#world = world
+    const { clock } = world
+    this.clock = clock
     this.telemetry = createTelemetry(node.id)
     this.nodeLog = createLog({ node: node.id, level: log.level, format: log.format })
     const pluginOptions = new Map<string, string>()
     this.rules = {
-      nowMs: () => systemClock.monotonicMs(),
+      nowMs: () => clock.monotonicMs(),
       timeoutMs,
       consistency: reads.consistency,
       pluginOptions,
@@ -117,7 +135,7 @@ class Assembly {
       })),
       known: config.known,
       ports: {
-        clock: systemClock,
+        clock,
         store: () => this.#lateStore(),
         space: stateOf,
         proposeSlice: (plugin, command, options) => stateOf(plugin).proposeSlice(command, options),
@@ -131,18 +149,19 @@ class Assembly {
   }
 
   async open(): Promise<OpenNode> {
-    const { config, host, nodeLog } = this
+    const { config, host, nodeLog, clock } = this
+    const { entropy } = this.#world
     for (const warning of config.warnings) nodeLog.log.warn(warning)
     await host.setup()
-    const storage = (this.storage = await openStorage(config))
+    const storage = (this.storage = await this.#world.openStorage(config, this.#world))
     const { identity } = storage
     const id = idOf(identity)
-    const founding = await alone(identity, systemClock, systemEntropy)
+    const founding = await alone(identity, clock, entropy)
     const { raft, machine, recoveredIndex, log, loaded } = await recover(
-      raftConfig(config, id),
+      raftConfig(config, id, entropy),
       beginning(founding),
       host.slices,
-      { clock: systemClock, log: storage.log, snapshots: storage.snapshots },
+      { clock, log: storage.log, snapshots: storage.snapshots },
     )
     // The only copy there is: nobody else could tell what is missing, or vote in its place.
     if (storage.tailInDoubt) await storage.settle()
@@ -154,7 +173,7 @@ class Assembly {
     const driver = (this.driver = new Driver(
       { raft, machine, slices: host.slices, recoveredIndex },
       {
-        clock: systemClock,
+        clock,
         telemetry: this.telemetry,
         log: storage.log,
         snapshots: storage.snapshots,
@@ -184,6 +203,7 @@ class Assembly {
     return openEndpoint({
       dir: storage.dir,
       node,
+      clock: this.clock,
       hello: {
         version: VERSION,
         frameBytes: frameBytes(limits),
@@ -266,7 +286,7 @@ class Assembly {
     const event = this.telemetry.event('cluster.status')
     const tell = (): void => {
       if (driver.isStopped) return
-      systemClock.after(STATUS_MS, tell)
+      this.clock.after(STATUS_MS, tell)
       if (!event.isWanted) return
       const { members, commitIndex, appliedIndex, role } = driver.status()
       const { revision, users } = driver.machine
@@ -279,7 +299,7 @@ class Assembly {
         isLeader: role === 'leader',
       })
     }
-    systemClock.after(STATUS_MS, tell)
+    this.clock.after(STATUS_MS, tell)
   }
 
   #running(): ReplicatedLog {
@@ -296,7 +316,7 @@ class Assembly {
   }
 }
 
-function raftConfig({ raft, limits, snapshot }: ResolvedConfig, id: string): RaftConfig {
+function raftConfig({ raft, limits, snapshot }: ResolvedConfig, id: string, entropy: Entropy): RaftConfig {
   return {
     id,
     electionTimeoutMs: raft.electionTimeoutMs,
@@ -308,7 +328,7 @@ function raftConfig({ raft, limits, snapshot }: ResolvedConfig, id: string): Raf
     maxPersistBytes: PERSIST_BYTES,
     maxReadyBytes: READY_BYTES,
     retainBytes: snapshot.keepBytes,
-    seed: Math.floor(systemEntropy.random() * 2 ** 32),
+    seed: Math.floor(entropy.random() * 2 ** 32),
   }
 }
 

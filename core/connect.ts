@@ -12,6 +12,7 @@ import { ConcordError } from './errors.ts'
 import { isForbidden, whoMay } from './permission.ts'
 import type { BuiltinPlugins } from './plugin.ts'
 import { RemoteStore } from './endpoint/remote-store.ts'
+import { systemWorld } from './world.ts'
 
 export interface ConnectOptions {
   /** Who calls, when auth is on; for every call that does not say otherwise. */
@@ -22,7 +23,7 @@ export interface ConnectOptions {
 
 const OPTIONS: ReadonlySet<string> = new Set(['token', 'timeoutMs'] satisfies (keyof ConnectOptions)[])
 const RULES: CallRules = {
-  nowMs: () => performance.now(),
+  nowMs: () => systemWorld.clock.monotonicMs(),
   timeoutMs: 5000,
   consistency: 'leader',
   pluginOptions: new Map(),
@@ -52,7 +53,7 @@ export async function connectTo(
 /** As `connectTo`, when the data directory is known. */
 export async function connectToDirectory(dir: string, options: ConnectOptions = {}): Promise<RemoteStore> {
   const { token, timeoutMs = RULES.timeoutMs } = checkOptions(options)
-  const client = new EndpointClient(() => dial(dir))
+  const client = new EndpointClient(() => dial(dir), systemWorld.clock)
   return new RemoteStore(client, await client.hello(timeoutMs), token === undefined ? {} : { token })
 }
 

@@ -1,9 +1,9 @@
 /** What a node stands on: its identity, its log, its snapshots; on files or in memory. */
 import type { ResolvedConfig } from './config/index.ts'
-import type { IdentityStore, LogStore, SnapshotStore } from './ports.ts'
+import type { Entropy, IdentityStore, LogStore, SnapshotStore } from './ports.ts'
 import { openFileStorage } from './storage/file/storage.ts'
 import { MemoryIdentity, openMemoryStorage } from './storage/memory.ts'
-import { systemClock, systemEntropy } from './world.ts'
+import type { World } from './world.ts'
 
 /** What a node stands on: its files, or nothing that lasts. */
 export interface NodeStorage {
@@ -20,13 +20,16 @@ export interface NodeStorage {
   close(clean: boolean): Promise<void>
 }
 
+/** How a node gets at what it stands on: `openStorage`, or a test's own. Rejects with what a node cannot start on. */
+export type OpenStorage = (config: ResolvedConfig, world: World) => Promise<NodeStorage>
+
 /** Opens what the config asks for. */
-export async function openStorage({ node, storage }: ResolvedConfig): Promise<NodeStorage> {
-  if (storage === 'memory') return inMemory(node.id)
+export const openStorage: OpenStorage = async ({ node, storage }, { clock, entropy }) => {
+  if (storage === 'memory') return inMemory(node.id, entropy)
   const opened = await openFileStorage({
     name: node.id,
-    clock: systemClock,
-    entropy: systemEntropy,
+    clock,
+    entropy,
     dir: storage.dir,
     fsync: storage.fsync,
     fsyncIntervalMs: storage.intervalMs,
@@ -45,11 +48,11 @@ export async function openStorage({ node, storage }: ResolvedConfig): Promise<No
 }
 
 /** A new incarnation at every start: it has forgotten its votes. */
-function inMemory(name: string): NodeStorage {
+function inMemory(name: string, entropy: Entropy): NodeStorage {
   const { log, snapshots } = openMemoryStorage()
   return {
-    identity: new MemoryIdentity(name, systemEntropy.id()),
-    runId: systemEntropy.id(),
+    identity: new MemoryIdentity(name, entropy.id()),
+    runId: entropy.id(),
     previousRunId: null,
     tailInDoubt: false,
     log,

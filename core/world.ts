@@ -1,8 +1,17 @@
-/** The real clock and real chance, for nodes that live in this process. */
+/**
+ * The real clock and real chance, for nodes that live in this process. Only who composes names them:
+ * `open` (concord.ts), `connect` (connect.ts), and the command line; everybody else is given a world.
+ */
 import { nanoid } from 'nanoid'
 import type { Clock, Entropy } from './ports.ts'
 
-export const systemClock: Clock = {
+/** Where a node, or a client, takes time and chance from. */
+export interface World {
+  readonly clock: Clock
+  readonly entropy: Entropy
+}
+
+const clock: Clock = {
   monotonicMs: () => performance.now(),
   wallMs: () => Date.now(),
   // An embedded node is a guest: it keeps its host alive only while the host waits for it.
@@ -14,7 +23,9 @@ export const systemClock: Clock = {
   soon: (run) => void setImmediate(run),
 }
 
-export const systemEntropy: Entropy = {
+const entropy: Entropy = {
   random: () => Math.random(),
   id: () => nanoid(),
 }
+
+export const systemWorld: World = { clock, entropy }

@@ -173,6 +173,16 @@ const bans: readonly Ban[] = [
     holds: behindPorts,
     words: [...clocks, ...chance, ...timers, /\bperformance\.(?:now|timeOrigin)\b/],
   },
+  {
+    name: 'only core/world.ts has the clock and the chance of the system: who composes, or has a socket, is given them',
+    holds: (file) => inCore(file) && file !== 'core/world.ts' && !under('core/config', 'core/cli')(file),
+    words: [
+      /\bDate\.now\b/,
+      /\bMath\.random\b/,
+      /(?<!\.)\b(?:setTimeout|setImmediate)\b/,
+      /\bperformance\.(?:now|timeOrigin)\b/,
+    ],
+  },
 ]
 
 // --------------------------------------------------------------------------------------------- the reading
@@ -365,6 +375,8 @@ describe('architecture', () => {
       ['core/node/a.ts', `import { nanoid } from 'nanoid'`, /only through core\/ports\.ts/],
       ['core/store.ts', `const t = performance.now()`, /says `performance\.now`/],
       ['core/hooks.ts', `setImmediate(() => {})`, /says `setImmediate`/],
+      ['core/endpoint/a.ts', `setTimeout(f, 1)`, /only core\/world\.ts has the clock/],
+      ['core/concord.ts', `const t = performance.now()`, /only core\/world\.ts has the clock/],
       ['core/storage/a.ts', `import { x } from '../transport/tcp.ts'`, /import neither each other/],
       ['core/storage/a.ts', `import type { M } from '../machine/m.ts'`, /import neither each other/],
       ['core/config/a.ts', `import { file } from '../storage/file.ts'`, /compose/],

@@ -11,6 +11,7 @@ import { type Cli, endWithReader } from './cli.ts'
 import { EXIT, nodeExitCodeOf, sentenceOf } from './failure.ts'
 import { loadConfig } from './node.ts'
 import { facts } from './text.ts'
+import { systemWorld } from '../world.ts'
 
 const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const
 /** Ctrl-C under npx comes twice: from the terminal, and passed on by npm. That is one signal. */
@@ -59,7 +60,7 @@ function surviveReaders(): void {
 function stopper(cli: Cli, node: Promise<OpenNode>): (why: string, signal?: number) => void {
   let since: number | undefined
   return (why, signal) => {
-    const now = performance.now()
+    const now = systemWorld.clock.monotonicMs()
     if (since === undefined) {
       since = now
       cli.hint(`${why}: the node finishes what is under way, and stops`)

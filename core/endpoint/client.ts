@@ -6,6 +6,7 @@
 import { type Socket, connect as connectSocket } from 'node:net'
 import { MalformedError, Writer } from '../bytes.ts'
 import { AbortError, ConcordError } from '../errors.ts'
+import type { Clock, Timer } from '../ports.ts'
 import { VERSION } from '../version.ts'
 import {
   FrameReader,
@@ -41,7 +42,7 @@ interface Pending {
   readonly ask: Ask
   readonly resolve: (answer: Answer) => void
   readonly reject: (error: Error) => void
-  timer: NodeJS.Timeout | undefined
+  timer: Timer | undefined
   /** What it holds of the caller is let go of. */
   release: () => void
 }
@@ -50,16 +51,18 @@ interface Pending {
 export type Dial = () => Promise<Socket>
 
 export class EndpointClient {
+  readonly clock: Clock
   readonly #dial: Dial
   #connection: Promise<Connection> | undefined
   #isClosed = false
 
-  constructor(dial: Dial) {
+  constructor(dial: Dial, clock: Clock) {
     this.#dial = dial
+    this.clock = clock
   }
 
   nowMs(): number {
-    return performance.now()
+    return this.clock.monotonicMs()
   }
 
   /** What the node said of itself when this connected. Rejects with `CANNOT_CONNECT`. */
@@ -90,7 +93,7 @@ export class EndpointClient {
       this.#connection = undefined
     }
     try {
-      const connection = new Connection(await this.#dial(), lost)
+      const connection = new Connection(await this.#dial(), this.clock, lost)
       await connection.greet(Number.isFinite(timeoutMs) ? timeoutMs : undefined)
       return connection
     } catch (error) {
@@ -103,6 +106,7 @@ export class EndpointClient {
 class Connection {
   hello!: NodeHello
   readonly #socket: Socket
+  readonly #clock: Clock
   readonly #lost: () => void
   readonly #reader = new FrameReader(HELLO_BYTES)
   readonly #writer = new Writer(4096)
@@ -111,8 +115,9 @@ class Connection {
   #nextId = 1
   #error: Error | undefined
 
-  constructor(socket: Socket, lost: () => void) {
+  constructor(socket: Socket, clock: Clock, lost: () => void) {
     this.#socket = socket
+    this.#clock = clock
     this.#lost = lost
     socket.on('data', (chunk) => this.#take(chunk))
     socket.on('error', (error) => this.#end(error))
@@ -122,21 +127,22 @@ class Connection {
   async greet(timeoutMs: number | undefined): Promise<void> {
     const head = { protocols: [PROTOCOL], version: VERSION }
     this.#send({ kind: KIND.hello, id: 0, head, values: [] }, HELLO_BYTES)
-    const timer = setTimeout(
-      () => this.#end(new Error('the node does not answer')),
+    const timer = this.#clock.after(
       Math.max(1, timeoutMs ?? MAX_GREETING_MS),
+      () => this.#end(new Error('the node does not answer')),
+      { keepAlive: true },
     )
     try {
       await this.#greeting.promise
     } finally {
-      clearTimeout(timer)
+      this.#clock.cancel(timer)
       this.#rest()
     }
   }
 
   ask(ask: Ask): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const leftMs = ask.deadlineMs - performance.now()
+      const leftMs = ask.deadlineMs - this.#clock.monotonicMs()
       if (ask.signal?.aborted === true) return reject(new AbortError(ask.signal.reason, 'not-applied'))
       if (leftMs <= 0) return reject(late(ask, 'not-applied'))
       if (this.#error !== undefined) return reject(lostConnection(ask, this.#error, 'not-applied'))
@@ -148,7 +154,7 @@ class Connection {
       const pending: Pending = { ask, resolve, reject, timer: undefined, release: () => undefined }
       this.#pending.set(id, pending)
       this.#socket.ref()
-      if (leftMs !== Infinity) pending.timer = setTimeout(() => this.#giveUp(id, late(ask)), leftMs)
+      if (leftMs !== Infinity) pending.timer = this.#giveUpAfter(leftMs, id, late(ask))
       this.#listen(id, pending)
     })
   }
@@ -164,12 +170,15 @@ class Connection {
     const abort = (): void => {
       if (!isWrite) return this.#giveUp(id, new AbortError(signal.reason, 'not-applied'))
       this.#send({ kind: KIND.cancel, id, head: null, values: [] })
-      clearTimeout(pending.timer)
-      const unknown = new AbortError(signal.reason, 'unknown')
-      pending.timer = setTimeout(() => this.#giveUp(id, unknown), ABORT_PATIENCE_MS)
+      this.#clock.cancel(pending.timer)
+      pending.timer = this.#giveUpAfter(ABORT_PATIENCE_MS, id, new AbortError(signal.reason, 'unknown'))
     }
     signal.addEventListener('abort', abort, { once: true })
     pending.release = () => signal.removeEventListener('abort', abort)
+  }
+
+  #giveUpAfter(delayMs: number, id: number, error: Error): Timer {
+    return this.#clock.after(delayMs, () => this.#giveUp(id, error), { keepAlive: true })
   }
 
   #giveUp(id: number, error: Error): void {
@@ -182,7 +191,7 @@ class Connection {
     const pending = this.#pending.get(id)
     if (pending === undefined) return undefined
     this.#pending.delete(id)
-    clearTimeout(pending.timer)
+    this.#clock.cancel(pending.timer)
     pending.release()
     this.#rest()
     return pending

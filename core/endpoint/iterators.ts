@@ -6,6 +6,7 @@
 import { Writer } from '../bytes.ts'
 import { encodeValue } from '../codec.ts'
 import { ConcordError } from '../errors.ts'
+import type { Clock, Timer } from '../ports.ts'
 import type { Entry } from '../types.ts'
 import { Encoded } from './frames.ts'
 import { type Answer, type Page, setAside } from './wire.ts'
@@ -19,7 +20,7 @@ interface Open {
   readonly iterator: AsyncIterator<unknown>
   readonly isEntries: boolean
   readonly abort: AbortController
-  idle: NodeJS.Timeout | undefined
+  idle: Timer | undefined
   isReading: boolean
   /** Met after records that had to be given first. */
   error: unknown
@@ -27,10 +28,12 @@ interface Open {
 
 export class Iterators {
   readonly #open = new Map<number, Open>()
+  readonly #clock: Clock
   readonly #idleMs: number
   #nextId = 1
 
-  constructor(idleMs = ITERATOR_IDLE_MS) {
+  constructor(clock: Clock, idleMs = ITERATOR_IDLE_MS) {
+    this.#clock = clock
     this.#idleMs = idleMs
   }
 
@@ -66,7 +69,7 @@ export class Iterators {
     if (open.isReading) {
       throw new ConcordError('INVALID_ARGUMENT', 'the iterator is being read: ask for one page at a time')
     }
-    clearTimeout(open.idle)
+    this.#clock.cancel(open.idle)
     open.isReading = true
     const values: unknown[] = []
     const records: unknown[] = []
@@ -88,7 +91,7 @@ export class Iterators {
     const open = this.#open.get(id as number)
     if (open === undefined) return
     this.#open.delete(id as number)
-    clearTimeout(open.idle)
+    this.#clock.cancel(open.idle)
     open.abort.abort(new Error('nobody reads any more'))
     // A generator that waits for something returns when that is over; nobody waits for it here.
     open.iterator.return?.().catch(() => undefined)
@@ -100,7 +103,7 @@ export class Iterators {
 
   #watch(id: number, open: Open): void {
     if (this.#open.get(id) !== open) return
-    open.idle = setTimeout(() => this.close(id), this.#idleMs).unref()
+    open.idle = this.#clock.after(this.#idleMs, () => this.close(id))
   }
 }
 

@@ -33,7 +33,6 @@ import {
 } from './wire.ts'
 import { ConcordError } from '../errors.ts'
 import { within } from '../patience.ts'
-import { systemClock } from '../world.ts'
 import { type Optimist, runTransaction, satisfying, writeIfJudged } from '../store/optimistic.ts'
 import type { CommandCall } from '../plugin.ts'
 import type { Cluster, Store, StoreDefaults } from '../store.ts'
@@ -238,7 +237,7 @@ export class RemoteStore implements Remote {
         checkTxn(request, Infinity)
         return this.#txn(sendTxn(request, call, true))
       },
-      within: (work) => within(systemClock, call, work),
+      within: (work) => within(this.#client.clock, call, work),
     }
   }
 

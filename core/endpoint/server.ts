@@ -7,6 +7,7 @@ import { type Server, type Socket, createServer } from 'node:net'
 import { Writer } from '../bytes.ts'
 import { ConcordError } from '../errors.ts'
 import type { Log } from '../plugin.ts'
+import type { Clock } from '../ports.ts'
 import { HELLO_BYTES, KIND, PROTOCOL, writeMessage } from './frames.ts'
 import type { EndpointNode } from './methods.ts'
 import { type Place, clearPlace, removeSocket, socketPaths, writePlace } from './place.ts'
@@ -22,6 +23,8 @@ export interface EndpointOptions {
   /** The data directory, whose lock the caller holds. */
   readonly dir: string
   readonly node: EndpointNode
+  /** How long is long: for silent clients, idle iterators, answers that are still under way at the end. */
+  readonly clock: Clock
   readonly hello: Omit<NodeHello, 'protocol'>
   readonly connections: number
   readonly from: Pick<Place, 'config' | 'mode'>
@@ -99,10 +102,11 @@ class Listener {
   }
 
   #accept(socket: Socket): void {
-    const { connections, node, hello, iteratorIdleMs } = this.#options
+    const { connections, node, clock, hello, iteratorIdleMs } = this.#options
     if (!this.#isOpen || this.#sessions.size >= connections) return this.#turnAway(socket)
     const session: Session = new Session(socket, {
       node,
+      clock,
       hello: { protocol: PROTOCOL, ...hello },
       iteratorIdleMs,
       ended: (reason) => {
@@ -129,7 +133,7 @@ class Listener {
   }
 
   #complain(reason: string): void {
-    const now = performance.now()
+    const now = this.#options.clock.monotonicMs()
     if (now - this.#complainedAt < COMPLAINT_MS) return
     this.#complainedAt = now
     this.#options.log.warn({ reason }, 'closed the connection of a client')

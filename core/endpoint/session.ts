@@ -16,6 +16,7 @@ import {
   writeMessage,
 } from './frames.ts'
 import { Iterators } from './iterators.ts'
+import type { Clock } from '../ports.ts'
 import { type EndpointNode, methodOf } from './methods.ts'
 import { type Answer, type ClientHello, type NodeHello, type RequestHead, failureOf } from './wire.ts'
 
@@ -28,6 +29,7 @@ const GAVE_UP = new Error('the client gave up, or is gone')
 
 export interface SessionOptions {
   readonly node: EndpointNode
+  readonly clock: Clock
   readonly hello: NodeHello
   readonly iteratorIdleMs?: number | undefined
   /** Said once, when the session is over; with a reason when the client is to blame. */
@@ -54,7 +56,7 @@ export class Session {
   constructor(socket: Socket, options: SessionOptions) {
     this.#socket = socket
     this.#options = options
-    this.#iterators = new Iterators(options.iteratorIdleMs)
+    this.#iterators = new Iterators(options.clock, options.iteratorIdleMs)
     socket.unref()
     socket.setTimeout(SILENCE_MS)
     socket.on('data', (chunk) => {
@@ -79,9 +81,10 @@ export class Session {
     if (this.#inFlight.size > 0) {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#idle = resolve
-      const timer = setTimeout(resolve, patienceMs)
+      const { clock } = this.#options
+      const timer = clock.after(patienceMs, resolve, { keepAlive: true })
       await promise
-      clearTimeout(timer)
+      clock.cancel(timer)
     }
     this.#end(undefined)
   }

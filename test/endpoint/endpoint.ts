@@ -15,6 +15,7 @@ import {
 } from '../../core/endpoint/frames.ts'
 import { writePlace } from '../../core/endpoint/place.ts'
 import type { OpenNode } from '../../core/open-node.ts'
+import { systemWorld } from '../../core/world.ts'
 import { atEnd, temporary } from '../store/node.ts'
 
 export interface Listening {
@@ -49,6 +50,7 @@ export async function listening(t: TestContext, options: ListeningOptions = {}):
   const endpoint = await openEndpoint({
     dir,
     node,
+    clock: systemWorld.clock,
     hello: {
       version: 'test',
       frameBytes,
