@@ -3,7 +3,7 @@
  * starts the driver, and takes all of it down again in reverse. On the way up: config -> plugins set up,
  * hooks sealed -> directory locked -> recovered -> driver started -> plugins ready -> socket open.
  */
-import { appliedBatch } from './host/applied.ts'
+import { agreeOnSettings } from './agreed-settings.ts'
 import type { CallRules } from './store/calls.ts'
 import {
   type Config,
@@ -16,12 +16,12 @@ import { frameBytes } from './endpoint/frames.ts'
 import { type Endpoint, openEndpoint } from './endpoint/server.ts'
 import { ConcordError } from './errors.ts'
 import { type NodeLog, createLog } from './log.ts'
-import { USERS, checkSettings, encodeSettings } from './machine/index.ts'
-import { Driver, type DriverEvents } from './node/driver.ts'
+import { Driver } from './node/driver.ts'
 import { nobody } from './node/network.ts'
 import type { ReplicatedLog } from './node/replicated-log.ts'
 import { alone, beginning, idOf } from './node/beginning.ts'
 import { recover } from './node/recovery.ts'
+import { newsOf, tellStatus } from './node-news.ts'
 import { type NodeStorage, type OpenStorage, openStorage } from './node-storage.ts'
 import { type Concord, OpenNode } from './open-node.ts'
 import { PluginHost } from './host/host.ts'
@@ -39,8 +39,6 @@ import { type World, systemWorld } from './world.ts'
 const READY_BYTES = 128 * 1024
 /** What one write to the log encodes and checksums before others run. */
 const PERSIST_BYTES = 4 * 1024 * 1024
-/** Between two `cluster.status` events. */
-const STATUS_MS = 10_000
 /** What two monotonic clocks may differ by within one lease. */
 const DRIFT_MS = 15
 
@@ -184,12 +182,12 @@ class Assembly {
         queueBytes: config.limits.queueBytes,
         snapshotLogBytes: config.snapshot.logBytes,
       },
-      this.#events(id),
+      newsOf({ id, hooks: host.hooks, log: nodeLog.log, telemetry: this.telemetry, node: () => this.node }),
     ))
     const node = (this.node = new OpenNode(this, driver, storage, id))
     driver.start()
-    this.#tellStatus(driver)
-    await this.#agreeOnSettings(driver)
+    tellStatus(driver, clock, this.telemetry)
+    await agreeOnSettings(driver, config)
     host.hooks.started.call({ appliedIndex: driver.machine.appliedIndex, revision: driver.machine.revision })
     await host.ready()
     node.attach(await this.#openEndpoint(node))
@@ -226,80 +224,6 @@ class Assembly {
       .catch((error: unknown) => this.nodeLog.log.error({ err: error }, 'plugins failed to close'))
     await this.storage?.close(false)
     this.nodeLog.flush()
-  }
-
-  /**
-   * Waits until the log that recovery found is applied, then agrees on limits: those that `apply`
-   * enforces are facts in the log, and this node's config only proposes them.
-   */
-  async #agreeOnSettings(driver: Driver): Promise<void> {
-    const { limits, requests } = this.config
-    const wanted = {
-      valueBytes: limits.valueBytes,
-      batch: limits.batch,
-      'requests.keepMs': requests.keepMs,
-      'requests.max': requests.max,
-    }
-    const patience = { deadlineMs: Infinity }
-    await driver.readPoint('strong', 0, patience)
-    const { settings } = driver.machine
-    const names = Object.keys(wanted) as (keyof typeof wanted)[]
-    const changed = names.filter((name) => settings[name] !== wanted[name])
-    if (changed.length === 0) return
-    const values = Object.fromEntries(changed.map((name) => [name, wanted[name]]))
-    const lack = checkSettings(values)
-    if (lack !== undefined) throw new ConcordError('SETTING_REFUSED', lack.message, { cause: lack })
-    await driver.propose((writer) => encodeSettings(writer, { space: USERS }, values), patience)
-  }
-
-  #events(id: string): DriverEvents {
-    const { hooks } = this.host
-    const { log } = this.nodeLog
-    const stall = this.telemetry.event('node.stall')
-    const change = this.telemetry.event('state.change')
-    const created = this.telemetry.event('snapshot.created')
-    return {
-      wantsChanges: () => hooks.applied.isUsed(),
-      applied: (entry, revision, changes, replay) =>
-        hooks.applied.call(appliedBatch(entry, changes, revision, replay)),
-      leadership: ({ role, term, leader, established }) => {
-        log.info({ role, term, leader, established }, 'leadership')
-        if (change.isWanted) change.emit({ status: role, term, leader })
-        this.node?.tellLeader({ leader, term, isSelf: leader === id })
-      },
-      stall: (durationMs) => {
-        log.warn({ durationMs: Math.round(durationMs) }, 'the event loop stood still')
-        if (stall.isWanted) stall.emit({ durationMs })
-        this.node?.tell('stall', { durationMs })
-      },
-      snapshot: ({ meta, sizeBytes, durationMs }) => {
-        log.info({ index: meta.index, sizeBytes, durationMs: Math.round(durationMs) }, 'snapshot taken')
-        if (created.isWanted) created.emit({ index: meta.index, sizeBytes, durationMs })
-      },
-      installed: ({ index }) => log.info({ index }, "caught up by a leader's snapshot"),
-      failed: (error) => void this.node?.stop({ reason: 'failed', error }),
-    }
-  }
-
-  /** Every ten seconds while somebody listens. */
-  #tellStatus(driver: Driver): void {
-    const event = this.telemetry.event('cluster.status')
-    const tell = (): void => {
-      if (driver.isStopped) return
-      this.clock.after(STATUS_MS, tell)
-      if (!event.isWanted) return
-      const { members, commitIndex, appliedIndex, role } = driver.status()
-      const { revision, users } = driver.machine
-      event.emit({
-        keys: users.count,
-        revision,
-        memberCount: members.length,
-        commitIndex,
-        appliedIndex,
-        isLeader: role === 'leader',
-      })
-    }
-    this.clock.after(STATUS_MS, tell)
   }
 
   #running(): ReplicatedLog {

@@ -6,8 +6,13 @@
  * the hooks it taps in `setup`, in the machine by its `slice`, outside by the service it returns and by
  * its `commands`. The guide is docs/plugins.md.
  */
-import type { Logger } from 'pino'
-import type {
+import { checkDefinition } from './host/definition.ts'
+import type { NoOptions, JsonSchema, OptionsSchema, Plugin, PluginDefinition } from './host/contract.ts'
+
+export { ConcordError, AbortError } from './errors.ts'
+export type { ErrorCode, ErrorOptions, Outcome } from './errors.ts'
+export type * from './host/contract.ts'
+export type {
   AppliedTap,
   AuthorizeTap,
   HookHandle,
@@ -17,25 +22,6 @@ import type {
   TapOptions,
   WriteTap,
 } from './hooks.ts'
-import type { NodeEvents } from './hook-events.ts'
-import { checkDefinition } from './host/definition.ts'
-import type { Clock } from './ports.ts'
-import type { PluginTelemetry } from './telemetry.ts'
-import type { Store } from './store.ts'
-import type {
-  Key,
-  PutOptions,
-  PutResult,
-  DeleteResult,
-  ReadOptions,
-  Revision,
-  Value,
-  WriteOptions,
-} from './types.ts'
-
-export { ConcordError, AbortError } from './errors.ts'
-export type { ErrorCode, ErrorOptions, Outcome } from './errors.ts'
-export type { AppliedTap, AuthorizeTap, HookHandle, PluginHooks, ReadTap, Rewritten, TapOptions, WriteTap }
 export type {
   Access,
   AppliedBatch,
@@ -58,245 +44,11 @@ export type {
 export type { Cluster, LocalReads, Store, StoreDefaults } from './store.ts'
 export type * from './types.ts'
 
-/**
- * Which plugins there are, by name. A plugin adds itself, and is then known to `defineConfig`,
- * `db.plugin` and `ctx.plugin`:
- *
- * `declare module 'concord-kv/plugin' { interface PluginRegistry { acme: typeof acme } }`
- */
-// oxlint-disable-next-line typescript/no-empty-object-type
-export interface PluginRegistry {}
-
-/** A plugin's definition, as others see it: frozen data. What it holds beside name and version is the host's. */
-export interface Plugin<out N extends string = string, out O = unknown, out S = unknown> {
-  readonly name: N
-  readonly version: string
-  /** Types only, never there at run time. */
-  readonly '~options'?: O
-  readonly '~service'?: S
-}
-
-export type PluginName = keyof PluginRegistry & string
-
-/** What a config may write under `plugins.<name>`. */
-export type OptionsOf<N extends PluginName> =
-  PluginRegistry[N] extends Plugin<string, infer O, unknown> ? O : never
-
-/** What `db.plugin(ref)` and `ctx.plugin(ref)` give: what the plugin's `setup` returned. */
-export type ServiceOf<R> = R extends PluginName
-  ? PluginRegistry[R] extends Plugin<string, unknown, infer S>
-    ? S
-    : never
-  : R extends Plugin<string, unknown, infer S>
-    ? S
-    : never
-
-/** The config's field `plugins`: on, off, or on with these options. */
-export type PluginsConfig = { readonly [N in PluginName]?: boolean | OptionsOf<N> | undefined }
-
-/** The config's field `use`: where the code of third parties comes from. */
-export type UseConfig = readonly (Plugin | string | false | null | undefined)[]
-
-export type NoOptions = { readonly [option: string]: never }
-
-/** A JSON Schema (2020-12) of type `object`, as plain data. */
-export type JsonSchema = { readonly [keyword: string]: unknown }
-
-/** `Written` is what a config may say, `Full` what `setup` gets: validated, with defaults filled in. */
-export interface OptionsSchema<Written extends object, Full = Written> {
-  readonly json: JsonSchema
-  readonly '~types'?: (written: Written) => Full
-}
-
 /** Gives a JSON Schema the TypeScript types that belong to it. */
 export function optionsSchema<Written extends object, Full = Written>(
   json: JsonSchema,
 ): OptionsSchema<Written, Full> {
   return Object.freeze({ json })
-}
-
-// ------------------------------------------------------------------------------------------ the machine
-
-/** A slice's own replicated keys. Values are copies: changing one changes nothing until it is `put`. */
-export interface SliceSpace {
-  get<T = unknown>(key: Key): T | undefined
-  put(key: Key, value: Value): void
-  /** Whether the key was there. */
-  delete(key: Key): boolean
-  /** In key order. */
-  scan<T = unknown>(options?: ScanOptions): Iterable<{ readonly key: Key; readonly value: T }>
-}
-
-export interface ScanOptions {
-  readonly prefix?: string | undefined
-  /** Only keys after this one. */
-  readonly after?: Key | undefined
-  /** At most this many; default all. */
-  readonly limit?: number | undefined
-}
-
-/** All that a command may know of the world; the same on every node. */
-export interface ApplyMeta {
-  readonly index: number
-  /** Of the store before this command. */
-  readonly revision: Revision
-  /** The cluster's duration clock and the leader's wall clock, as stamped in the entry; in ms. */
-  readonly clusterTime: number
-  readonly wallTime: number
-  readonly actor: string | undefined
-  /** Of the slice on the node that proposed the command: perhaps older than this one. */
-  readonly version: number
-}
-
-/**
- * A plugin's part of the replicated state: named, versioned commands over its own space.
- *
- * `apply` runs on every node, for every command, in log order, and again after a restart. It must be
- * pure and synchronous: no clock, no randomness, no I/O, no state of its own. What it refuses it says
- * in its result; if it throws, it throws on every node, and every node stops.
- */
-export interface Slice<Command, Result> {
-  /**
-   * Whole number from 1, raised when the commands or the state change. The code understands its own
-   * version and all before it: logs and snapshots are older than programs.
-   */
-  readonly version: number
-  apply(space: SliceSpace, command: Command, meta: ApplyMeta): Result
-}
-
-// ------------------------------------------------------------------------------------------ the context
-
-export type Log = Logger
-
-/** The plugin's own replicated keys, beside the users' and not visible among them. */
-export interface PluginSpace {
-  get<T = unknown>(key: Key, options?: ReadOptions): Promise<T | undefined>
-  put(key: Key, value: Value, options?: PutOptions): Promise<PutResult>
-  delete(key: Key, options?: WriteOptions): Promise<DeleteResult>
-  /** In key order, one page at a time; not one moment, unlike `store.entries`. */
-  scan<T = unknown>(options?: ScanOptions): AsyncIterable<{ readonly key: Key; readonly value: T }>
-  /** This node's applied state, at once: for synchronous hooks. Perhaps behind the leader's. */
-  readonly local: {
-    get<T = unknown>(key: Key): T | undefined
-    scan<T = unknown>(options?: ScanOptions): Iterable<{ readonly key: Key; readonly value: T }>
-  }
-}
-
-/** What a plugin works with. Given to `setup`; good until the plugin is closed. */
-export interface Context<Command = never, Result = never> {
-  readonly name: string
-  /** A pino logger that names the plugin. Values, tokens and secrets are redacted by field name. */
-  readonly log: Log
-  /** Tap only during `setup`. */
-  readonly hooks: PluginHooks
-  /** Window: what happens to this node. Only during `setup`. */
-  on<E extends keyof NodeEvents>(event: E, fn: (event: NodeEvents[E]) => void): void
-  /** Every call rejects with `NOT_READY` before the node runs: use it from `onReady` on. */
-  readonly store: Store
-  readonly space: PluginSpace
-  readonly slice: {
-    /**
-     * Proposes a command to this plugin's slice; resolves with what `apply` returned, once a quorum has
-     * it on disk and this node has applied it. Rejects as a write does.
-     */
-    propose(command: Command, options?: WriteOptions): Promise<Result>
-  }
-  readonly telemetry: PluginTelemetry
-  /** Take time from here: tests run plugins under a clock of their own. */
-  readonly clock: Clock
-  /** Aborts when this plugin is closed, just before its `onClose` functions run. */
-  readonly signal: AbortSignal
-  /**
-   * The service of another plugin, which must be named in `requires` or `after`. Throws
-   * `PLUGIN_NOT_ENABLED` when it is not there, or gives undefined if `optional`.
-   */
-  plugin<R extends PluginName | Plugin>(ref: R): ServiceOf<R>
-  plugin<R extends PluginName | Plugin>(
-    ref: R,
-    options: { readonly optional: true },
-  ): ServiceOf<R> | undefined
-  /** Runs once the node has recovered and its store can be called; plugin after plugin. */
-  onReady(fn: () => void | Promise<void>): void
-  /** Runs first when the node closes: take no more work, finish what is under way. Last plugin first. */
-  onDrain(fn: () => void | Promise<void>): void
-  /** Runs last: let go of everything. Latest function first, last plugin first. */
-  onClose(fn: () => void | Promise<void>): void
-}
-
-// ------------------------------------------------------------------------------------------ commands
-
-export interface CommandArgument {
-  readonly name: string
-  readonly summary: string
-  /** Default true. Optional ones come last. */
-  readonly required?: boolean | undefined
-  /** Takes all that is left; only the last. The call then has an array of strings. */
-  readonly variadic?: boolean | undefined
-}
-
-export interface CommandOption {
-  readonly type: 'string' | 'number' | 'boolean'
-  readonly summary: string
-  readonly default?: string | number | boolean | undefined
-}
-
-export interface CommandCall<Service = unknown> {
-  /** What `setup` returned on the node that runs this. */
-  readonly service: Service
-  /** The store, as the person who typed the command may use it. */
-  readonly store: Store
-  readonly arguments: Readonly<Record<string, string | readonly string[] | undefined>>
-  readonly options: Readonly<Record<string, string | number | boolean | undefined>>
-  /** Aborts when the person gives up, or the connection is lost. */
-  readonly signal: AbortSignal
-}
-
-/**
- * A verb of the `concord` command. All but `run` is data, so that help and parsing need neither a
- * node nor `setup`; `run` is called on the node that the command is connected to.
- */
-export interface PluginCommand<Service = unknown> {
-  /** The words after `concord`. The first is the plugin's name: `acme tickets`. */
-  readonly name: string
-  readonly summary: string
-  readonly arguments?: readonly CommandArgument[] | undefined
-  /** By long name, without the dashes. */
-  readonly options?: { readonly [name: string]: CommandOption } | undefined
-  /** A question for a verb that destroys; asked on a terminal, or answered by `--yes`. */
-  readonly confirm?: string | undefined
-  /**
-   * What to print: a value the store could hold; an array of records is a table. An async iterable is
-   * printed as it comes, a record at a time.
-   */
-  run(call: CommandCall<Service>): unknown
-}
-
-// ------------------------------------------------------------------------------------------ definitions
-
-/** The built-in plugins: name -> how to load the module that exports the definition. */
-export type BuiltinPlugins = { readonly [name: string]: () => Promise<object> }
-
-export interface PluginDefinition<N extends string, Written extends object, Full, S, Command, Result> {
-  /** Lower case letters, digits and dashes, at most 40; the name in config, `db.plugin` and the CLI. */
-  readonly name: N
-  /** Semantic version of the plugin itself. */
-  readonly version: string
-  readonly apiVersion: 1
-  readonly options?: OptionsSchema<Written, Full> | undefined
-  /** Plugins that must be there, and are set up before this one. */
-  readonly requires?: readonly string[] | undefined
-  /** Plugins that are set up before this one if they are there. */
-  readonly after?: readonly string[] | undefined
-  /**
-   * Options that this plugin understands in the store's calls (`db.put(key, value, { dryRun: true })`). It
-   * finds them in `request.options` at the door and checks them there; types come by augmenting
-   * `CallOptions`. While the plugin is off they are `INVALID_OPTION`.
-   */
-  readonly callOptions?: readonly string[] | undefined
-  readonly slice?: Slice<Command, Result> | undefined
-  /** Taps the hooks, opens nothing that needs the store, returns the service. */
-  setup(ctx: Context<Command, Result>, options: Full): S | Promise<S>
-  readonly commands?: readonly PluginCommand<NoInfer<Awaited<S>>>[] | undefined
 }
 
 /**

@@ -3,7 +3,7 @@
  * because a plugin may come from another copy of this package, or be a plain object.
  */
 import { ConcordError } from '../errors.ts'
-import type { Context, JsonSchema, Plugin, PluginCommand, Slice } from '../plugin.ts'
+import type { Context, JsonSchema, Plugin, PluginCommand, Slice } from './contract.ts'
 import { didYouMean } from '../suggest.ts'
 
 /** A definition whose type arguments nobody knows any more. */

@@ -7,40 +7,15 @@
  * down stops nothing. The host owns no global state: two nodes in one process have two.
  */
 import { ConcordError } from '../errors.ts'
-import {
-  createHooks,
-  guarded,
-  type HookSet,
-  type Hooks,
-  type PluginTaps,
-  type WindowGuard,
-} from '../hooks.ts'
+import { createHooks, type HookSet, type Hooks, type WindowGuard } from '../hooks.ts'
+import { contextOf, type HostPorts, type Installed, type Phase } from './context.ts'
 import type { AnyDefinition } from './definition.ts'
 import { sortPlugins } from './order.ts'
 import { unknownPlugin } from './resolve.ts'
+import { Steps, throwAll } from './steps.ts'
 import { windowGuard } from './window-guard.ts'
-import type {
-  CommandCall,
-  Context,
-  Log,
-  Plugin,
-  PluginCommand,
-  PluginSpace,
-  PluginTelemetry,
-  Slice,
-  Store,
-  WriteOptions,
-} from '../plugin.ts'
-import type { Clock } from '../ports.ts'
+import type { CommandCall, Log, Plugin, PluginCommand, Slice } from '../plugin.ts'
 import type { Telemetry } from '../telemetry.ts'
-
-/** What the node gives its plugins. The store and the space of a plugin reject until the node runs. */
-export interface HostPorts {
-  readonly clock: Clock
-  store(plugin: string): Store
-  space(plugin: string): PluginSpace
-  proposeSlice(plugin: string, command: unknown, options: WriteOptions | undefined): Promise<unknown>
-}
 
 export interface HostOptions {
   /** In the order of the config, each with options that are validated and complete. */
@@ -52,25 +27,6 @@ export interface HostOptions {
   readonly telemetry: Telemetry
   /** Time limit of each function of `setup`, ready, drain and close. Default 10,000. */
   readonly stepTimeoutMs?: number | undefined
-}
-
-type Step = 'setup' | 'ready' | 'drain' | 'close'
-
-type Handler = () => void | Promise<void>
-
-/** A plugin on this node. */
-interface Installed {
-  readonly definition: AnyDefinition
-  readonly options: object
-  readonly log: Log
-  readonly taps: PluginTaps
-  readonly abort: AbortController
-  readonly onReady: Handler[]
-  readonly onDrain: Handler[]
-  readonly onClose: Handler[]
-  /** What ends its telemetry. */
-  readonly unsubscribe: (() => void)[]
-  service: unknown
 }
 
 const STEP_TIMEOUT_MS = 10_000
@@ -90,7 +46,8 @@ export class PluginHost {
   readonly #hookSet: HookSet
   readonly #installed = new Map<string, Installed>()
   readonly #guard: WindowGuard
-  #phase: 'new' | 'setup' | 'sealed' | 'draining' | 'closing' = 'new'
+  readonly #steps: Steps
+  #phase: Phase = 'new'
   #drained: Promise<void> | undefined
   #closed: Promise<void> | undefined
 
@@ -108,6 +65,7 @@ export class PluginHost {
     const { ports, log, telemetry } = options
     this.#guard = windowGuard(ports.clock, log, telemetry, failures)
     this.#hookSet = createHooks(this.#guard)
+    this.#steps = new Steps(ports.clock, options.stepTimeoutMs ?? STEP_TIMEOUT_MS)
     this.hooks = this.#hookSet.hooks
   }
 
@@ -132,7 +90,9 @@ export class PluginHost {
   /** Runs what waits for the store. Rejects with the first failure; the node then has to close. */
   async ready(): Promise<void> {
     for (const plugin of this.#installed.values()) {
-      for (const handler of plugin.onReady) await this.#run(plugin, 'ready', handler)
+      for (const handler of plugin.onReady) {
+        await this.#steps.run(plugin.definition.name, 'ready', handler)
+      }
     }
   }
 
@@ -187,62 +147,18 @@ export class PluginHost {
       service: undefined,
     }
     this.#installed.set(name, plugin)
-    const context = this.#contextOf(plugin)
+    const context = contextOf(plugin, {
+      ports: this.#options.ports,
+      telemetry: this.#options.telemetry,
+      guard: this.#guard,
+      phase: () => this.#phase,
+      neighbour: (asking, other, optional) => this.#neighbour(asking, other, optional),
+    })
     try {
-      plugin.service = await this.#run(plugin, 'setup', () => definition.setup(context, options))
+      plugin.service = await this.#steps.run(name, 'setup', () => definition.setup(context, options))
     } finally {
       plugin.taps.close()
     }
-  }
-
-  #contextOf(plugin: Installed): Context<unknown, unknown> {
-    const { definition, log, taps, abort } = plugin
-    const { name } = definition
-    const { ports } = this.#options
-    return Object.freeze({
-      name,
-      log,
-      hooks: taps.hooks,
-      on: taps.on,
-      store: ports.store(name),
-      space: ports.space(name),
-      slice: Object.freeze({
-        propose: (command: unknown, options?: WriteOptions) => {
-          if (definition.slice !== undefined) return ports.proposeSlice(name, command, options)
-          return Promise.reject(new ConcordError('PLUGIN_INVALID', `plugin "${name}" has no slice`))
-        },
-      }),
-      telemetry: this.#telemetryOf(plugin),
-      clock: ports.clock,
-      signal: abort.signal,
-      plugin: (ref: string | Plugin, options?: { readonly optional: true }) =>
-        this.#neighbour(definition, typeof ref === 'string' ? ref : ref.name, options?.optional === true),
-      onReady: (fn: Handler) => {
-        if (this.#phase !== 'setup') throw late(name, 'onReady', 'during setup')
-        plugin.onReady.push(fn)
-      },
-      onDrain: (fn: Handler) => {
-        if (this.#phase === 'draining' || this.#phase === 'closing')
-          throw late(name, 'onDrain', 'before the node closes')
-        plugin.onDrain.unshift(fn)
-      },
-      onClose: (fn: Handler) => {
-        if (this.#phase === 'closing') throw late(name, 'onClose', 'before the node closes')
-        plugin.onClose.unshift(fn)
-      },
-    }) as Context<unknown, unknown>
-  }
-
-  #telemetryOf({ definition: { name }, unsubscribe }: Installed): PluginTelemetry {
-    const { telemetry } = this.#options
-    return Object.freeze<PluginTelemetry>({
-      event: (event) => telemetry.event(event),
-      on: (event, fn) => {
-        const off = telemetry.on(event, guarded(name, `telemetry ${event}`, fn, this.#guard))
-        unsubscribe.push(off)
-        return off
-      },
-    })
   }
 
   /** The service of a plugin that `definition` has named: only then is it certainly set up before. */
@@ -274,7 +190,7 @@ export class PluginHost {
     this.#phase = 'draining'
     const failed: Error[] = []
     for (const plugin of [...this.#installed.values()].reverse()) {
-      await this.#runAll(plugin, 'drain', plugin.onDrain, failed)
+      await this.#steps.runAll(plugin.definition.name, 'drain', plugin.onDrain, failed)
     }
     throwAll('drain', failed)
   }
@@ -284,49 +200,10 @@ export class PluginHost {
     this.#phase = 'closing'
     for (const plugin of [...this.#installed.values()].reverse()) {
       plugin.abort.abort(new ConcordError('STOPPED', 'the node has closed'))
-      await this.#runAll(plugin, 'close', plugin.onClose, failed)
+      await this.#steps.runAll(plugin.definition.name, 'close', plugin.onClose, failed)
       for (const off of plugin.unsubscribe) off()
     }
     throwAll('close', failed)
-  }
-
-  async #runAll(plugin: Installed, step: Step, handlers: readonly Handler[], failed: Error[]): Promise<void> {
-    for (const handler of handlers) {
-      try {
-        await this.#run(plugin, step, handler)
-      } catch (error) {
-        failed.push(error as Error)
-      }
-    }
-  }
-
-  /** Runs one function of a plugin, within the time limit; its failure names plugin and step. */
-  async #run({ definition: { name } }: Installed, step: Step, fn: () => unknown): Promise<unknown> {
-    const { clock } = this.#options.ports
-    const limitMs = this.#options.stepTimeoutMs ?? STEP_TIMEOUT_MS
-    const details = { plugin: name, step }
-    const overdue = Promise.withResolvers<never>()
-    const timer = clock.after(
-      limitMs,
-      () => {
-        const text = `plugin "${name}": ${step} did not end within ${limitMs} ms`
-        overdue.reject(new ConcordError('PLUGIN_TIMEOUT', text, { details }))
-      },
-      { keepAlive: true },
-    )
-    try {
-      return await Promise.race([fn(), overdue.promise])
-    } catch (error) {
-      // Its own words for what it asked of the host: a tap too late, a plugin that is not there.
-      if (ConcordError.is(error) && error.code.startsWith('PLUGIN_')) throw error
-      const why = error instanceof Error ? error.message : String(error)
-      throw new ConcordError('PLUGIN_FAILED', `plugin "${name}": ${step} failed: ${why}`, {
-        cause: error,
-        details,
-      })
-    } finally {
-      clock.cancel(timer)
-    }
   }
 }
 
@@ -352,21 +229,4 @@ function ownersOfCallOptions(plugins: HostOptions['plugins']): Map<string, strin
     }
   }
   return owners
-}
-
-function throwAll(step: Step, failed: readonly Error[]): void {
-  if (failed.length === 0) return
-  if (failed.length === 1) throw failed[0] as Error
-  const text = `${failed.length} functions of plugins failed to ${step}: ${failed.map((error) => error.message).join('; ')}`
-  throw new ConcordError('PLUGIN_FAILED', text, {
-    cause: new AggregateError(failed, text),
-    details: { step },
-  })
-}
-
-function late(plugin: string, what: string, when: string): ConcordError {
-  return new ConcordError(
-    'PLUGIN_INVALID',
-    `plugin "${plugin}": ctx.${what} is called ${when}, and that is over`,
-  )
 }

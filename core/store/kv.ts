@@ -5,7 +5,7 @@
  * `put` and `get` have a short way through when no plugin stands at the door: the same steps, without
  * an object or a promise that nobody needs.
  */
-import { secondsLeft, toConditional, toIncrement, toMany } from './answers.ts'
+import { secondsLeft, toIncrement } from './answers.ts'
 import type { ApiEvent, ApiEvents, Said } from './api-events.ts'
 import {
   type Call,
@@ -13,36 +13,23 @@ import {
   OPTIONS,
   checkCall,
   checkDefaults,
-  checkList,
-  checkPutItem,
-  checkTouchItem,
   checkTouchTtl,
   checkTtl,
-  describe,
-  refuse,
 } from './calls.ts'
+import { clusterCalls } from './cluster-calls.ts'
 import { checkKey, openStored } from '../codec.ts'
-import { type CheckedCondition, checkBy, checkCondition } from './conditions.ts'
+import { ConditionalPath } from './conditional-path.ts'
+import { checkBy, checkCondition } from './conditions.ts'
 import type { Door } from './door.ts'
-import { ConcordError } from '../errors.ts'
-import type { DoorRequest, Permission, Write } from '../hook-events.ts'
 import { JudgedPath, type JudgedWrites } from './judged-path.ts'
-import {
-  type Budget,
-  type CommandResult,
-  type TxnDone,
-  USERS,
-  encodeBatch,
-  encodeSliceRetire,
-  expiresAt,
-  find,
-  valueAt,
-} from '../machine/index.ts'
+import { localReads } from './local-reads.ts'
+import { type Budget, valueAt } from '../machine/index.ts'
+import { ManyPath } from './many-path.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
-import { runTransaction } from './optimistic.ts'
+import { promised } from './promised.ts'
 import { ReadPath } from './read-path.ts'
 import { TxnPath } from './txn-path.ts'
-import { WritePath, encodeCompared, encodeOne } from './write-path.ts'
+import { WritePath, encodeOne } from './write-path.ts'
 import type { Cluster, LocalReads, Store, StoreDefaults } from '../store.ts'
 import type {
   CallOptions,
@@ -94,6 +81,8 @@ export class Kv implements Store, JudgedWrites {
   readonly #writes: WritePath
   readonly #txns: TxnPath
   readonly #judged: JudgedPath
+  readonly #conditional: ConditionalPath
+  readonly #many: ManyPath
   readonly #events: ApiEvents
   readonly #defaults: StoreDefaults
   readonly #consistency: Consistency
@@ -108,18 +97,15 @@ export class Kv implements Store, JudgedWrites {
     this.#writes = new WritePath(parts.log, parts.door)
     this.#txns = new TxnPath(parts.log, this.#reads, this.#writes)
     this.#judged = new JudgedPath(parts.log, parts.door, this.#txns)
+    this.#conditional = new ConditionalPath(this.#reads, this.#writes, this.#judged)
+    this.#many = new ManyPath(parts.log, parts.door, this.#reads, this.#writes)
     this.#events = parts.events
     this.#defaults = defaults
     this.#consistency = defaults.consistency ?? parts.rules.consistency
-    this.cluster = {
-      members: () => promised(() => (this.#admitted('members', 'read'), [...parts.log.status().members])),
-      snapshot: () => promised(() => (this.#admitted('snapshot', 'admin'), parts.log.snapshot())),
-      retire: (plugin) => promised(() => this.#retire(plugin)),
-    }
-    this.local = {
-      get: (key) => this.#localValue(key) as never,
-      getEntry: (key) => this.#local(key) as never,
-    }
+    const check = (options: object | undefined, allowed: ReadonlySet<string>): Call =>
+      this.#check(options, allowed)
+    this.cluster = clusterCalls(parts.log, parts.door, check)
+    this.local = localReads(parts.log, parts.door, this.#reads, () => check(undefined, OPTIONS.read))
   }
 
   with(defaults: StoreDefaults): Store {
@@ -128,7 +114,10 @@ export class Kv implements Store, JudgedWrites {
   }
 
   status(): Promise<Status> {
-    return promised(() => (this.#admitted('status', 'read'), this.#parts.status()))
+    return promised(() => {
+      this.#door.admit('status', [{ permission: 'read' }], this.#check(undefined, OPTIONS.call))
+      return this.#parts.status()
+    })
   }
 
   // ------------------------------------------------------------------------------------ one key
@@ -254,7 +243,7 @@ export class Kv implements Store, JudgedWrites {
       () => {
         const call = this.#check(options, OPTIONS.putIf)
         const write = { op: 'put', key: checkKey(key), value, ttlMs: checkTtl(call.options.ttl) } as const
-        return this.#conditional('putIf', write, checkCondition(call.options), call)
+        return this.#conditional.write('putIf', write, checkCondition(call.options), call)
       },
     ) as Promise<ConditionalResult<T>>
   }
@@ -265,29 +254,10 @@ export class Kv implements Store, JudgedWrites {
       () => ({ key, ...conditionOf(options) }),
       () => {
         const call = this.#check(options, OPTIONS.deleteIf)
-        return this.#conditional(
-          'deleteIf',
-          { op: 'delete', key: checkKey(key) },
-          checkCondition(call.options),
-          call,
-        )
+        const write = { op: 'delete', key: checkKey(key) } as const
+        return this.#conditional.write('deleteIf', write, checkCondition(call.options), call)
       },
     ) as Promise<ConditionalResult<T>>
-  }
-
-  #conditional(
-    operation: 'putIf' | 'deleteIf',
-    write: Write,
-    condition: CheckedCondition,
-    call: Call,
-  ): Promise<ConditionalResult> {
-    if (condition.kind === 'revision') {
-      const compares = [{ key: write.key, revision: condition.revision }]
-      const map = (done: CommandResult, request: DoorRequest): ConditionalResult =>
-        toConditional(done as TxnDone, condition.absent, (record) => this.#reads.entryNow(record, request))
-      return this.#writes.write(operation, [write], call, encodeCompared(compares), map)
-    }
-    return this.#judged.write(operation, write, condition, call)
   }
 
   recall(operation: TxnOperation, options?: WriteOptions): Promise<PutResult | undefined> {
@@ -304,15 +274,7 @@ export class Kv implements Store, JudgedWrites {
     return this.#told(
       'api.put_many',
       () => sizeOf(items),
-      () => {
-        const call = this.#check(options, OPTIONS.put)
-        const common = checkTtl(call.options.ttl)
-        const writes = checkList(items, 'items', this.#batch, (item, at) => {
-          const { key, value, ttl } = checkPutItem(item, at)
-          return { op: 'put', key, value, ttlMs: ttl === undefined ? common : checkTtl(ttl) } as const
-        })
-        return this.#writeMany<PutResult>('putMany', writes, call)
-      },
+      () => this.#many.put(items, this.#check(options, OPTIONS.put)),
     )
   }
 
@@ -320,16 +282,7 @@ export class Kv implements Store, JudgedWrites {
     return this.#told(
       'api.delete_many',
       () => sizeOf(keys),
-      () => {
-        const call = this.#check(options, OPTIONS.write)
-        const writes = checkList(
-          keys,
-          'keys',
-          this.#batch,
-          (key) => ({ op: 'delete', key: checkKey(key) }) as const,
-        )
-        return this.#writeMany<DeleteResult>('deleteMany', writes, call)
-      },
+      () => this.#many.delete(keys, this.#check(options, OPTIONS.write)),
     )
   }
 
@@ -337,14 +290,7 @@ export class Kv implements Store, JudgedWrites {
     return this.#told(
       'api.touch_many',
       () => sizeOf(items),
-      () => {
-        const call = this.#check(options, OPTIONS.write)
-        const writes = checkList(items, 'items', this.#batch, (item, at) => {
-          const { key, ttlMs } = checkTouchItem(item, at)
-          return { op: 'touch', key, ttlMs } as const
-        })
-        return this.#writeMany<TouchResult>('touchMany', writes, call)
-      },
+      () => this.#many.touch(items, this.#check(options, OPTIONS.write)),
     )
   }
 
@@ -352,16 +298,7 @@ export class Kv implements Store, JudgedWrites {
     return this.#told(
       'api.get_many',
       () => ({ ...sizeOf(keys), consistency: this.#levelOf(options) }),
-      () => {
-        const call = this.#check(options, OPTIONS.read)
-        const checked = checkList(keys, 'keys', this.#batch, (key) => checkKey(key))
-        return this.#reads.many(
-          'getMany',
-          checked,
-          call,
-          (record, _, request) => this.#door.outgoing(record, request) as T,
-        )
-      },
+      () => this.#many.get<T>(keys, this.#check(options, OPTIONS.read)),
     )
   }
 
@@ -381,18 +318,14 @@ export class Kv implements Store, JudgedWrites {
         }
         attempts = 0
         const counted = (tx: Transaction): R | Promise<R> => (attempts++, what(tx))
-        return runTransaction(this.#txns.optimist('txn', this.#check(options, OPTIONS.call)), counted)
+        return this.#txns.run(counted, this.#check(options, OPTIONS.call))
       },
     )
   }
 
   async *entries<T = unknown>(options?: EntriesOptions): AsyncGenerator<Entry<T>, undefined, undefined> {
     const call = this.#check(options, OPTIONS.entries)
-    const { prefix = '' } = call.options
-    if (typeof prefix !== 'string') refuse('prefix', prefix, 'a string')
-    const after = call.options.after === undefined ? undefined : checkKey(call.options.after)
-    yield* this.#reads.entries(call, prefix, after) as AsyncGenerator<Entry<T>, undefined, undefined>
-    return undefined
+    return yield* this.#reads.entries(call) as AsyncGenerator<Entry<T>, undefined, undefined>
   }
 
   // ------------------------------------------------------------------------------------ small things
@@ -415,10 +348,6 @@ export class Kv implements Store, JudgedWrites {
     return options?.consistency ?? this.#consistency
   }
 
-  get #batch(): number {
-    return this.#log.machine.settings.batch
-  }
-
   #check(options: object | undefined, allowed: ReadonlySet<string>): Call {
     const refusal = this.#parts.refusal()
     if (refusal !== undefined) throw refusal
@@ -435,57 +364,6 @@ export class Kv implements Store, JudgedWrites {
       return this.#defaults.signal === undefined ? this.#reads.slotNow(key, this.#consistency) : undefined
     if (call.signal !== undefined || call.minRevision !== 0) return undefined
     return this.#reads.slotNow(key, call.consistency)
-  }
-
-  /** A call on the cluster, past the door. */
-  #admitted(
-    operation: string,
-    permission: Permission,
-  ): { readonly call: Call; readonly actor: string | undefined } {
-    const call = this.#check(undefined, OPTIONS.call)
-    return { call, actor: this.#door.admit(operation, [{ permission }], call).actor }
-  }
-
-  #retire(plugin: string): Promise<{ readonly retired: boolean; readonly revision: Revision }> {
-    if (typeof plugin !== 'string' || plugin === '' || !plugin.isWellFormed()) {
-      throw new ConcordError(
-        'INVALID_ARGUMENT',
-        `retire: found ${describe(plugin)}, expected the name of a plugin`,
-      )
-    }
-    const { call, actor } = this.#admitted('retire', 'admin')
-    return this.#log.propose((writer) => encodeSliceRetire(writer, { space: USERS, actor }, plugin), call)
-  }
-
-  #writeMany<R extends PutResult | DeleteResult | TouchResult>(
-    operation: string,
-    writes: readonly Write[],
-    call: Call,
-  ): Promise<R[]> {
-    if (writes.length === 0) return Promise.resolve([])
-    return this.#writes.write(operation, writes, call, encodeBatch, (done) => toMany<R>(done))
-  }
-
-  /** Without an entry, when nobody stands at the door: a flag inside a loop costs a look into a map. */
-  #localValue(key: Key): unknown {
-    if (!this.#door.isOpenOut || this.#log.isStopped) return this.#local(key)?.value
-    const { users } = this.#log.machine
-    const slot = find(users, checkKey(key))
-    if (slot === -1 || expiresAt(users, slot) !== 0) return this.#local(key)?.value
-    return openStored(valueAt(users, slot))
-  }
-
-  #local(key: Key): Entry | undefined {
-    return this.#reads.local(checkKey(key), this.#check(undefined, OPTIONS.read))
-  }
-}
-
-/** Calls never throw synchronously. */
-function promised<R>(run: () => Promise<R> | R): Promise<R> {
-  try {
-    return Promise.resolve(run())
-  } catch (error) {
-    return Promise.reject(error)
   }
 }
 

@@ -4,10 +4,10 @@
  * with a revision of its own; `eventual` reads only hide it.
  */
 import { toEntry } from './answers.ts'
-import type { Call } from './calls.ts'
+import { type Call, refuse } from './calls.ts'
 import type { Door } from './door.ts'
 import type { Access, DoorRequest } from '../hook-events.ts'
-import { openStored } from '../codec.ts'
+import { checkKey, openStored } from '../codec.ts'
 import {
   type Budget,
   type RecordView,
@@ -80,11 +80,11 @@ export class ReadPath {
     })
   }
 
-  async *entries(
-    call: Call,
-    prefix: string,
-    after: Key | undefined,
-  ): AsyncGenerator<Entry, undefined, undefined> {
+  /** @param call `prefix` and `after` are among its options. */
+  async *entries(call: Call): AsyncGenerator<Entry, undefined, undefined> {
+    const { prefix = '', after } = call.options
+    if (typeof prefix !== 'string') refuse('prefix', prefix, 'a string')
+    if (after !== undefined) checkKey(after)
     const request = this.#door.admit('entries', [{ permission: 'read', prefix }], call)
     const { clusterTime } = await this.#log.readPoint(call.consistency, call.minRevision, call)
     if (call.consistency !== 'eventual') await this.#expireAll(clusterTime, call)
@@ -101,6 +101,7 @@ export class ReadPath {
     } finally {
       view.close()
     }
+    return undefined
   }
 
   /** As this node's own state stands now. */

@@ -8,9 +8,9 @@ import { type CheckedTxn, checkTxn, isReadOnly } from './conditions.ts'
 import type { DoorRequest, Write } from '../hook-events.ts'
 import type { CommandResult, TxnDone } from '../machine/index.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
-import type { Optimist } from './optimistic.ts'
+import { type Optimist, runTransaction } from './optimistic.ts'
 import { type ReadPath, readAccess } from './read-path.ts'
-import type { TxnRequest, TxnResult } from '../types.ts'
+import type { Transaction, TxnRequest, TxnResult } from '../types.ts'
 import { type WritePath, encodeRewritten } from './write-path.ts'
 
 export class TxnPath {
@@ -29,6 +29,11 @@ export class TxnPath {
     return isReadOnly(txn)
       ? this.#read(operation, txn, linearizable(call))
       : this.#write(operation, txn, call)
+  }
+
+  /** A transaction function, until what it read is what it commits on. */
+  run<R>(what: (tx: Transaction) => R | Promise<R>, call: Call): Promise<R> {
+    return runTransaction(this.optimist('txn', call), what)
   }
 
   /** Reads and commits on behalf of one call: its deadline, its signal, its request id. */

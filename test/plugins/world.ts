@@ -3,7 +3,8 @@
 
 import { createTelemetry, type Telemetry } from '../../core/telemetry.ts'
 import { createLog } from '../../core/log.ts'
-import { type HostOptions, type HostPorts, PluginHost } from '../../core/host/host.ts'
+import type { HostPorts } from '../../core/host/context.ts'
+import { type HostOptions, PluginHost } from '../../core/host/host.ts'
 import { type AnyDefinition, checkDefinition } from '../../core/host/definition.ts'
 import type { Context, Log, PluginSpace, Store } from '../../core/plugin.ts'
 import type { Clock } from '../../core/ports.ts'

@@ -56,7 +56,7 @@ test('two nodes on one clock that is turned by hand: a TTL of 30 s ends when it 
   }
 })
 
-test('a deadline is judged by the same clock: a call on a disk that hangs ends when that clock says so', async (t) => {
+test('a deadline is judged by the same clock: a call on a disk that hangs ends when that clock says so', async () => {
   const clock = new TestClock()
   const resolved = await resolveConfig(
     { storage: 'memory', log: { level: 'silent' }, shutdownMs: 1 },

@@ -5,19 +5,30 @@
  * one trip through the thread pool where write and fdatasync would be two (measured: docs/internals). Any
  * failure of the disk is final (H34): what an fsync that failed has left behind nobody knows.
  */
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 
 import { assert } from '../../assert.ts'
 import { Writer } from '../../bytes.ts'
-import { ConcordError } from '../../errors.ts'
-import type { Clock, Entropy, LogBatch, LogStore, RecoveredLog, Timer } from '../../ports.ts'
+import type { ConcordError } from '../../errors.ts'
+import type { Clock, Entropy, LogBatch, LogStore, RecoveredLog } from '../../ports.ts'
 import type { HardState, Index, SnapshotMeta, Term } from '../../raft/types.ts'
-import { type Disk, type DiskFile, diskFull, isDiskFull, shortWrite, syncFile, writeAll } from './disk.ts'
-import { corrupted, type Damage, storageFailed } from './errors.ts'
-import { logDir, segmentName } from './layout.ts'
-import { type Frame, writeBatch, writeClose, writeSeal } from './record.ts'
-import { type LogImage, type ReadLog, readLog } from './recovery.ts'
-import { encodeSegmentHeader, MARK_ROOM_BYTES, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment.ts'
+import { type Disk, diskFull, isDiskFull, shortWrite } from './disk.ts'
+import { type Damage, storageFailed } from './errors.ts'
+import { IntervalSync } from './interval-sync.ts'
+import { logDir } from './layout.ts'
+import { isBehind, readLogOrBlame } from './log-reading.ts'
+import {
+  createSegment,
+  frameOf,
+  type OpenSegment,
+  reopenSegment,
+  roomIn,
+  sealSegment,
+  syncSegment,
+} from './open-segment.ts'
+import { writeBatch, writeClose } from './record.ts'
+import type { ReadLog } from './recovery.ts'
+import type { SegmentHeader } from './segment.ts'
 import type { Space, Spare } from './space.ts'
 
 export type FsyncMode = 'always' | 'interval' | 'never'
@@ -25,7 +36,6 @@ export type FsyncMode = 'always' | 'interval' | 'never'
 /** What a batch takes beside its entries: frames, a hard state, and the head of a new segment. */
 const BATCH_OVERHEAD_BYTES = 2048
 const MEASURE_BYTES = 4 * 1024 * 1024
-const ZEROS = Buffer.alloc(256 * 1024)
 /** A writer that a large batch has blown up is not kept. */
 const KEEP_WRITER_BYTES = 16 * 1024 * 1024
 
@@ -49,21 +59,6 @@ export interface LogOptions {
   readonly recovered: () => Promise<void>
 }
 
-/** The segment that is being appended to. */
-interface Current {
-  readonly file: DiskFile
-  readonly path: string
-  readonly header: SegmentHeader
-  /** After the last batch, and the chain there. */
-  end: number
-  chain: number
-  /** Everything before is on stable storage. */
-  durable: number
-  /** Not all of its space has been taken. */
-  readonly sparse: boolean
-  maxIndex: Index
-}
-
 interface ClosedSegment {
   readonly path: string
   readonly maxIndex: Index
@@ -74,7 +69,8 @@ export class FileLog implements LogStore {
   readonly #options: LogOptions
   readonly #dir: string
   #writer = new Writer()
-  #current: Current | undefined
+  /** The segment that is being appended to. */
+  #current: OpenSegment | undefined
   #older: ClosedSegment[] = []
   #hardState: HardState = { term: 0, votedFor: null }
   #next: Index = 1
@@ -87,13 +83,14 @@ export class FileLog implements LogStore {
   #unmeasured = 0
   #failure: ConcordError | undefined
   #tellFailure!: (failure: ConcordError) => void
-  #timer: Timer | undefined
-  /** An fsync of the interval that is under way. */
-  #syncing: Promise<void> | undefined
+  readonly #background: IntervalSync
 
   constructor(options: LogOptions) {
     this.#options = options
     this.#dir = logDir(options.dir)
+    this.#background = new IntervalSync(options.clock, options.fsyncIntervalMs, (error) =>
+      this.#fail(error, 'fsync'),
+    )
     this.failed = new Promise((resolve) => (this.#tellFailure = resolve))
   }
 
@@ -102,7 +99,9 @@ export class FileLog implements LogStore {
   async recover(snapshotIndex: Index, snapshotTerm?: Term): Promise<RecoveredLog> {
     assert(this.#current === undefined, 'a log is recovered once, before any other call')
     return this.#guarded('recover', async () => {
-      const log = await this.#read(snapshotIndex)
+      const { disk, owner, hasLog, closedBy, unreadableSnapshots } = this.#options
+      const expected = { ...owner(), snapshotIndex, hasLog, closedBy }
+      const log = await readLogOrBlame(disk, this.#dir, expected, unreadableSnapshots())
       const { image } = log
       this.#hardState = image.hardState
       this.#next = image.next
@@ -120,39 +119,21 @@ export class FileLog implements LogStore {
     })
   }
 
-  async #read(snapshotIndex: Index): Promise<ReadLog> {
-    const { disk, owner, hasLog, closedBy, unreadableSnapshots } = this.#options
-    try {
-      return await readLog(disk, this.#dir, { ...owner(), snapshotIndex, hasLog, closedBy })
-    } catch (error) {
-      const [missed] = unreadableSnapshots()
-      if (!ConcordError.is(error) || error.code !== 'CORRUPTED' || missed === undefined) throw error
-      const problem = `${missed.problem}, and the log does not cover what it held (${error.message})`
-      throw corrupted({ ...missed, problem })
-    }
-  }
-
-  /** Opens the last segment for appending, its torn tail wiped durably (H33); or makes the first one. */
-  async #goOn({ segments, last, usedTo, cleanStop }: ReadLog): Promise<RecoveredLog['cut']> {
-    const newest = segments.at(-1)
+  /** Opens the last segment for appending, or makes the first one. */
+  async #goOn(log: ReadLog): Promise<RecoveredLog['cut']> {
+    const { disk, space } = this.#options
+    const newest = log.segments.at(-1)
     if (newest === undefined) {
-      await this.#makeSegment(await this.#options.space.takeFirst(), undefined)
+      await this.#makeSegment(await space.takeFirst(), undefined)
       return undefined
     }
-    const { path, header } = newest.file
-    const file = await this.#options.disk.open(path, 'update', { durable: this.#durable })
-    const { end, chain } = last
-    // It may have been a sparse one; nobody knows any more.
-    this.#current = { file, path, header, end, chain, durable: end, sparse: true, maxIndex: newest.maxIndex }
-    this.#older = segments.slice(0, -1).map((one) => ({ path: one.file.path, maxIndex: one.maxIndex }))
-    this.#options.space.segmentOpened(header.capacity)
-    if (!cleanStop) await rewrite(file, last.durable, end)
-    for (let at = end; at < usedTo; at += ZEROS.length) {
-      await writeAll(file, ZEROS.subarray(0, Math.min(ZEROS.length, usedTo - at)), at)
-    }
-    await syncFile(file)
-    await this.#options.disk.syncDir(this.#dir)
-    return usedTo > end ? { file: path, offset: end, bytes: usedTo - end } : undefined
+    const current = await reopenSegment(disk, newest, log, this.#syncsEach)
+    this.#current = current
+    this.#older = log.segments.slice(0, -1).map((one) => ({ path: one.file.path, maxIndex: one.maxIndex }))
+    space.segmentOpened(current.header.capacity)
+    await disk.syncDir(this.#dir)
+    const { path, end } = current
+    return log.usedTo > end ? { file: path, offset: end, bytes: log.usedTo - end } : undefined
   }
 
   // ------------------------------------------------------------------------------------------- appending
@@ -161,7 +142,7 @@ export class FileLog implements LogStore {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
     const current = this.#current
     assert(current !== undefined && this.#busy === undefined, 'one call in flight, after recovery')
-    const chain = this.#encode(current, (frame) => writeBatch(this.#writer, frame, batch))
+    const chain = this.#encode(current, batch)
     const done = this.#fits(current)
       ? this.#write(current, chain, batch.mustSync)
       : this.#rollAndWrite(batch, true)
@@ -199,14 +180,14 @@ export class FileLog implements LogStore {
     this.#options.space.work()
   }
 
-  #encode(current: Current, write: (frame: Frame) => number): number {
+  /** Into the writer; the chain behind it. */
+  #encode(current: OpenSegment, batch: LogBatch): number {
     this.#writer.truncate(0)
-    const { end, durable, chain, header } = current
-    return write({ salt: header.salt, start: end, durable, chain })
+    return writeBatch(this.#writer, frameOf(current), batch)
   }
 
-  #fits({ end, header }: Current): boolean {
-    return end + this.#writer.length + MARK_ROOM_BYTES <= header.capacity
+  #fits(current: OpenSegment): boolean {
+    return this.#writer.length <= roomIn(current)
   }
 
   /**
@@ -222,13 +203,13 @@ export class FileLog implements LogStore {
   async #rollAndWrite(batch: LogBatch, sparse: boolean): Promise<void> {
     await this.#roll(this.#writer.length + BATCH_OVERHEAD_BYTES, sparse)
     const current = this.#current!
-    const chain = this.#encode(current, (frame) => writeBatch(this.#writer, frame, batch))
+    const chain = this.#encode(current, batch)
     assert(this.#fits(current), 'a segment was taken that is large enough')
     await this.#write(current, chain, batch.mustSync)
   }
 
   /** What the writer holds goes to the end of the segment, in one write. */
-  #write(current: Current, chain: number, mustSync: boolean): Promise<void> {
+  #write(current: OpenSegment, chain: number, mustSync: boolean): Promise<void> {
     const { fsync } = this.#options
     const { buffer, length } = this.#writer
     return new Promise((resolve, reject) => {
@@ -241,44 +222,22 @@ export class FileLog implements LogStore {
           current.durable = current.end
           resolve()
         } else if (mustSync) {
-          this.#sync(current).then(resolve, reject)
+          syncSegment(current).then(resolve, reject)
         } else {
-          if (fsync === 'interval') this.#syncLater(current)
+          if (fsync === 'interval') this.#background.plan(current)
           resolve()
         }
       })
     })
   }
 
-  get #durable(): boolean {
+  get #syncsEach(): boolean {
     return this.#options.fsync === 'always'
-  }
-
-  // ---------------------------------------------------------------------------------------- relaxed modes
-
-  async #sync(current: Current): Promise<void> {
-    const { end } = current
-    await syncFile(current.file)
-    current.durable = Math.max(current.durable, end)
-  }
-
-  #syncLater(current: Current): void {
-    const { clock, fsyncIntervalMs } = this.#options
-    this.#timer ??= clock.after(fsyncIntervalMs, () => {
-      this.#timer = undefined
-      this.#syncing = Promise.resolve(this.#syncing)
-        .then(() => this.#sync(current))
-        .catch((error: unknown) => {
-          this.#fail(error, 'fsync')
-        })
-    })
   }
 
   /** No fsync in the background any more: the file may be closed. */
   async #settleSync(): Promise<void> {
-    if (this.#timer !== undefined) this.#options.clock.cancel(this.#timer)
-    this.#timer = undefined
-    await this.#syncing
+    await this.#background.settle()
     if (this.#failure !== undefined) throw this.#failure
   }
 
@@ -289,7 +248,7 @@ export class FileLog implements LogStore {
     const old = this.#current!
     const { space } = this.#options
     await this.#settleSync()
-    if (old.durable < old.end) await this.#sync(old)
+    if (old.durable < old.end) await syncSegment(old)
     const link = { end: old.end, chain: old.chain }
     try {
       await this.#makeSegment(await space.take(bytes, sparse), link)
@@ -299,43 +258,24 @@ export class FileLog implements LogStore {
       await this.#makeSegment(await space.take(bytes, false), link)
     }
     this.#older.push({ path: old.path, maxIndex: old.maxIndex })
-    await this.#seal(old)
+    await sealSegment(old, this.#writer)
     await old.file.close()
     space.work()
   }
 
-  /** Says that there is a segment behind this one. A full disk may prevent it: then a lost one is not noticed. */
-  async #seal(old: Current): Promise<void> {
-    this.#encode(old, (frame) => writeSeal(this.#writer, frame, old.header.sequence + 1))
-    try {
-      await writeAll(old.file, this.#writer.buffer.subarray(0, this.#writer.length), old.end)
-    } catch (error) {
-      if (!isDiskFull(error)) throw error
-    }
-  }
-
-  /** Header and hard state are durable in the spare file before it is called a segment. */
   async #makeSegment(spare: Spare, previous: SegmentHeader['previous']): Promise<void> {
     const { disk, entropy, owner, space } = this.#options
-    const sequence = (this.#current?.header.sequence ?? 0) + 1
-    const path = join(this.#dir, segmentName(sequence))
-    const salt = Math.floor(entropy.random() * 2 ** 32)
     const { clusterId, incarnation } = owner()
-    const firstIndex = this.#next
-    const header = { salt, sequence, capacity: spare.bytes, firstIndex, previous, clusterId, incarnation }
-    const file = await disk.open(spare.path, 'update', { durable: this.#durable })
-    const start = SEGMENT_HEADER_BYTES
-    this.#writer.truncate(0)
-    const frame = { salt, start, durable: start, chain: 0 }
-    const chain = writeBatch(this.#writer, frame, { entries: [], hardState: this.#hardState })
-    const head = this.#writer.buffer.subarray(0, this.#writer.length)
-    await writeAll(file, Buffer.concat([encodeSegmentHeader(header), head]), 0)
-    if (!this.#durable) await syncFile(file)
-    await disk.rename(spare.path, path)
-    await disk.syncDir(this.#dir)
-    const end = start + head.length
-    const sparse = spare.sparse === true
-    this.#current = { file, path, header, end, chain, durable: end, sparse, maxIndex: firstIndex - 1 }
+    const header = {
+      salt: Math.floor(entropy.random() * 2 ** 32),
+      sequence: (this.#current?.header.sequence ?? 0) + 1,
+      firstIndex: this.#next,
+      previous,
+      clusterId,
+      incarnation,
+    }
+    const place = { disk, dir: this.#dir, durable: this.#syncsEach }
+    this.#current = await createSegment(place, spare, header, this.#hardState, this.#writer)
     space.segmentOpened(spare.bytes)
   }
 
@@ -344,7 +284,7 @@ export class FileLog implements LogStore {
     if (this.#failure !== undefined) return true
     if (current === undefined) return false
     const { space } = this.#options
-    const left = current.header.capacity - current.end - MARK_ROOM_BYTES
+    const left = roomIn(current)
     const trusted = current.sparse ? Math.min(left, space.promised) : left
     return space.hasRoom(bytes + BATCH_OVERHEAD_BYTES, trusted)
   }
@@ -400,7 +340,8 @@ export class FileLog implements LogStore {
     }
     await this.#guarded('close', async () => {
       await this.#settleSync()
-      const chain = this.#encode(current, (frame) => writeClose(this.#writer, frame, this.#options.runId))
+      this.#writer.truncate(0)
+      const chain = writeClose(this.#writer, frameOf(current), this.#options.runId)
       await this.#write(current, chain, true)
       this.#marked = true
       await current.file.close()
@@ -437,23 +378,4 @@ export class FileLog implements LogStore {
       throw this.#fail(error, action)
     }
   }
-}
-
-/**
- * Writes what is there once more. After an fsync that failed, the page cache holds what the disk does not,
- * and calls it clean: read back after a restart it looks durable, and no fsync would write it (H34).
- */
-async function rewrite(file: DiskFile, from: number, to: number): Promise<void> {
-  for (let at = from; at < to; at += ZEROS.length) {
-    const piece = Buffer.allocUnsafe(Math.min(ZEROS.length, to - at))
-    await file.read(piece, at)
-    await writeAll(file, piece, at)
-  }
-}
-
-function isBehind(image: LogImage, snapshotIndex: Index, snapshotTerm: Term | undefined): boolean {
-  if (image.next <= snapshotIndex) return true
-  const first = image.entries[0]?.index ?? image.next
-  const covered = image.entries[snapshotIndex - first]
-  return snapshotTerm !== undefined && covered !== undefined && covered.term !== snapshotTerm
 }

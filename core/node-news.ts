@@ -1,0 +1,72 @@
+/**
+ * What a node tells of itself while it runs: the driver's events become lines of its log, telemetry, what plugins
+ * see at the window, and what `db.on` tells.
+ */
+import { appliedBatch } from './host/applied.ts'
+import type { Hooks } from './hooks.ts'
+import type { Driver, DriverEvents } from './node/driver.ts'
+import type { OpenNode } from './open-node.ts'
+import type { Log } from './plugin.ts'
+import type { Clock } from './ports.ts'
+import type { Telemetry } from './telemetry.ts'
+
+/** Between two `cluster.status` events. */
+const STATUS_MS = 10_000
+
+export interface NewsParts {
+  /** Of this node, as it is called in the membership. */
+  readonly id: string
+  readonly hooks: Hooks
+  readonly log: Log
+  readonly telemetry: Telemetry
+  /** Undefined while the node is being opened. */
+  readonly node: () => OpenNode | undefined
+}
+
+export function newsOf({ id, hooks, log, telemetry, node }: NewsParts): DriverEvents {
+  const stall = telemetry.event('node.stall')
+  const change = telemetry.event('state.change')
+  const created = telemetry.event('snapshot.created')
+  return {
+    wantsChanges: () => hooks.applied.isUsed(),
+    applied: (entry, revision, changes, replay) =>
+      hooks.applied.call(appliedBatch(entry, changes, revision, replay)),
+    leadership: ({ role, term, leader, established }) => {
+      log.info({ role, term, leader, established }, 'leadership')
+      if (change.isWanted) change.emit({ status: role, term, leader })
+      node()?.tellLeader({ leader, term, isSelf: leader === id })
+    },
+    stall: (durationMs) => {
+      log.warn({ durationMs: Math.round(durationMs) }, 'the event loop stood still')
+      if (stall.isWanted) stall.emit({ durationMs })
+      node()?.tell('stall', { durationMs })
+    },
+    snapshot: ({ meta, sizeBytes, durationMs }) => {
+      log.info({ index: meta.index, sizeBytes, durationMs: Math.round(durationMs) }, 'snapshot taken')
+      if (created.isWanted) created.emit({ index: meta.index, sizeBytes, durationMs })
+    },
+    installed: ({ index }) => log.info({ index }, "caught up by a leader's snapshot"),
+    failed: (error) => void node()?.stop({ reason: 'failed', error }),
+  }
+}
+
+/** Every ten seconds while somebody listens, until the driver stops. */
+export function tellStatus(driver: Driver, clock: Clock, telemetry: Telemetry): void {
+  const event = telemetry.event('cluster.status')
+  const tell = (): void => {
+    if (driver.isStopped) return
+    clock.after(STATUS_MS, tell)
+    if (!event.isWanted) return
+    const { members, commitIndex, appliedIndex, role } = driver.status()
+    const { revision, users } = driver.machine
+    event.emit({
+      keys: users.count,
+      revision,
+      memberCount: members.length,
+      commitIndex,
+      appliedIndex,
+      isLeader: role === 'leader',
+    })
+  }
+  clock.after(STATUS_MS, tell)
+}

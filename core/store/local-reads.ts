@@ -1,0 +1,25 @@
+/**
+ * `db.local`: this node's applied state, synchronously. A flag inside a render loop costs a look into a map
+ * when nobody stands at the door; no promise, no entry, no call is made for it.
+ */
+import type { Call } from './calls.ts'
+import { checkKey, openStored } from '../codec.ts'
+import type { Door } from './door.ts'
+import { expiresAt, find, valueAt } from '../machine/index.ts'
+import type { ReplicatedLog } from '../node/replicated-log.ts'
+import type { ReadPath } from './read-path.ts'
+import type { LocalReads } from '../store.ts'
+import type { Entry, Key } from '../types.ts'
+
+/** @param call makes a call without options, or throws what refuses it. */
+export function localReads(log: ReplicatedLog, door: Door, reads: ReadPath, call: () => Call): LocalReads {
+  const entryOf = (key: Key): Entry | undefined => reads.local(checkKey(key), call())
+  const valueOf = (key: Key): unknown => {
+    if (!door.isOpenOut || log.isStopped) return entryOf(key)?.value
+    const { users } = log.machine
+    const slot = find(users, checkKey(key))
+    if (slot === -1 || expiresAt(users, slot) !== 0) return entryOf(key)?.value
+    return openStored(valueAt(users, slot))
+  }
+  return { get: valueOf as LocalReads['get'], getEntry: entryOf as LocalReads['getEntry'] }
+}
