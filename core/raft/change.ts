@@ -4,8 +4,9 @@
  */
 import { effectiveMembership, lastIndex } from './log.ts'
 import { enterJoint, isJoint, isVoter, leaveJoint, memberIds, problemWith } from './membership.ts'
-import type { MembershipChange } from './membership.ts'
+import type { ChangeProblem, ChangeRefusal, MembershipChange } from './membership.ts'
 import { send } from './outbox.ts'
+import { problemNow } from './promotion.ts'
 import { quorumValue } from './quorum.ts'
 import type { RaftState } from './raft.ts'
 import { appendOwn } from './replication.ts'
@@ -16,21 +17,18 @@ import type { EntryId } from './types.ts'
 export type MembershipProposal =
   | { readonly ok: true; readonly id: EntryId }
   /** Nothing was appended. */
-  | {
-      readonly ok: false
-      readonly reason: 'notLeader' | 'notEstablished' | 'inProgress' | 'changedMeanwhile' | 'invalid'
-      readonly message: string
-    }
+  | ({ readonly ok: false } & ChangeProblem)
 
-const refuse = (
-  reason: Exclude<MembershipProposal, { ok: true }>['reason'],
-  message: string,
-): MembershipProposal => ({ ok: false, reason, message })
+const refuse = (reason: ChangeRefusal, message: string): MembershipProposal => ({
+  ok: false,
+  reason,
+  message,
+})
 
 /**
  * Appends the first step of a change; the second follows by itself when the first is committed. Refused
- * until an entry of this term is committed (H54), while another change is under way, and when the
- * membership is not the expected one (H55).
+ * until an entry of this term is committed (H54), while another change is under way, when the membership is
+ * not the expected one (H55), and when it could not be carried out as the peers are now (promotion.ts).
  */
 export function proposeMembership(raft: RaftState, change: MembershipChange): MembershipProposal {
   const { role, log } = raft
@@ -43,8 +41,8 @@ export function proposeMembership(raft: RaftState, change: MembershipChange): Me
   if (index !== change.expected) {
     return refuse('changedMeanwhile', `expected the membership of index ${change.expected}, found ${index}`)
   }
-  const problem = problemWith(membership, change)
-  if (problem !== undefined) return refuse('invalid', problem)
+  const problem = problemWith(membership, change) ?? problemNow(raft, role, membership, change)
+  if (problem !== undefined) return { ok: false, ...problem }
   const [id] = appendOwn(raft, role, [{ kind: 'membership', membership: enterJoint(membership, change) }])
   return { ok: true, id: id! }
 }

@@ -18,6 +18,7 @@ import { appendOwn } from './replication.ts'
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from './role.ts'
 import type { Candidate, Leader } from './role.ts'
 import { armElectionTimer, nextDeadline, quorumDeadline } from './timer.ts'
+import { endTransfer, giveUpTransfer } from './transfer.ts'
 import type { NodeId } from './types.ts'
 
 /** Time has passed. */
@@ -41,13 +42,14 @@ function onLeaderTick(raft: RaftState, leader: Leader, stoodStill: boolean): voi
     leader.quorumGraceUntilMs = now + raft.config.electionTimeoutMs
   }
   if (now >= quorumDeadline(raft, leader)) return becomeFollower(raft, raft.term, null)
-  if (leader.transfer !== null && now >= leader.transfer.deadlineMs) leader.transfer = null
+  if (leader.transfer !== null && now >= leader.transfer.deadlineMs) giveUpTransfer(raft, leader)
   if (now < leader.heartbeatDeadlineMs) return
   beginRound(raft, leader)
   farewell(raft, leader)
 }
 
 function onElectionTimeout(raft: RaftState): void {
+  endTransfer(raft, 'timedOut')
   if (raft.role.kind === 'follower') raft.role.leader = null
   const reason = raft.time.monotonicMs < raft.leaderLostUntilMs ? 'leaderLost' : 'timeout'
   if (mayCampaign(raft) && !isLoyal(raft, reason)) campaign(raft, reason)
@@ -72,7 +74,7 @@ export function isElectable(raft: RaftState): boolean {
 
 export function mayCampaign(raft: RaftState): boolean {
   const isInstalling = raft.install?.finishing === true
-  const isSilenced = raft.time.monotonicMs < raft.votesFromMs || raft.tailInDoubt
+  const isSilenced = raft.time.monotonicMs < raft.votesFromMs || raft.tailInDoubt || raft.removal !== null
   return isElectable(raft) && !isInstalling && !isSilenced
 }
 

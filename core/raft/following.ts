@@ -7,11 +7,12 @@ import { assert } from '../assert.ts'
 import { hearTime } from './clock.ts'
 import { append, lastAtOrBefore, lastIndex, termAt, truncate } from './log.ts'
 import type { AppendEntries, InstallSnapshot, Refusal } from './message.ts'
-import { send } from './outbox.ts'
+import { dropInstall, send } from './outbox.ts'
 import type { RaftState } from './raft.ts'
 import { becomeFollower } from './role.ts'
 import type { Follower } from './role.ts'
 import { armElectionTimer } from './timer.ts'
+import { endTransfer } from './transfer.ts'
 import type { Entry, Index, NodeId } from './types.ts'
 
 /** A message of the leader of this term: whoever campaigned gives up, the timers begin anew (3.4). */
@@ -26,6 +27,7 @@ export function followLeader(
   const role = raft.role as Follower
   assert(role.leader === null || role.leader === from, `two leaders in term ${raft.term}`)
   role.leader = from
+  endTransfer(raft, from === raft.heir ? 'done' : 'elsewhere')
   raft.leaderHeardAtMs = raft.time.monotonicMs
   raft.leaderLostUntilMs = -Infinity
   armElectionTimer(raft)
@@ -45,6 +47,8 @@ export function onAppendEntries(raft: RaftState, from: NodeId, message: AppendEn
   role.receivedIndex = Math.max(role.receivedIndex, prevIndex + entries.length)
   // Only as far as this leader has shown its log to be ours (H14).
   raft.commitIndex = Math.max(raft.commitIndex, Math.min(message.commitIndex, role.receivedIndex))
+  // The log has brought what a snapshot was to bring.
+  if (raft.install !== null && raft.install.meta.index <= raft.commitIndex) dropInstall(raft)
   trustTail(raft, message.commitIndex)
   if (entries.length > 0) {
     const isDurable = raft.log.durableIndex >= prevIndex + entries.length

@@ -9,6 +9,7 @@ import type { Input } from './input.ts'
 import { checkInvariants as checkInvariantsOf } from './invariants.ts'
 import type { Checked } from './invariants.ts'
 import type { MembershipChange } from './membership.ts'
+import { membershipDue as membershipDueIn, promotable as promotableIn } from './promotion.ts'
 import { createRaft as create } from './raft.ts'
 import type { RaftState } from './raft.ts'
 import { leaseRead as leaseReadIn } from './read.ts'
@@ -17,9 +18,14 @@ import type { Ready } from './ready.ts'
 import { snapshotMeta as snapshotMetaOf } from './snapshot.ts'
 import { status as statusOf } from './status.ts'
 import type { Status } from './status.ts'
-import { advanceTime, propose as proposeTo, step as stepIn } from './step.ts'
+import {
+  advanceTime,
+  propose as proposeTo,
+  step as stepIn,
+  uncommittedBytes as uncommittedIn,
+} from './step.ts'
 import { nextDeadline as nextDeadlineOf } from './timer.ts'
-import type { EntryId, Index, RaftConfig, Recovered, SnapshotMeta, Term, Time } from './types.ts'
+import type { EntryId, Index, NodeId, RaftConfig, Recovered, SnapshotMeta, Term, Time } from './types.ts'
 
 declare const opaque: unique symbol
 /** The whole state of one node's consensus. The same state and the same inputs give the same outputs. */
@@ -39,7 +45,11 @@ export type {
   SnapshotRead,
   SnapshotWrite,
 } from './ready.ts'
-export type { MembershipChange } from './membership.ts'
+export type { ChangeProblem, ChangeRefusal, MembershipChange } from './membership.ts'
+export { addLearner, changeDue, demote, promote, readdress, remove, replace } from './next-membership.ts'
+export type { Policy, Standing } from './next-membership.ts'
+export type { Removal } from './removal.ts'
+export type { TransferEnd, TransferOutcome } from './transfer.ts'
 export type { MembershipProposal } from './change.ts'
 export type { Status } from './status.ts'
 export type { Checked } from './invariants.ts'
@@ -58,8 +68,8 @@ export function step(raft: Raft, time: Time, input: Input): void {
 
 /**
  * Appends an entry of commands for each of `datas`, and returns their ids; undefined when nothing was
- * appended: this node does not lead, is handing over, has lost its disk, or leads in another term than
- * `fenceTerm`. An id is settled by the entry committed at its index: of the same term, or it is lost.
+ * appended: this node does not lead, is handing over, has lost its disk, leads in another term than
+ * `fenceTerm`, or has `maxUncommittedBytes` waiting to be committed. An id is settled by the entry committed at its index: of the same term, or it is lost.
  */
 export function propose(
   raft: Raft,
@@ -74,6 +84,29 @@ export function propose(
 export function proposeMembership(raft: Raft, time: Time, change: MembershipChange): MembershipProposal {
   if (!inside(raft).storageFailed) advanceTime(inside(raft), time)
   return proposeMembershipIn(inside(raft), change)
+}
+
+/** Bytes of entries in the log that are not committed: what a driver bounds its proposals by. */
+export function uncommittedBytes(raft: Raft): number {
+  return uncommittedIn(inside(raft))
+}
+
+/**
+ * Learners that keep up with the log, within an election timeout: those that `proposeMembership` lets become
+ * voters. Empty on a node that does not lead.
+ */
+export function promotable(raft: Raft): readonly NodeId[] {
+  return promotableIn(inside(raft))
+}
+
+/**
+ * The one change that keeps `voters` voters (`cluster.voters`), or undefined: a lost incarnation is replaced by a
+ * new one of its name that has caught up, once it is silent; else learners that have caught up become voters, two
+ * at once where one would make their number even. For `proposeMembership`, by the node that leads; to be asked
+ * after each turn or with each heartbeat.
+ */
+export function membershipDue(raft: Raft, voters: number): MembershipChange | undefined {
+  return membershipDueIn(inside(raft), voters)
 }
 
 /** Whether `takeReady` could bring anything. */

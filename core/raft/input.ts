@@ -35,7 +35,7 @@ export type Input =
   | { readonly type: 'snapshotChunkWritten'; readonly index: Index; readonly offset: number }
   /** Answers the last chunk: the snapshot is whole, verified, durable and the newest in the store. */
   | { readonly type: 'snapshotReceived'; readonly index: Index }
-  /** Answers the last chunk: the bytes are not a snapshot. Nothing was kept; the leader sends it again. */
+  /** Answers a chunk: the bytes are not a snapshot. Nothing was kept; the leader sends it again from the start. */
   | { readonly type: 'snapshotRejected'; readonly index: Index }
   /** The connection to this peer was reset and a new one refused: it is probably dead. */
   | { readonly type: 'peerLost'; readonly peer: NodeId }
@@ -44,5 +44,8 @@ export type Input =
    * mode): what a leader knows of it is void. Given before anything is sent over its new connection.
    */
   | { readonly type: 'peerRegressed'; readonly peer: NodeId }
-  /** Hand leadership to this voter (3.10); nothing happens on a node that does not lead. */
-  | { readonly type: 'transfer'; readonly to: NodeId }
+  /**
+   * Hand leadership to this voter (3.10); without one, to the voter that has most of the log. How it ends is said
+   * in `Ready.transfersEnded`; a request for what is under way already ends with it.
+   */
+  | { readonly type: 'transfer'; readonly to?: NodeId | undefined }

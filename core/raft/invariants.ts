@@ -77,6 +77,11 @@ function checkRole(raft: RaftState): void {
     raft.held.every(({ message }) => message.term === raft.term),
     'a held message of another term',
   )
+  assert(
+    raft.install === null || raft.install.finishing || raft.install.meta.index > raft.commitIndex,
+    'receives a snapshot that it does not need',
+  )
+  assert(role.kind === 'follower' || raft.heir === null, 'waits for an heir, and campaigns')
   switch (role.kind) {
     case 'follower':
       assert(role.receivedIndex <= lastIndex(log), 'received more than the log has')
@@ -84,6 +89,7 @@ function checkRole(raft: RaftState): void {
       break
     case 'preCandidate':
       assert(isElectable(raft), 'campaigns without having been a voter')
+      assert(raft.removal === null, 'campaigns though it was removed')
       break
     case 'candidate':
       assert(raft.votedFor === config.id, 'a candidate has voted for itself')

@@ -194,6 +194,13 @@ export function effectiveMembership(log: Log): MembershipRecord {
   return log.memberships.at(-1)!
 }
 
+/** What no truncation can take back any more. */
+export function committedMembership(log: Log, commitIndex: Index): MembershipRecord {
+  let at = log.memberships.length - 1
+  while (log.memberships[at]!.index > commitIndex) at--
+  return log.memberships[at]!
+}
+
 /** The membership in force at `index`, which is at or above the snapshot: what a snapshot there holds (H52). */
 export function membershipAt(log: Log, index: Index): Membership {
   assert(index >= log.snapshot.index, `no membership is known at ${index}, before the snapshot`)

@@ -10,6 +10,9 @@
 import type { Electorate } from './quorum.ts'
 import type { Index, MemberInfo, Membership, NodeId } from './types.ts'
 
+/** Voters and learners together: a membership travels whole, with each piece of a snapshot. */
+const MEMBERS_MAX = 64
+
 /** What a membership is to become; `expected` is the index of the membership it was made from. */
 export interface MembershipChange {
   readonly expected: Index
@@ -43,17 +46,52 @@ export function memberIds(membership: Membership): NodeId[] {
   return [...new Set([...membership.voters, ...membership.outgoing, ...membership.learners])]
 }
 
-/** What is wrong with a change, in words; undefined when nothing is. */
-export function problemWith(current: Membership, change: MembershipChange): string | undefined {
+/** Why a leader does not append a change. */
+export type ChangeRefusal =
+  | 'notLeader'
+  /** No entry of the leader's own term is committed yet (H54): again in a moment. */
+  | 'notEstablished'
+  /** Another change is under way: again when it is committed. */
+  | 'inProgress'
+  /** The membership is not the one that the change was made from (H55). */
+  | 'changedMeanwhile'
+  /** It would leave no voter (H60). */
+  | 'lastVoter'
+  /** It brings back an id that was removed (H44). */
+  | 'tombstoned'
+  /** It promotes one that does not keep up with the log (H59): again when `promotable` names it. */
+  | 'notCaughtUp'
+  /** It replaces an incarnation that still answers. */
+  | 'stillAnswers'
+  /** Too few of its voters answer to agree on anything (H60). */
+  | 'noQuorum'
+  /** It contradicts itself. */
+  | 'invalid'
+
+export interface ChangeProblem {
+  readonly reason: ChangeRefusal
+  readonly message: string
+}
+
+/** What is wrong with a change, whoever is there to carry it out; undefined when nothing is. */
+export function problemWith(current: Membership, change: MembershipChange): ChangeProblem | undefined {
+  const invalid = (message: string): ChangeProblem => ({ reason: 'invalid', message })
   const ids = [...change.voters, ...change.learners]
-  if (change.voters.length === 0) return 'voters: found none, expected at least one (H60)'
-  if (new Set(ids).size !== ids.length) return 'voters and learners: found an id twice'
+  if (change.voters.length === 0) {
+    return { reason: 'lastVoter', message: 'voters: found none, expected at least one (H60)' }
+  }
+  if (ids.length > MEMBERS_MAX)
+    return invalid(`members: found ${ids.length}, expected at most ${MEMBERS_MAX}`)
+  if (new Set(ids).size !== ids.length) return invalid('voters and learners: found an id twice')
   for (const id of ids) {
-    if (!Object.hasOwn(change.members, id)) return `members: nothing about ${id}`
-    if (current.removed.includes(id)) return `${id} has been removed, and an id is never used again (H44)`
+    if (!Object.hasOwn(change.members, id)) return invalid(`members: nothing about ${id}`)
+    if (current.removed.includes(id)) {
+      const message = `${id} has been removed, and an id is never used again (H44)`
+      return { reason: 'tombstoned', message }
+    }
   }
   const extra = Object.keys(change.members).find((id) => !ids.includes(id))
-  return extra === undefined ? undefined : `members: ${extra} is neither a voter nor a learner`
+  return extra === undefined ? undefined : invalid(`members: ${extra} is neither a voter nor a learner`)
 }
 
 /** The first step: joint when the voters change, at once the final one when only learners or addresses do. */

@@ -1,9 +1,15 @@
 /**
  * What nodes say to each other: the RPCs of Figure 3.1, PreVote (9.6), InstallSnapshot (Figure 5.3) and
- * TimeoutNow (3.10), one variant each, by their published names.
+ * TimeoutNow (3.10), one variant each, by their published names; and Removed, which ends a node.
  *
  * `term` is the sender's current term, PreVote excepted. Who sent a message is not in it: the transport
  * knows, and says so in the input. Results are matched by exact term; a duplicate or a late one is harmless.
+ *
+ * All are plain data. Terms, indexes, rounds and offsets are integers from 0 to 2^53 - 1, times finite numbers
+ * of milliseconds. All have a fixed size, except: AppendEntries (`maxMessageBytes` of entries, or one entry that
+ * is larger) and InstallSnapshot (64 KiB of data, and a membership: at most 64 members, and a tombstone for each
+ * incarnation that ever left). A sender has at most `inflightBytes` of entries (and one message more) or 1 MiB of
+ * a snapshot under way to one peer; everything else is one message for each heartbeat, read round or answer.
  */
 import type { Entry, Index, NodeId, SnapshotMeta, Term } from './types.ts'
 
@@ -62,7 +68,7 @@ export interface AppendEntries {
   /** The entry just before those sent; 0 and 0 for the start of the log, or to check nothing. */
   readonly prevIndex: Index
   readonly prevTerm: Term
-  /** Contiguous from `prevIndex + 1`; may be empty. */
+  /** Contiguous from `prevIndex + 1`; may be empty. At most `maxMessageBytes`, or one entry that is larger. */
   readonly entries: readonly Entry[]
   readonly commitIndex: Index
   /** The round of heartbeats this belongs to, from 1 in each term; 0 belongs to none and confirms nothing. */
@@ -97,8 +103,9 @@ export interface InstallSnapshot {
   readonly type: 'installSnapshot'
   readonly term: Term
   readonly meta: SnapshotMeta
-  /** Where `data` belongs in the snapshot; 0 starts it anew. */
+  /** Where `data` belongs in the snapshot; 0 begins it, unless the receiver has a part of it from this sender. */
   readonly offset: number
+  /** At most 64 KiB; empty only with `done`. */
   readonly data: Uint8Array
   readonly done: boolean
   readonly clusterTime: number
@@ -108,7 +115,7 @@ export interface InstallSnapshotResult {
   readonly type: 'installSnapshotResult'
   readonly term: Term
   readonly snapshotIndex: Index
-  /** Bytes that the follower has written so far. */
+  /** Bytes that the follower has written so far: what was sent before that is not needed again. */
   readonly offset: number
   /** True when a piece is missing: send again from `offset`. */
   readonly gap: boolean
@@ -122,6 +129,18 @@ export interface TimeoutNow {
   readonly term: Term
 }
 
+/**
+ * You are no member any more, and your id never will be one again: the answer of whoever knows that for
+ * committed to anything that a removed node says (H58). True whoever says it and however far behind he is: a
+ * tombstone, once committed, is in every later membership, and ids are never used again (H44).
+ */
+export interface Removed {
+  readonly type: 'removed'
+  readonly term: Term
+  /** Of the entry or snapshot whose membership has the receiver's tombstone; committed. */
+  readonly index: Index
+}
+
 export type Message =
   | PreVote
   | PreVoteResult
@@ -132,6 +151,7 @@ export type Message =
   | InstallSnapshot
   | InstallSnapshotResult
   | TimeoutNow
+  | Removed
 
 /** A message and whom it is for. */
 export interface Envelope {

@@ -32,10 +32,13 @@ export function raiseTerm(raft: RaftState, term: Term): void {
   raft.term = term
   raft.votedFor = null
   raft.held = []
-  if (raft.install !== null && !raft.install.finishing) {
-    raft.install = null
-    raft.out.snapshotWrites.push({ kind: 'abort' })
-  }
+}
+
+/** Ends a snapshot on its way in, unless its last piece is with the disk already. */
+export function dropInstall(raft: RaftState): void {
+  if (raft.install === null || raft.install.finishing) return
+  raft.install = null
+  raft.out.snapshotWrites.push({ kind: 'abort' })
 }
 
 export function setVote(raft: RaftState, candidate: NodeId): void {

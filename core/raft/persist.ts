@@ -11,6 +11,7 @@ import type { RaftState } from './raft.ts'
 import { emptyOut } from './raft.ts'
 import type { Persist } from './ready.ts'
 import { advanceCommit } from './replication.ts'
+import { endTransfer } from './transfer.ts'
 import type { HardState } from './types.ts'
 
 export function mustPersist(raft: RaftState): boolean {
@@ -72,8 +73,11 @@ export function onPersisted(raft: RaftState, sequence: number): void {
 export function onStorageFailed(raft: RaftState): void {
   const { role } = raft
   const refused = role.kind === 'leader' ? role.reads.map(({ id }) => ({ id, leader: null })) : []
+  if (role.kind === 'leader') raft.heir = role.transfer?.to ?? null
+  endTransfer(raft, 'timedOut')
+  const { refusedReads, transfersEnded } = raft.out
   raft.role = { kind: 'follower', leader: null, receivedIndex: 0, owesResult: false }
   raft.storageFailed = true
   raft.held = []
-  raft.out = { ...emptyOut(), refusedReads: [...raft.out.refusedReads, ...refused] }
+  raft.out = { ...emptyOut(), refusedReads: [...refusedReads, ...refused], transfersEnded }
 }

@@ -55,7 +55,17 @@ export interface Peer {
   ackedRound: number
   /** The highest commitIndex it has been sent. */
   toldCommitIndex: Index
+  /** 4.2.1: the round of catching up that it is in. */
+  readonly round: Round
   progress: Progress
+}
+
+/** Replication up to what the leader's log had when the round began. */
+export interface Round {
+  throughIndex: Index
+  startedAtMs: number
+  /** The round before took less than an election timeout. */
+  wasQuick: boolean
 }
 
 /** A leader knows nothing of a follower at first, and hopes that its log is as long as its own. */
@@ -66,6 +76,7 @@ export function createPeer(id: NodeId, nextIndex: Index, nowMs: number): Peer {
     heardAtMs: nowMs,
     ackedRound: 0,
     toldCommitIndex: 0,
+    round: { throughIndex: nextIndex - 1, startedAtMs: nowMs, wasQuick: false },
     progress: { kind: 'probe', nextIndex, asked: null },
   }
 }
@@ -103,6 +114,19 @@ export function acknowledge(peer: Peer, matchIndex: Index): boolean {
     peer.progress.nextIndex = matchIndex + 1
   }
   return true
+}
+
+/** It has answered: when that ends a round, the next one goes on to `lastIndex`. */
+export function noteRound(
+  { round, matchIndex }: Peer,
+  lastIndex: Index,
+  nowMs: number,
+  quickMs: number,
+): void {
+  if (matchIndex < round.throughIndex) return
+  round.wasQuick = nowMs - round.startedAtMs < quickMs
+  round.throughIndex = lastIndex
+  round.startedAtMs = nowMs
 }
 
 /** Its log holds everything through `receivedIndex`: settles what was asked, or finds that much was lost. */

@@ -12,7 +12,9 @@ import { isSolitary, isSoleVoter } from './membership.ts'
 import type { Envelope } from './message.ts'
 import { draw, seedFor } from './prng.ts'
 import type { Leadership, ReadAnswer, RefusedRead, SnapshotRead, SnapshotWrite } from './ready.ts'
+import type { Removal } from './removal.ts'
 import type { Role } from './role.ts'
+import type { TransferEnd } from './transfer.ts'
 import type {
   EntryId,
   HardState,
@@ -34,12 +36,14 @@ export interface Out {
   compact: Index | null
   snapshotReads: SnapshotRead[]
   snapshotWrites: SnapshotWrite[]
+  transfersEnded: TransferEnd[]
+  removed: Removal | null
 }
 
-/** A snapshot on its way in. It outlives the role once its last piece is with the disk (H53). */
+/** A snapshot on its way in. It outlives roles and terms (H53). */
 export interface Install {
+  /** Whose bytes they are. */
   readonly from: NodeId
-  readonly term: Term
   readonly meta: SnapshotMeta
   /** Bytes accepted, and of those the bytes written. */
   offset: number
@@ -75,6 +79,10 @@ export interface RaftState {
   preVoteRound: number
   install: Install | null
   tailInDoubt: boolean
+  /** It leads no more and has told this node to: settled by whoever leads next. */
+  heir: NodeId | null
+  /** It is no member any more, for good. */
+  removal: Removal | null
   stallCount: number
   storageFailed: boolean
   /** Messages of this term that may not leave before the term and the vote are durable. */
@@ -99,6 +107,8 @@ export function emptyOut(): Out {
     compact: null,
     snapshotReads: [],
     snapshotWrites: [],
+    transfersEnded: [],
+    removed: null,
   }
 }
 
@@ -137,6 +147,8 @@ export function createRaft(config: RaftConfig, recovered: Recovered, time: Time)
     preVoteRound: 0,
     install: null,
     tailInDoubt: recovered.tailInDoubt === true && !alone,
+    heir: null,
+    removal: null,
     stallCount: 0,
     storageFailed: false,
     held: [],

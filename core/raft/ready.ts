@@ -11,10 +11,13 @@ import { mustPersist, takePersist } from './persist.ts'
 import { emptyOut } from './raft.ts'
 import type { RaftState } from './raft.ts'
 import { confirmReads } from './read.ts'
+import { noticeRemoval } from './removal.ts'
+import type { Removal } from './removal.ts'
 import { replicate } from './replication.ts'
 import { isEstablished, leaderOf } from './role.ts'
 import { readChunks } from './snapshot.ts'
 import { completeTransfer } from './transfer.ts'
+import type { TransferEnd } from './transfer.ts'
 import type { Entry, HardState, Index, NodeId, SnapshotMeta, Term } from './types.ts'
 
 /**
@@ -94,6 +97,10 @@ export interface Ready {
   readonly snapshotWrites: readonly SnapshotWrite[]
   /** Present when it differs from what the last `Ready` said. */
   readonly leadership?: Leadership | undefined
+  /** How each `transfer` ended. */
+  readonly transfersEnded: readonly TransferEnd[]
+  /** Said once: this node is no member any more, for good. To be stopped; its data has no further use. */
+  readonly removed?: Removal | undefined
 }
 
 /** Whether `takeReady` could bring anything. */
@@ -114,23 +121,26 @@ export function takeReady(raft: RaftState): Ready {
     readChunks(raft, leader)
     completeTransfer(raft, leader)
   }
+  if (raft.touched) noticeRemoval(raft)
   raft.touched = false
   const persist = takePersist(raft)
   const committed = takeCommitted(raft)
   const leadership = takeLeadership(raft)
-  const { send, installed, reads, refusedReads, compact, snapshotReads, snapshotWrites } = raft.out
+  const { out } = raft
   raft.out = emptyOut()
   return {
-    send,
+    send: out.send,
     persist,
-    installed: installed ?? undefined,
+    installed: out.installed ?? undefined,
     committed,
-    reads,
-    refusedReads,
-    compact: compact ?? undefined,
-    snapshotReads,
-    snapshotWrites,
+    reads: out.reads,
+    refusedReads: out.refusedReads,
+    compact: out.compact ?? undefined,
+    snapshotReads: out.snapshotReads,
+    snapshotWrites: out.snapshotWrites,
     leadership,
+    transfersEnded: out.transfersEnded,
+    removed: out.removed ?? undefined,
   }
 }
 

@@ -124,8 +124,7 @@ export function onAppendEntriesResult(
   peer: Peer,
   message: AppendEntriesResult,
 ): void {
-  const { log, time } = raft
-  peer.heardAtMs = time.monotonicMs
+  const { log } = raft
   const { matchIndex, receivedIndex, refusal, round } = message
   const rose = acknowledge(peer, Math.min(matchIndex, lastIndex(log)))
   if (peer.progress.kind === 'snapshot') resumeFromLog(raft, peer)

@@ -6,7 +6,7 @@ import { assert } from '../assert.ts'
 import { lastIndex, effectiveMembership } from './log.ts'
 import { memberIds } from './membership.ts'
 import type { CampaignReason } from './message.ts'
-import { raiseTerm, setVote } from './outbox.ts'
+import { dropInstall, raiseTerm, setVote } from './outbox.ts'
 import { createPeer } from './progress.ts'
 import type { Peer } from './progress.ts'
 import type { RaftState } from './raft.ts'
@@ -90,6 +90,7 @@ export function becomeFollower(raft: RaftState, term: Term, leader: NodeId | nul
   raft.role = { kind: 'follower', leader, receivedIndex: 0, owesResult: false }
   if (before.kind !== 'follower') armElectionTimer(raft)
   if (before.kind === 'leader') {
+    raft.heir = before.transfer?.to ?? null
     for (const read of before.reads) raft.out.refusedReads.push({ id: read.id, leader })
   }
 }
@@ -122,6 +123,7 @@ export function becomeLeader(raft: RaftState): Leader {
   const { config, log, time } = raft
   assert(raft.role.kind === 'candidate', 'only a candidate becomes leader')
   assert(raft.votedFor === config.id, 'a leader has voted for itself')
+  dropInstall(raft)
   const nextIndex = lastIndex(log) + 1
   const others = memberIds(effectiveMembership(log).membership).filter((id) => id !== config.id)
   const role: Leader = {

@@ -3,7 +3,9 @@
  *
  * The core never touches a snapshot's bytes: it wishes for reads and writes in `Ready`, and inputs answer.
  * The leader keeps a window of chunks under way; the follower acknowledges what has been written. What
- * is lost is sent again from the follower's own count, so a transfer resumes where it stood.
+ * is lost is sent again from the follower's own count, so a transfer resumes where it stood, also when its sender
+ * leads again in a later term. From another leader it begins anew: two nodes' snapshots of one index hold the same
+ * state, but where their bytes are cut into frames depends on what was written while they were taken.
  */
 import { assert } from '../assert.ts'
 import { clusterTimeNow } from './clock.ts'
@@ -137,10 +139,10 @@ export function rewindStalled(raft: RaftState, peer: Peer): void {
   const { progress } = peer
   const now = raft.time.monotonicMs
   if (progress.kind !== 'snapshot' || now - progress.movedAtMs < raft.config.electionTimeoutMs) return
-  goBackTo(progress, progress.ackedOffset, now)
+  goTo(progress, progress.ackedOffset, now)
 }
 
-function goBackTo(progress: Snapshot, offset: number, nowMs: number): void {
+function goTo(progress: Snapshot, offset: number, nowMs: number): void {
   progress.ackedOffset = offset
   progress.sentOffset = offset
   progress.sentAll = false
@@ -155,7 +157,6 @@ export function onInstallSnapshotResult(
   message: InstallSnapshotResult,
 ): void {
   const { log, time } = raft
-  peer.heardAtMs = time.monotonicMs
   const rose = acknowledge(peer, message.matchIndex)
   const { progress } = peer
   if (progress.kind === 'snapshot') {
@@ -167,8 +168,9 @@ export function onInstallSnapshotResult(
 }
 
 function moveOffset(progress: Snapshot, { offset, gap }: InstallSnapshotResult, nowMs: number): void {
-  if (gap) goBackTo(progress, offset, nowMs)
-  if (offset <= progress.ackedOffset || offset > progress.sentOffset) return
+  // A gap; or it has more than it was sent in this term, from when this node has led before.
+  if (gap || offset > progress.sentOffset) goTo(progress, offset, nowMs)
+  if (offset <= progress.ackedOffset) return
   progress.ackedOffset = offset
   progress.movedAtMs = nowMs
 }
@@ -180,11 +182,9 @@ export function onInstallSnapshot(raft: RaftState, from: NodeId, message: Instal
   const { meta, offset, data, done } = message
   if (meta.index <= raft.commitIndex) return sayNotNeeded(raft, role, meta.index)
   if (raft.install?.finishing === true) return
-  const isOurs = raft.install?.from === from && raft.install.meta.index === meta.index
+  const isOurs = raft.install?.from === from && isSame(raft.install.meta, meta)
   if (!isOurs && offset > 0) return sendProgress(raft, from, meta.index, 0, true)
-  if (!isOurs) {
-    raft.install = { from, term: raft.term, meta, offset: 0, writtenOffset: 0, finishing: false }
-  }
+  if (!isOurs) raft.install = { from, meta, offset: 0, writtenOffset: 0, finishing: false }
   const install = raft.install!
   if (offset > install.offset) return sendProgress(raft, from, meta.index, install.offset, true)
   if (offset < install.offset) return sendProgress(raft, from, meta.index, install.writtenOffset, false)
@@ -192,6 +192,8 @@ export function onInstallSnapshot(raft: RaftState, from: NodeId, message: Instal
   install.finishing = done
   raft.out.snapshotWrites.push({ kind: 'chunk', meta, offset, data, done })
 }
+
+const isSame = (a: SnapshotMeta, b: SnapshotMeta) => a.index === b.index && a.term === b.term
 
 /** What is committed here is in the leader's log: nothing older is ever installed, but it is answered (H48). */
 function sayNotNeeded(raft: RaftState, role: Follower, index: Index): void {
@@ -207,9 +209,9 @@ function sendProgress(raft: RaftState, to: NodeId, snapshotIndex: Index, offset:
   send(raft, to, { type: 'installSnapshotResult', term, snapshotIndex, offset, gap, matchIndex })
 }
 
-/** Whether whoever sends this snapshot is still our leader and wants to hear of it. */
+/** Whether whoever sends this snapshot leads, in this term or again, and wants to hear of its bytes. */
 function isAwaited(raft: RaftState, install: Install): boolean {
-  return raft.role.kind === 'follower' && raft.role.leader === install.from && raft.term === install.term
+  return raft.role.kind === 'follower' && raft.role.leader === install.from
 }
 
 export function onChunkWritten(raft: RaftState, index: Index, offset: number): void {
@@ -221,7 +223,7 @@ export function onChunkWritten(raft: RaftState, index: Index, offset: number): v
 
 export function onSnapshotRejected(raft: RaftState, index: Index): void {
   const { install } = raft
-  if (install?.meta.index !== index || !install.finishing) return
+  if (install?.meta.index !== index) return
   raft.install = null
   if (isAwaited(raft, install)) sendProgress(raft, install.from, index, 0, true)
 }
@@ -234,10 +236,12 @@ export function onSnapshotReceived(raft: RaftState, index: Index): void {
   // What is committed by now may not be applied yet, and the entries are about to go.
   if (index > raft.appliedIndex) installSnapshot(raft, install.meta)
   else onSnapshotTaken(raft, install.meta)
-  if (raft.role.kind !== 'follower' || !isAwaited(raft, install)) return
-  raft.role.receivedIndex = Math.max(raft.role.receivedIndex, index)
-  sendProgress(raft, install.from, index, install.offset, false)
-  sendOwedResult(raft, raft.role)
+  const { role } = raft
+  if (role.kind !== 'follower' || role.leader === null) return
+  // Committed, so it is in the log of whoever leads by now.
+  role.receivedIndex = Math.max(role.receivedIndex, index)
+  sendProgress(raft, role.leader, index, install.offset, false)
+  sendOwedResult(raft, role)
 }
 
 /**

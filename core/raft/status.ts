@@ -1,9 +1,12 @@
 /** What may be known of a core from outside: numbers and names, copied. */
 import { bytesBetween, effectiveMembership, lastId } from './log.ts'
 import { nextIndexOf } from './progress.ts'
+import { isAnswering, isCaughtUp } from './promotion.ts'
 import type { RaftState } from './raft.ts'
 import type { Leadership } from './ready.ts'
+import type { Removal } from './removal.ts'
 import { isEstablished, leaderOf } from './role.ts'
+import { uncommittedBytes } from './step.ts'
 import type { Index, Membership, NodeId, Term } from './types.ts'
 
 export interface PeerStatus {
@@ -13,6 +16,10 @@ export interface PeerStatus {
   readonly nextIndex: Index
   /** Monotonic time of its last answer in this term. */
   readonly heardAtMs: number
+  /** It has answered in this term, and within an election timeout. */
+  readonly answers: boolean
+  /** It keeps up with the log, within an election timeout: a learner that does may be promoted. */
+  readonly caughtUp: boolean
 }
 
 export interface Status extends Leadership {
@@ -39,6 +46,8 @@ export interface Status extends Leadership {
   readonly tailInDoubt: boolean
   /** Whom leadership is being handed to. */
   readonly transferTo: NodeId | null
+  /** Not null: this node is no member any more, for good. */
+  readonly removal: Removal | null
   /** Of a leader; empty elsewhere. */
   readonly peers: readonly PeerStatus[]
 }
@@ -63,12 +72,13 @@ export function status(raft: RaftState): Status {
     lastIndex: last.index,
     lastTerm: last.term,
     logBytes: bytesBetween(log, log.base.index, last.index),
-    uncommittedBytes: bytesBetween(log, raft.commitIndex, last.index),
+    uncommittedBytes: uncommittedBytes(raft),
     membership,
     membershipIndex: index,
     stallCount: raft.stallCount,
     storageFailed: raft.storageFailed,
     tailInDoubt: raft.tailInDoubt,
+    removal: raft.removal,
     transferTo: role.kind === 'leader' ? (role.transfer?.to ?? null) : null,
     peers: peers.map((peer) => ({
       id: peer.id,
@@ -76,6 +86,8 @@ export function status(raft: RaftState): Status {
       matchIndex: peer.matchIndex,
       nextIndex: nextIndexOf(peer),
       heardAtMs: peer.heardAtMs,
+      answers: isAnswering(raft, peer),
+      caughtUp: isCaughtUp(raft, peer),
     })),
   }
 }

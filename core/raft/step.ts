@@ -15,13 +15,14 @@ import {
 } from './election.ts'
 import { onAppendEntries } from './following.ts'
 import type { Input } from './input.ts'
-import { lastIndex } from './log.ts'
-import type { Message } from './message.ts'
+import { bytesBetween, lastIndex } from './log.ts'
+import type { Message, Removed } from './message.ts'
 import { send } from './outbox.ts'
 import { onPersisted, onStorageFailed } from './persist.ts'
-import { createPeer } from './progress.ts'
+import { createPeer, noteRound } from './progress.ts'
 import type { Peer } from './progress.ts'
 import type { RaftState } from './raft.ts'
+import { onRemoved, turnAway } from './removal.ts'
 import { read } from './read.ts'
 import { appendOwn, onAppendEntriesResult } from './replication.ts'
 import { becomeFollower } from './role.ts'
@@ -39,6 +40,8 @@ import {
 } from './snapshot.ts'
 import { onTimeoutNow, onTransfer } from './transfer.ts'
 import type { EntryId, NodeId, Term, Time } from './types.ts'
+
+const MAX_UNCOMMITTED_BYTES = 64 * 1024 * 1024
 
 export function step(raft: RaftState, time: Time, input: Input): void {
   if (raft.storageFailed) return refuseLateRead(raft, input)
@@ -97,6 +100,8 @@ function handle(raft: RaftState, input: Input): void {
 }
 
 function onMessage(raft: RaftState, from: NodeId, message: Message): void {
+  if (message.type === 'removed') return onRemoved(raft, from, message)
+  if (turnAway(raft, from, message)) return
   if (message.type === 'preVote') return onPreVote(raft, from, message)
   if (message.type === 'requestVote' && disregards(raft, message)) return
   if (message.term < raft.term) return answerStale(raft, from, message)
@@ -126,7 +131,7 @@ function onMessage(raft: RaftState, from: NodeId, message: Message): void {
 }
 
 /** 3.3: "If a server receives a request with a stale term number, it rejects the request." Results are dropped. */
-function answerStale(raft: RaftState, from: NodeId, message: Message): void {
+function answerStale(raft: RaftState, from: NodeId, message: Exclude<Message, Removed>): void {
   const { term } = raft
   switch (message.type) {
     case 'requestVote':
@@ -170,9 +175,14 @@ function onResult(raft: RaftState, from: NodeId, message: Result): void {
   const leader: Leader = raft.role
   const peer: Peer | undefined = leader.peers.get(from)
   if (peer === undefined) return
-  if (message.type === 'installSnapshotResult') return onInstallSnapshotResult(raft, leader, peer, message)
-  onAppendEntriesResult(raft, leader, peer, message)
-  rewindStalled(raft, peer)
+  peer.heardAtMs = raft.time.monotonicMs
+  if (message.type === 'installSnapshotResult') {
+    onInstallSnapshotResult(raft, leader, peer, message)
+  } else {
+    onAppendEntriesResult(raft, leader, peer, message)
+    rewindStalled(raft, peer)
+  }
+  noteRound(peer, lastIndex(raft.log), raft.time.monotonicMs, raft.config.electionTimeoutMs)
 }
 
 /** What the peer had acknowledged is void: it is asked anew, and does not count until it has answered. */
@@ -183,7 +193,8 @@ function onPeerRegressed(raft: RaftState, id: NodeId): void {
 
 /**
  * Appends an entry of commands for each of `datas`. Undefined when nothing was appended: this node does not
- * lead, is handing over, has lost its disk, or leads in another term than `fenceTerm` (H23).
+ * lead, is handing over, has lost its disk, leads in another term than `fenceTerm` (H23), or has too much that
+ * is not committed: a leader that reaches no quorum does not fill its memory.
  */
 export function propose(
   raft: RaftState,
@@ -196,9 +207,23 @@ export function propose(
   const { role } = raft
   if (role.kind !== 'leader' || role.transfer !== null) return undefined
   if (fenceTerm !== undefined && fenceTerm !== raft.term) return undefined
+  if (!hasRoom(raft, datas)) return undefined
   return appendOwn(
     raft,
     role,
     datas.map((data) => ({ kind: 'commands', data })),
   )
+}
+
+/** Whatever its size, a proposal is taken when nothing is waiting: else none of that size ever could be. */
+function hasRoom(raft: RaftState, datas: readonly Uint8Array[]): boolean {
+  const waiting = uncommittedBytes(raft)
+  const bytes = datas.reduce((sum, data) => sum + data.length, 0)
+  const { maxUncommittedBytes = MAX_UNCOMMITTED_BYTES } = raft.config
+  return waiting === 0 || waiting + bytes <= maxUncommittedBytes
+}
+
+/** Bytes of entries in the log that are not committed, about 100 for each entry beside its data. */
+export function uncommittedBytes({ log, commitIndex }: RaftState): number {
+  return bytesBetween(log, commitIndex, lastIndex(log))
 }

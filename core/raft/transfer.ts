@@ -1,20 +1,66 @@
 /**
  * Handing leadership over (3.10): take no proposals, let the target catch up, tell it to campaign at once.
  * Given up after an election timeout; the lease is gone for the rest of the term either way.
+ *
+ * Whoever asked is told how it ended, once. A leader that has stepped down in the middle does not know that yet:
+ * it learns it from the next leader, or from an election timeout without one.
  */
+import { campaign, mayCampaign } from './election.ts'
 import { effectiveMembership, lastIndex } from './log.ts'
-import { isVoter } from './membership.ts'
 import { send } from './outbox.ts'
+import type { Peer } from './progress.ts'
+import { isAnswering } from './promotion.ts'
 import type { RaftState } from './raft.ts'
 import type { Leader } from './role.ts'
-import { campaign, mayCampaign } from './election.ts'
 import type { NodeId } from './types.ts'
 
-export function onTransfer(raft: RaftState, to: NodeId): void {
+export interface TransferEnd {
+  /** Null: none was named, and none found. */
+  readonly to: NodeId | null
+  readonly outcome: TransferOutcome
+}
+
+export type TransferOutcome =
+  /** `to` leads. */
+  | 'done'
+  /** Another node than `to` leads. */
+  | 'elsewhere'
+  /** An election timeout has passed. This node leads on, or nobody does that it knows of. */
+  | 'timedOut'
+  /** Nothing was begun: this node does not lead. */
+  | 'notLeader'
+  /** Nothing was begun: leadership is being handed to another node. */
+  | 'inProgress'
+  /** Nothing was begun: `to` is no voter, or is one only until the change under way is done. */
+  | 'notAVoter'
+  /** Nothing was begun: no voter answers. */
+  | 'noTarget'
+
+export function onTransfer(raft: RaftState, named: NodeId | undefined): void {
   const { role, config, time } = raft
-  if (role.kind !== 'leader' || role.transfer !== null || !role.peers.has(to)) return
-  if (!isVoter(effectiveMembership(raft.log).membership, to)) return
+  const end = (outcome: TransferOutcome) => raft.out.transfersEnded.push({ to: named ?? null, outcome })
+  if (role.kind !== 'leader') return void end('notLeader')
+  if (role.transfer !== null) {
+    if (named !== undefined && named !== role.transfer.to) end('inProgress')
+    return
+  }
+  if (named === config.id) return void end('done')
+  const { voters } = effectiveMembership(raft.log).membership
+  if (named !== undefined && !voters.includes(named)) return void end('notAVoter')
+  const to = named ?? chooseHeir(raft, role, voters)
+  if (to === undefined) return void end('noTarget')
   role.transfer = { to, deadlineMs: time.monotonicMs + config.electionTimeoutMs, sent: false }
+}
+
+/** Of the voters that answer and stay, the one that lacks least. */
+function chooseHeir(raft: RaftState, leader: Leader, voters: readonly NodeId[]): NodeId | undefined {
+  let heir: Peer | undefined
+  for (const id of voters) {
+    const peer = leader.peers.get(id)
+    if (peer === undefined || !isAnswering(raft, peer)) continue
+    if (heir === undefined || peer.matchIndex > heir.matchIndex) heir = peer
+  }
+  return heir?.id
 }
 
 /** Once a turn: the target has all there is. */
@@ -25,6 +71,19 @@ export function completeTransfer(raft: RaftState, leader: Leader): void {
   transfer.sent = true
   leader.timeoutNowSent = true
   send(raft, transfer.to, { type: 'timeoutNow', term: raft.term })
+}
+
+/** The leader takes proposals again; the lease it does not get back in this term. */
+export function giveUpTransfer(raft: RaftState, leader: Leader): void {
+  raft.out.transfersEnded.push({ to: leader.transfer!.to, outcome: 'timedOut' })
+  leader.transfer = null
+}
+
+/** How a transfer ended for the node that has stepped down since it began. */
+export function endTransfer(raft: RaftState, outcome: TransferOutcome): void {
+  if (raft.heir === null) return
+  raft.out.transfersEnded.push({ to: raft.heir, outcome })
+  raft.heir = null
 }
 
 export function onTimeoutNow(raft: RaftState, from: NodeId): void {

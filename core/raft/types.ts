@@ -54,6 +54,7 @@ export interface MemberInfo {
 /** Who counts, as of some entry. Joint (4.3) while `outgoing` is not empty: then both halves must agree. */
 export interface Membership {
   readonly voters: readonly NodeId[]
+  /** While joint, the voters so far. */
   readonly outgoing: readonly NodeId[]
   readonly learners: readonly NodeId[]
   readonly members: Readonly<Record<NodeId, MemberInfo>>
@@ -95,6 +96,11 @@ export interface RaftConfig {
   readonly maxPersistBytes: number
   /** Most bytes of entries in one `Ready.committed`; an entry that is larger comes alone. */
   readonly maxReadyBytes: number
+  /**
+   * Most bytes of entries that a leader holds uncommitted; 64 MiB by default. Beyond it proposals are refused,
+   * except when nothing is waiting: an entry that is larger is taken alone.
+   */
+  readonly maxUncommittedBytes?: number | undefined
   /** Bytes of entries kept in the log behind the newest snapshot, for followers that lag a little. */
   readonly retainBytes: number
   /** Where the randomized timeouts start from: any 32-bit number. */

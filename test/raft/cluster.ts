@@ -21,7 +21,9 @@ import type {
   EntryId,
   HardState,
   Input,
+  MemberInfo,
   Membership,
+  MembershipChange,
   Message,
   NodeId,
   Persist,
@@ -44,6 +46,7 @@ export const DEFAULTS = {
   maxPersistBytes: 4 << 20,
   maxReadyBytes: 1 << 20,
   retainBytes: 0,
+  maxUncommittedBytes: 64 << 20,
   seed: 1,
 } satisfies Omit<RaftConfig, 'id'>
 
@@ -55,8 +58,14 @@ export function membership(
   outgoing: readonly NodeId[] = [],
 ): Membership {
   const ids = new Set([...voters, ...learners, ...outgoing])
-  const members = [...ids].map((id) => [id, { name: id, incarnation: '1', address: '' }] as const)
+  const members = [...ids].map((id) => [id, infoOf(id)] as const)
   return { voters, learners, outgoing, members: Object.fromEntries(members), removed: [] }
+}
+
+/** `name/incarnation`, or a name alone. */
+function infoOf(id: NodeId): MemberInfo {
+  const [name = id, incarnation = '1'] = id.split('/')
+  return { name, incarnation, address: '' }
 }
 
 export function founding(members: Membership): SnapshotMeta {
@@ -180,8 +189,16 @@ export class Cluster {
   change(id: NodeId, voters: readonly NodeId[], learners: readonly NodeId[], expected?: number) {
     const { raft } = this.node(id)
     const { members } = membership(voters, learners)
-    const change = { voters, learners, members, expected: expected ?? status(raft).membershipIndex }
-    const proposal = proposeMembership(raft, this.time(), change)
+    return this.proposeChange(id, {
+      voters,
+      learners,
+      members,
+      expected: expected ?? status(raft).membershipIndex,
+    })
+  }
+
+  proposeChange(id: NodeId, change: MembershipChange) {
+    const proposal = proposeMembership(this.node(id).raft, this.time(), change)
     this.turn(id)
     return proposal
   }
@@ -215,6 +232,13 @@ export class Cluster {
     if (ready.committed.length > 0) this.say(`${id} applies ${showEntries(ready.committed)}`)
     for (const read of ready.reads) this.say(`${id} read ${read.id} at ${read.index}`, true)
     for (const read of ready.refusedReads) this.say(`${id} refuses read ${read.id}, ask ${read.leader}`, true)
+    for (const { to, outcome } of ready.transfersEnded) {
+      this.say(`${id} hands over to ${to ?? 'anybody'}: ${outcome}`, true)
+    }
+    if (ready.removed !== undefined) {
+      const { index, toldBy } = ready.removed
+      this.say(`${id} was removed at ${index}, says ${toldBy ?? 'its own log'}`, true)
+    }
     if (ready.compact !== undefined) this.say(`${id} compacts through ${ready.compact}`, true)
     for (const wish of ready.snapshotReads) {
       node.chunksToRead.push(wish)

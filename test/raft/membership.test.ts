@@ -11,7 +11,7 @@ import {
   memberIds,
   problemWith,
 } from '../../core/raft/membership.ts'
-import type { MembershipChange } from '../../core/raft/membership.ts'
+import type { ChangeRefusal, MembershipChange } from '../../core/raft/membership.ts'
 import { majorityOf, outcomeOf } from '../../core/raft/quorum.ts'
 import { membership } from './cluster.ts'
 import { showMembership } from './show.ts'
@@ -60,16 +60,25 @@ describe('a change of membership', () => {
     assert.equal(after.members['a']?.address, 'elsewhere:4100')
   })
 
-  const problems: readonly [name: string, change: MembershipChange, problem: RegExp][] = [
-    ['no voters (H60)', changeTo('', 'a'), /at least one/],
-    ['an id twice', changeTo('ab', 'b'), /twice/],
-    ['an id that was removed (H44)', changeTo('abx'), /x has been removed/],
-    ['a member that nothing is known about', { ...changeTo('ab'), voters: ['a', 'q'] }, /nothing about q/],
-    ['a stranger among the members', { ...changeTo('ab'), voters: ['a'] }, /b is neither/],
+  const many = 'abcdefghijklmnopqrstuvwABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:;,!'
+  const problems: readonly [
+    name: string,
+    change: MembershipChange,
+    reason: ChangeRefusal,
+    message: RegExp,
+  ][] = [
+    ['H60: no voters', changeTo('', 'a'), 'lastVoter', /at least one/],
+    ['H44: an id that was removed', changeTo('abx'), 'tombstoned', /x has been removed/],
+    ['an id twice', changeTo('ab', 'b'), 'invalid', /twice/],
+    ['more than 64 members', changeTo('a', many), 'invalid', /found 6\d, expected at most 64/],
+    ['a member of whom nothing is known', { ...changeTo('ab'), voters: ['a', 'q'] }, 'invalid', /about q/],
+    ['a stranger among the members', { ...changeTo('ab'), voters: ['a'] }, 'invalid', /b is neither/],
   ]
-  for (const [name, change, problem] of problems) {
+  for (const [name, change, reason, message] of problems) {
     test(`refused: ${name}`, () => {
-      assert.match(problemWith({ ...membership(['a', 'b']), removed: ['x'] }, change) ?? '', problem)
+      const problem = problemWith({ ...membership(['a', 'b']), removed: ['x'] }, change)
+      assert.equal(problem?.reason, reason)
+      assert.match(problem?.message ?? '', message)
     })
   }
 

@@ -513,7 +513,7 @@ describe('elections', () => {
     cluster.add('n1', { ...membership(['n1']), removed: ['n2'] })
     cluster.step('n1', { type: 'tick' })
     const proposal = cluster.change('n1', ['n1'], ['n2'])
-    assert.ok(!proposal.ok && proposal.reason === 'invalid')
+    assert.ok(!proposal.ok && proposal.reason === 'tombstoned')
   })
 })
 

@@ -8,7 +8,13 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import { clusterTimeNow, leaseRead } from '../../core/raft/index.ts'
+import {
+  clusterTimeNow,
+  leaseRead,
+  membershipDue,
+  promotable,
+  uncommittedBytes,
+} from '../../core/raft/index.ts'
 import type { Message } from '../../core/raft/index.ts'
 import { Cluster, DEFAULTS, entriesOf, founding, membership } from './cluster.ts'
 import type { Options } from './cluster.ts'
@@ -136,7 +142,20 @@ const commands: Readonly<Record<string, Command>> = {
   },
   lost: (cluster, { words }) => void cluster.step(words[0]!, { type: 'peerLost', peer: words[1]! }),
   regressed: (cluster, { words }) => void cluster.step(words[0]!, { type: 'peerRegressed', peer: words[1]! }),
-  transfer: (cluster, { words }) => void cluster.step(words[0]!, { type: 'transfer', to: words[1]! }),
+  transfer: (cluster, { words }) => void cluster.step(words[0]!, { type: 'transfer', to: words[1] }),
+  promotable(cluster, { words }) {
+    cluster.say(`promotable: ${promotable(cluster.node(words[0]!).raft).join(' ') || 'none'}`)
+  },
+  /** What the policy asks for, with so many voters. */
+  due(cluster, { words }) {
+    const change = membershipDue(cluster.node(words[0]!).raft, Number(words[1]))
+    if (change === undefined) return cluster.say('nothing is due')
+    const done = cluster.proposeChange(words[0]!, change)
+    cluster.say(done.ok ? `proposed ${showId(done.id)}` : `${done.reason}: ${done.message}`)
+  },
+  waiting(cluster, { words }) {
+    cluster.say(`${uncommittedBytes(cluster.node(words[0]!).raft)} bytes wait to be committed`)
+  },
   send(cluster, { words, rest }) {
     const [from, to] = words[0]!.split('->')
     const message = JSON.parse(rest.slice(rest.indexOf('{'))) as Message

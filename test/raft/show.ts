@@ -54,6 +54,8 @@ export function showMessage(message: Message): string {
     }
     case 'timeoutNow':
       return name
+    case 'removed':
+      return `${name} by ${message.index}`
   }
 }
 

@@ -270,6 +270,7 @@ export function judgeSend(judge: Judge, node: Witness, envelope: Envelope): void
     case 'appendEntries':
     case 'installSnapshot':
     case 'timeoutNow':
+    case 'removed':
       break
   }
 }

@@ -335,6 +335,7 @@ export function describeMail(mail: Mail): string {
     case 'appendEntriesResult':
     case 'installSnapshotResult':
     case 'timeoutNow':
+    case 'removed':
     case 'readIndex':
     case 'readIndexResult': {
       const { type, ...rest } = mail

@@ -1,0 +1,67 @@
+/**
+ * Removal that ends (4.2.3, H58). A node that missed its removal would ask for votes for ever. Whoever knows for
+ * committed that it was removed tells it, and hears no request of its own.
+ *
+ * What makes that final is a tombstone, never an absence: a node that is behind does not know its newest members,
+ * but a tombstone, once committed, is in every later membership, and no id is ever used again (H44). So it does not
+ * matter who tells it or how old his knowledge is, with one exception: of the log that a node knows for committed
+ * it judges by itself, and by no word of others.
+ *
+ * Nobody needs the node any more: a majority of the new voters have the membership on disk, each of them can be
+ * elected by these alone, and nobody without it can. The leader that leaves is another matter: it takes its leave
+ * by itself (H57, change.ts).
+ */
+import { committedMembership } from './log.ts'
+import type { Message, Removed } from './message.ts'
+import { send } from './outbox.ts'
+import type { RaftState } from './raft.ts'
+import { becomeFollower } from './role.ts'
+import type { Index, NodeId } from './types.ts'
+
+/** This node was removed, by the membership committed at `index`. */
+export interface Removal {
+  readonly index: Index
+  /** Who said so; null: its own log. */
+  readonly toldBy: NodeId | null
+}
+
+/** Tells a removed node so; true when its message is not to be heard. */
+export function turnAway(raft: RaftState, from: NodeId, message: Message): boolean {
+  const index = tombstoneOf(raft, from)
+  if (index === undefined || isLeading(raft, message)) return false
+  send(raft, from, { type: 'removed', term: raft.term, index })
+  return message.type === 'preVote' || message.type === 'requestVote'
+}
+
+/** The index of the committed membership that has this id's tombstone. */
+function tombstoneOf(raft: RaftState, id: NodeId): Index | undefined {
+  const { index, membership } = committedMembership(raft.log, raft.commitIndex)
+  const isRemoved = !Object.hasOwn(membership.members, id) && membership.removed.includes(id)
+  return isRemoved ? index : undefined
+}
+
+/** A leader that leaves is followed until it steps aside. */
+function isLeading(raft: RaftState, { type, term }: Message): boolean {
+  const isLeaders = type === 'appendEntries' || type === 'installSnapshot' || type === 'timeoutNow'
+  return isLeaders && term >= raft.term
+}
+
+export function onRemoved(raft: RaftState, from: NodeId, { index }: Removed): void {
+  if (raft.role.kind === 'leader' || index <= raft.commitIndex) return
+  leave(raft, { index, toldBy: from })
+}
+
+/** Once a turn: its own log says so. */
+export function noticeRemoval(raft: RaftState): void {
+  if (raft.removal !== null || raft.role.kind === 'leader') return
+  const index = tombstoneOf(raft, raft.config.id)
+  if (index !== undefined) leave(raft, { index, toldBy: null })
+}
+
+/** It campaigns no more; to stop the node is the driver's part. */
+function leave(raft: RaftState, removal: Removal): void {
+  if (raft.removal !== null) return
+  raft.removal = removal
+  raft.out.removed = removal
+  if (raft.role.kind !== 'follower') becomeFollower(raft, raft.term, null)
+}
