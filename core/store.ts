@@ -125,21 +125,29 @@ export interface Store {
   with(defaults: StoreDefaults): Store
 
   /** What the node that answers knows of itself. */
-  status(): Promise<Status>
+  status(options?: CallOptions): Promise<Status>
 
   readonly cluster: Cluster
 }
 
 export interface Cluster {
-  members(): Promise<Member[]>
-  /** Takes a snapshot of this node's state now and drops the log behind it. */
-  snapshot(): Promise<{ readonly index: number; readonly revision: Revision }>
+  members(options?: CallOptions): Promise<Member[]>
+  /**
+   * Takes a snapshot of this node's state now and drops the log behind it; joins one that is being taken.
+   *
+   * @throws `TIMEOUT`, `AbortError` - the caller waits no longer. The snapshot goes on; asking again is safe.
+   * @throws `STORAGE_FULL` - there is no space for it now; nothing is lost, and it may be tried again.
+   */
+  snapshot(options?: CallOptions): Promise<{ readonly index: number; readonly revision: Revision }>
   /**
    * Takes the slice of a plugin out of the replicated state, so that a node need not have it any more.
    * The plugin's keys stay. `retired` is false when there was none. A command of the plugin brings it
    * back: turn it off at every node, and take a snapshot, behind which its old commands are gone.
    */
-  retire(plugin: string): Promise<{ readonly retired: boolean; readonly revision: Revision }>
+  retire(
+    plugin: string,
+    options?: CallOptions,
+  ): Promise<{ readonly retired: boolean; readonly revision: Revision }>
 }
 
 /** Synchronous reads of this node's applied state: feature flags inside a render loop. */

@@ -2,6 +2,8 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Cli } from './cli.ts'
+import { ConcordError } from '../errors.ts'
+import type { Store } from '../store.ts'
 import { CliError } from './failure.ts'
 import { loadConfig, withNode } from './node.ts'
 import { scaffold } from './scaffold.ts'
@@ -78,7 +80,7 @@ export async function retire(cli: Cli, name: string): Promise<void> {
   await cli.confirm(`take the commands of the plugin ${JSON.stringify(name)} out of the replicated state?`)
   await withNode(cli, async (node) => {
     const { retired, revision } = await node.cluster.retire(name)
-    if (retired) await node.cluster.snapshot()
+    if (retired) await takeSnapshot(cli, node)
     cli.show({ plugin: name, retired, revision }, () =>
       retired ? `retired ${name} at revision ${revision}` : `${name} had no slice in the state`,
     )
@@ -87,4 +89,14 @@ export async function retire(cli: Cli, name: string): Promise<void> {
       `Its keys stay. Now turn it off, plugins: { ${JSON.stringify(name)}: false }, and start the node again; a command of the plugin before that brings it back.`,
     )
   })
+}
+
+/** It may take longer than the person waits, and then goes on by itself. */
+async function takeSnapshot(cli: Cli, node: Store): Promise<void> {
+  try {
+    await node.cluster.snapshot()
+  } catch (error) {
+    if (!ConcordError.is(error) || error.code !== 'TIMEOUT') throw error
+    cli.hint('The snapshot that takes its old commands out of the log is not there yet; it goes on.')
+  }
 }

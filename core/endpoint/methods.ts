@@ -158,15 +158,11 @@ const METHODS: Readonly<Record<string, Method>> = {
     return data(null)
   }),
 
-  status: read(async ({ node, options }) => data(await node.with(options).status())),
-  'cluster.members': read(async ({ node, options }) => data(await node.with(options).cluster.members())),
-  'cluster.snapshot': {
-    isAbortable: false,
-    isWrite: yes,
-    run: async ({ node, options }) => data(await node.with(options).cluster.snapshot()),
-  },
+  status: read(async ({ node, options }) => data(await node.status(options))),
+  'cluster.members': read(async ({ node, options }) => data(await node.cluster.members(options))),
+  'cluster.snapshot': write(async ({ node, options }) => data(await node.cluster.snapshot(options))),
   'cluster.retire': write(async ({ node, head, options }) =>
-    data(await node.with(options).cluster.retire(head['plugin'] as string)),
+    data(await node.cluster.retire(head['plugin'] as string, options)),
   ),
 
   command: write(runCommand),

@@ -67,9 +67,9 @@ export class RemoteStore implements Remote {
     const rules = { nowMs: () => client.nowMs(), timeoutMs, consistency, pluginOptions }
     this.#calls = new RemoteCalls(client, rules, defaults)
     this.cluster = {
-      members: () => this.#plain('cluster.members'),
-      snapshot: () => this.#plain('cluster.snapshot', true),
-      retire: (plugin) => this.#plain('cluster.retire', true, { plugin }),
+      members: (options) => this.#plain('cluster.members', options),
+      snapshot: (options) => this.#plain('cluster.snapshot', options, true),
+      retire: (plugin, options) => this.#plain('cluster.retire', options, true, { plugin }),
     }
     this.with = (changed) => new RemoteStore(client, hello, { ...defaults, ...checkDefaults(rules, changed) })
   }
@@ -212,8 +212,8 @@ export class RemoteStore implements Remote {
 
   // ------------------------------------------------------------------------------------ the node itself
 
-  status(): Promise<Status> {
-    return this.#plain('status')
+  status(options?: CallOptions): Promise<Status> {
+    return this.#plain('status', options)
   }
 
   /**
@@ -236,9 +236,10 @@ export class RemoteStore implements Remote {
 
   async #plain<R>(
     method: string,
+    options: CallOptions | undefined,
     isWrite = false,
     fields: Readonly<Record<string, unknown>> = {},
   ): Promise<R> {
-    return this.#calls.data({ method, fields, call: this.#calls.check(undefined, OPTIONS.call), isWrite })
+    return this.#calls.data({ method, fields, call: this.#calls.check(options, OPTIONS.call), isWrite })
   }
 }

@@ -1,7 +1,7 @@
 /** `db.cluster`: what is asked of the node and its cluster rather than of keys. Each passes the door first. */
 import { type Call, OPTIONS, describe } from './calls.ts'
 import type { Door } from './door.ts'
-import { ConcordError } from '../errors.ts'
+import { AbortError, ConcordError } from '../errors.ts'
 import { USERS, encodeSliceRetire } from '../machine/index.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
 import { promised } from './promised.ts'
@@ -12,24 +12,37 @@ type Check = (options: object | undefined, allowed: ReadonlySet<string>) => Call
 /** @param check makes a checked call, or throws what refuses it. */
 export function clusterCalls(log: ReplicatedLog, door: Door, check: Check): Cluster {
   return {
-    members: () =>
+    members: (options) =>
       promised(() => {
-        door.admit('members', [{ permission: 'read' }], check(undefined, OPTIONS.call))
+        door.admit('members', [{ permission: 'read' }], check(options, OPTIONS.call))
         return [...log.status().members]
       }),
-    snapshot: () =>
+    snapshot: (options) =>
       promised(() => {
-        door.admit('snapshot', [{ permission: 'admin' }], check(undefined, OPTIONS.call))
-        return log.snapshot()
+        const call = check(options, OPTIONS.call)
+        door.admit('snapshot', [{ permission: 'admin' }], call)
+        const { signal } = call
+        if (signal?.aborted === true) throw new AbortError(signal.reason, 'not-applied')
+        return log.within(log.snapshot(), call).catch(rethrowWhileItGoesOn)
       }),
-    retire: (plugin) =>
+    retire: (plugin, options) =>
       promised(() => {
         checkPluginName(plugin)
-        const call = check(undefined, OPTIONS.call)
+        const call = check(options, OPTIONS.call)
         const { actor } = door.admit('retire', [{ permission: 'admin' }], call)
         return log.propose((writer) => encodeSliceRetire(writer, { space: USERS, actor }, plugin), call)
       }),
   }
+}
+
+/** Whoever waits no longer does not end the snapshot. A second call joins it, so that it may always be made. */
+function rethrowWhileItGoesOn(error: unknown): never {
+  if (error instanceof AbortError) throw new AbortError(error.cause, 'unknown')
+  if (!ConcordError.is(error) || error.code !== 'TIMEOUT') throw error
+  throw new ConcordError('TIMEOUT', 'the snapshot was not there in time; it goes on', {
+    outcome: 'unknown',
+    retryable: true,
+  })
 }
 
 function checkPluginName(plugin: unknown): void {

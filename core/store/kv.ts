@@ -113,9 +113,9 @@ export class Kv implements Store, JudgedWrites {
     return new Kv(this.#parts, merged)
   }
 
-  status(): Promise<Status> {
+  status(options?: CallOptions): Promise<Status> {
     return promised(() => {
-      this.#door.admit('status', [{ permission: 'read' }], this.#check(undefined, OPTIONS.call))
+      this.#door.admit('status', [{ permission: 'read' }], this.#check(options, OPTIONS.call))
       return this.#parts.status()
     })
   }

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { writePlace } from '../../core/endpoint/place.ts'
-import { ConcordError, connect } from '../../core/index.ts'
+import { AbortError, ConcordError, connect } from '../../core/index.ts'
 import type { Entry } from '../../core/index.ts'
 import type { RemoteStore } from '../../core/endpoint/remote-store.ts'
 import { asNobody } from '../nobody.ts'
@@ -132,6 +132,35 @@ describe('the same answers as in the process', () => {
     assert.equal((await db.cluster.members()).length, 1)
     assert.equal(typeof (await db.cluster.snapshot()).index, 'number')
     assert.deepEqual((await db.cluster.retire('nothing')).retired, false)
+  })
+
+  test('calls on the cluster end at their deadline and with their signal, as all calls do', async (t) => {
+    const { node, client } = await listening(t)
+    const db = await client()
+    const taken = Promise.withResolvers<{ index: number; revision: number }>()
+    const real = node.cluster.snapshot
+    const asked: unknown[] = []
+    Object.assign(node.cluster, {
+      snapshot: (options: object) => {
+        asked.push(options)
+        return asked.length === 1 ? real(options) : taken.promise
+      },
+    })
+    assert.equal((await db.cluster.snapshot({ timeoutMs: 60_000 })).index > 0, true)
+    assert.ok((asked[0] as { readonly timeoutMs: number }).timeoutMs > 5000, 'the deadline of the call')
+    const late = await rejection(db.cluster.snapshot({ timeoutMs: 20 }))
+    assert.deepEqual([concordError(late).code, concordError(late).outcome], ['TIMEOUT', 'unknown'])
+    const abort = new AbortController()
+    const aborted = rejection(db.cluster.snapshot({ signal: abort.signal }))
+    await until(() => asked.length === 3)
+    abort.abort('enough')
+    const { signal } = asked[2] as { readonly signal: AbortSignal }
+    await until(() => signal.aborted)
+    taken.reject(new AbortError('enough', 'unknown'))
+    assert.equal((await aborted).name, 'AbortError')
+    await db.status({ timeoutMs: 1000 })
+    await db.cluster.members({ timeoutMs: 1000 })
+    assert.equal((await rejection(db.status({ nonsense: 1 } as never))).code, 'INVALID_OPTION')
   })
 
   test('what is not there, and what a verb of a plugin does not say, is undefined', async (t) => {

@@ -95,3 +95,61 @@ test('a world of the same chance gives the same incarnations and the same cluste
   assert.equal(a.node.incarnation, 'n11'.padEnd(21, '-'))
   assert.deepEqual([a.node, a.clusterId, a.stateHash], [b.node, b.clusterId, b.stateHash])
 })
+
+/** A snapshot store that takes a snapshot only when it is let go, and a node on it. */
+async function withHeldSnapshots(
+  t: TestContext,
+  clock: TestClock,
+): Promise<{ db: OpenNode; go: () => void }> {
+  const resolved = await resolveConfig({ storage: 'memory', log: { level: 'silent' } }, { builtins: {} })
+  const gate = Promise.withResolvers<void>()
+  const world = {
+    clock,
+    entropy: numbered('x'),
+    openStorage: async (...given: Parameters<typeof openStorage>) => {
+      const storage = await openStorage(...given)
+      const create = storage.snapshots.create.bind(storage.snapshots)
+      storage.snapshots.create = (meta) => gate.promise.then(() => create(meta))
+      return storage
+    },
+  }
+  const db = await settled(clock, openResolved(resolved, world))
+  const go = (): void => gate.resolve()
+  atEnd(t, () => {
+    go()
+    return settled(clock, db.close())
+  })
+  return { db, go }
+}
+
+test('a call for a snapshot ends at its deadline, or with its signal; the snapshot itself goes on', async (t) => {
+  const clock = new TestClock()
+  const { db, go } = await withHeldSnapshots(t, clock)
+  await settled(clock, db.put('k', 1))
+  const patient = db.cluster.snapshot({ timeoutMs: 60_000 })
+  const byDefault = assert.rejects(db.cluster.snapshot(), {
+    code: 'TIMEOUT',
+    outcome: 'unknown',
+    retryable: true,
+    message: /goes on/,
+  })
+  const giveUp = new AbortController()
+  const aborted = assert.rejects(db.cluster.snapshot({ signal: giveUp.signal }), {
+    name: 'AbortError',
+    outcome: 'unknown',
+  })
+  const already = assert.rejects(db.cluster.snapshot({ signal: AbortSignal.abort('no') }), {
+    name: 'AbortError',
+    outcome: 'not-applied',
+  })
+  await already
+  giveUp.abort('enough')
+  await aborted
+  await clock.advance(5001)
+  await byDefault
+  go()
+  const { index } = await settled(clock, patient)
+  await clock.settle()
+  assert.equal((await db.status()).snapshotIndex, index, 'what nobody waited for any more is there')
+  await assert.rejects(db.cluster.snapshot({ timeOut: 1 } as never), { code: 'INVALID_OPTION' })
+})
