@@ -1,10 +1,11 @@
 /**
- * What Concord asks of the world: a clock, chance, a log, a snapshot store. Types only.
+ * What Concord asks of the world: a clock, chance, a log, a snapshot store, the way to its peers. Types only.
  *
  * Below `concord.ts` nothing else reaches time, randomness, disk or network. The simulator, the users'
  * test kit and `concord dev` exist because the whole world can be replaced here.
  */
-import type { Entry, HardState, Index, SnapshotMeta, Term } from './raft/types.ts'
+import type { Message } from './raft/message.ts'
+import type { Entry, EntryId, HardState, Index, NodeId, SnapshotMeta, Term } from './raft/types.ts'
 
 /** A pending call of `Clock.after`; an opaque handle. */
 export type Timer = unknown
@@ -150,5 +151,182 @@ export interface SnapshotStore {
   create(meta: SnapshotMeta): Promise<SnapshotWriter>
   /** Deletes snapshots older than the newest one that are not open for reading. */
   prune(): Promise<void>
+  close(): Promise<void>
+}
+
+// --------------------------------------------------------------------------------- the network of peers
+
+/** Whose name a peer's connections stand under, and where it can be dialled (`host:port`). */
+export interface PeerAddress {
+  readonly id: NodeId
+  readonly address: string
+}
+
+/** What two nodes tell each other before anything else, in both directions. At most 3 KiB together. */
+export interface Hello extends Introduced {
+  readonly clusterName: string
+  /** Empty while the node belongs to no cluster. */
+  readonly clusterId: string
+  /** Made anew at each start, and durable before it is told to anybody. */
+  readonly runId: string
+  /** The run before this one; empty for the first. */
+  readonly previousRunId: string
+  /** The last durable entry of its log; 0 and 0 when it has none. */
+  readonly last: EntryId
+}
+
+export type RefusalReason =
+  /** Of another cluster, by name or by id. */
+  | 'WRONG_CLUSTER'
+  /** Not whom the other wanted to reach: the address belongs to somebody else now. Also: itself. */
+  | 'WRONG_NODE'
+  /** No version of the wire format in common. */
+  | 'VERSION'
+  /** Another run of the same incarnation is alive. */
+  | 'SECOND_RUN'
+  /** It has less than it had acknowledged. */
+  | 'REGRESSED'
+  /** It was a member, and was removed. */
+  | 'REMOVED'
+  /** One of the two belongs to no cluster yet, and the other wanted a member. */
+  | 'NOT_FOUNDED'
+  /** Its certificate does not stand for this node. */
+  | 'NOT_TRUSTED'
+  /** It does not take part now: it stops, or has too much to do. */
+  | 'UNAVAILABLE'
+
+/** What a node judges a peer by; nothing has passed between the two but this. */
+export interface Introduction {
+  readonly id: NodeId
+  readonly hello: Hello
+  /** This node has dialled; whom it wanted to reach, unless it only knew an address. */
+  readonly dialled: boolean
+  readonly expected?: NodeId | undefined
+  /** Other runs of this very id that are connected now, and how long ago each was last heard. */
+  readonly otherRuns: readonly { readonly runId: string; readonly heardAgoMs: number }[]
+  /** With mutual TLS: the names that the peer's certificate stands for (common name, DNS names, addresses). */
+  readonly certificateNames?: readonly string[] | undefined
+}
+
+export type Verdict =
+  /** `member`: its messages go to Raft. `guest`: it may call and be called, and nothing else. */
+  { readonly accept: 'member' | 'guest' } | { readonly refuse: RefusalReason; readonly message: string }
+
+/** Who calls. */
+export interface Caller {
+  readonly id: NodeId
+  readonly hello: Hello
+  readonly isMember: boolean
+}
+
+/** Something to log: said when it begins, not again at every retry. */
+export interface TransportNotice {
+  readonly kind:
+    | 'connected'
+    | 'disconnected'
+    /** This node has refused the peer; the peer has refused this node. */
+    | 'refused'
+    | 'refusedBy'
+    /** It cannot be reached, or its secret, certificate or protocol is another. */
+    | 'failed'
+    /** It has sent what is no frame or no message; that connection was closed. */
+    | 'malformed'
+  /** In words, with what to do about it where there is something. */
+  readonly message: string
+  readonly address: string
+  readonly peer?: NodeId | undefined
+  readonly reason?: RefusalReason | undefined
+}
+
+/** What a transport asks and tells. All but `answer` are synchronous and must not throw. */
+export interface TransportHandlers {
+  /** Who this node is now; asked for each handshake. */
+  hello(): Hello
+  judge(introduction: Introduction): Verdict
+  /** A message of a peer that was accepted as a member. */
+  message(from: NodeId, message: Message): void
+  /** The answer to a call. When it rejects, the caller learns that this node has failed, and no more. */
+  answer(from: Caller, question: Uint8Array): Promise<Uint8Array>
+  /**
+   * A connection to this peer was reset, and dialling it again at once was refused: nobody listens there any
+   * more. Never said for mere silence, and once for each connection that is lost.
+   */
+  peerLost(id: NodeId): void
+  tell(notice: TransportNotice): void
+}
+
+/** How long a call may take, by the monotonic clock, and what ends it earlier. */
+export interface CallPatience {
+  readonly deadlineMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface PeerStats extends PeerAddress {
+  /** Everything can be sent to it, over connections that this node has dialled. */
+  readonly connected: boolean
+  /** Accepted by `send` or `call` and not yet given to the operating system. */
+  readonly queuedBytes: number
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  /** Messages that were given up: no connection, or the queue was full. */
+  readonly dropped: number
+  /** Times a connection to it was established after the first. */
+  readonly reconnects: number
+  /** Round trip of the latest ping; null before the first. */
+  readonly rttMs: number | null
+}
+
+export interface TransportStats {
+  readonly peers: readonly PeerStats[]
+  /** Connections whose other side is known; and those that have not said yet who they are. */
+  readonly connections: number
+  readonly unauthenticated: number
+  /** Since the start: closed for what they sent; closed because too many, or too slow; refused, by either side. */
+  readonly malformed: number
+  readonly evicted: number
+  readonly refused: number
+}
+
+/**
+ * The way to the other nodes. Nothing it does for itself keeps the process alive.
+ */
+export interface Transport {
+  /**
+   * Listens, and from then on dials. Once. Resolves with the address that was bound, its port a real one.
+   *
+   * @throws `CANNOT_CONNECT` - the address cannot be bound. `INVALID_OPTION` - it is beyond loopback, without
+   * `secret`, `tls` or `insecure`.
+   */
+  listen(handlers: TransportHandlers): Promise<string>
+  /** Whom to keep connected to; replaces the list before. This node itself may be in it. */
+  setPeers(peers: readonly PeerAddress[]): void
+  /** Gone at once, or lost: no connection, a full queue. Never blocks, never throws. Order is kept while it can. */
+  send(to: NodeId, message: Message): void
+  /**
+   * Asks a member by its id, or whoever answers at an address.
+   *
+   * @throws outcome `not-applied`: it certainly did not arrive. `CANNOT_CONNECT` - no connection, or refused.
+   * `OVERLOADED` - the queue here is full, or the peer answers too many calls. `BATCH_TOO_LARGE`, `STOPPED`.
+   * @throws outcome `unknown`: it was sent. `CONNECTION_LOST`. `INTERNAL` - the peer's handler has failed.
+   * @throws `TIMEOUT`, `AbortError` - either, as its `outcome` says.
+   */
+  call(
+    to: NodeId | { readonly address: string },
+    question: Uint8Array,
+    patience: CallPatience,
+  ): Promise<Uint8Array>
+  stats(): TransportStats
+  /** Ends every call (`STOPPED` when it was not sent, else `CONNECTION_LOST`) and closes every socket. */
+  close(): Promise<void>
+}
+
+/** Where other nodes of this cluster may be found. Hints: whoever answers there is judged by the handshake. */
+export interface Discovery {
+  /** Begins to look. Once, before anything else; what cannot work at all rejects with `INVALID_OPTION`. */
+  start(): Promise<void>
+  /** Addresses `host:port`, sorted, without repetition, at most 256; this node's own may be among them. */
+  candidates(): readonly string[]
+  /** Called after `candidates` has changed, not more than once for each change. Returns what ends it. */
+  onChange(changed: () => void): () => void
   close(): Promise<void>
 }

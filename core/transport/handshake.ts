@@ -1,0 +1,238 @@
+/**
+ * The handshake, before which nothing else passes: hello -> welcome -> ready, or a refusal in place of any of
+ * the last two. What can be judged mechanically is judged here: versions, the cluster's name, who was meant,
+ * and that nobody talks to himself (which also keeps a greeting from being sent back to its sender). The rest
+ * is the node's `judge`.
+ *
+ * Each side answers the other's chance of this very connection, so a recorded handshake opens nothing (P02).
+ * Its owner bounds it in time.
+ */
+import { MalformedError, Reader } from '../bytes.ts'
+import type { Hello, Introduction, Verdict } from '../ports.ts'
+import type { NodeId } from '../raft/types.ts'
+import { KIND, WIRE_VERSIONS } from './frames.ts'
+import {
+  type Greeting,
+  idOf,
+  type Lane,
+  NoCommonVersion,
+  readGreeting,
+  readRefusal,
+  type Refusal,
+  writeGreeting,
+  writeRefusal,
+} from './hello.ts'
+import type { TransportWorld } from './options.ts'
+import type { Credentials } from './security.ts'
+import { Session } from './session.ts'
+import type { Closing, Wire, WireOwner } from './wire.ts'
+
+/** Long enough for a refusal to arrive. */
+const LAST_WORD_MS = 1000
+
+export interface Handshaking {
+  /** The other end, for what is logged. */
+  readonly address: string
+  readonly credentials: Credentials
+  otherRuns(id: NodeId, runId: string): Introduction['otherRuns']
+  done(result: HandshakeResult): void
+}
+
+export type HandshakeResult =
+  | { readonly session: Session }
+  | {
+      readonly kind: 'refused' | 'refusedBy'
+      readonly refusal: Refusal
+      readonly peer: NodeId | undefined
+    }
+  | { readonly kind: 'closed'; readonly closing: Closing }
+
+/** The dialling side. */
+export class Greeter implements WireOwner {
+  readonly #wire: Wire
+  readonly #world: TransportWorld
+  readonly #owner: Handshaking
+  readonly #lane: Lane
+  readonly #expected: NodeId | undefined
+  readonly #own: Hello
+  readonly #nonce: string
+
+  constructor(wire: Wire, world: TransportWorld, owner: Handshaking, lane: Lane, expected?: NodeId) {
+    this.#wire = wire
+    this.#world = world
+    this.#owner = owner
+    this.#lane = lane
+    this.#expected = expected
+    this.#own = world.handlers.hello()
+    this.#nonce = world.entropy.id()
+    wire.owner = this
+    const greeting = greetingOf(this.#own, world, { lane, to: expected ?? '', nonce: this.#nonce, echo: '' })
+    wire.send(world.frames.frame(KIND.hello, (writer) => writeGreeting(writer, greeting)))
+  }
+
+  frame(kind: number, payload: Buffer): void {
+    if (kind === KIND.refusal) return refusedBy(this.#wire, this.#owner, payload, this.#expected)
+    if (kind !== KIND.welcome) throw new MalformedError(`a welcome expected, found kind ${kind}`, 0)
+    const welcome = readGreeting(new Reader(payload))
+    if (welcome.echo !== this.#nonce || welcome.lane !== this.#lane) {
+      throw new MalformedError('the welcome answers another hello', 0)
+    }
+    const introduction = introductionOf(welcome, this.#owner, { dialled: true, expected: this.#expected })
+    const verdict = judge(this.#own, welcome, introduction, this.#owner, this.#world)
+    if ('refuse' in verdict) return refuse(this.#wire, this.#owner, this.#world, introduction.id, verdict)
+    this.#wire.send(this.#world.frames.frame(KIND.ready, (writer) => writer.utf8(welcome.nonce)))
+    this.#owner.done({ session: sessionOf(this.#wire, this.#world, this.#owner, welcome, verdict, true) })
+  }
+
+  closed(closing: Closing): void {
+    this.#owner.done({ kind: 'closed', closing })
+  }
+}
+
+/** The listening side. */
+export class Doorkeeper implements WireOwner {
+  readonly #wire: Wire
+  readonly #world: TransportWorld
+  readonly #owner: Handshaking
+  readonly #nonce: string
+  #admitted: { readonly greeting: Greeting; readonly verdict: Accepted } | undefined
+
+  constructor(wire: Wire, world: TransportWorld, owner: Handshaking) {
+    this.#wire = wire
+    this.#world = world
+    this.#owner = owner
+    this.#nonce = world.entropy.id()
+    wire.owner = this
+    const { problem } = owner.credentials
+    if (problem !== undefined) {
+      refuse(wire, owner, world, undefined, { refuse: 'NOT_TRUSTED', message: problem })
+    }
+  }
+
+  frame(kind: number, payload: Buffer): void {
+    const reader = new Reader(payload)
+    if (this.#admitted === undefined) {
+      if (kind !== KIND.hello) throw new MalformedError(`a hello expected, found kind ${kind}`, 0)
+      return this.#hello(reader)
+    }
+    const { greeting, verdict } = this.#admitted
+    if (kind === KIND.refusal) return refusedBy(this.#wire, this.#owner, payload, idOf(greeting.hello))
+    if (kind !== KIND.ready || reader.utf8() !== this.#nonce) {
+      throw new MalformedError('what follows the welcome does not answer it', 0)
+    }
+    this.#owner.done({ session: sessionOf(this.#wire, this.#world, this.#owner, greeting, verdict, false) })
+  }
+
+  #hello(reader: Reader): void {
+    let greeting: Greeting
+    try {
+      greeting = readGreeting(reader)
+    } catch (error) {
+      if (!(error instanceof NoCommonVersion)) throw error
+      const refusal = { refuse: 'VERSION', message: error.message } as const
+      return refuse(this.#wire, this.#owner, this.#world, error.id, refusal)
+    }
+    const own = this.#world.handlers.hello()
+    const introduction = introductionOf(greeting, this.#owner, { dialled: false })
+    const verdict = judge(own, greeting, introduction, this.#owner, this.#world)
+    if ('refuse' in verdict) return refuse(this.#wire, this.#owner, this.#world, introduction.id, verdict)
+    this.#admitted = { greeting, verdict }
+    const { lane, nonce: echo } = greeting
+    const welcome = greetingOf(own, this.#world, { lane, to: introduction.id, nonce: this.#nonce, echo })
+    this.#wire.send(this.#world.frames.frame(KIND.welcome, (writer) => writeGreeting(writer, welcome)))
+  }
+
+  closed(closing: Closing): void {
+    this.#owner.done({ kind: 'closed', closing })
+  }
+}
+
+type Accepted = Extract<Verdict, { accept: unknown }>
+type Refused = Extract<Verdict, { refuse: unknown }>
+
+function greetingOf(
+  hello: Hello,
+  { settings }: TransportWorld,
+  rest: Pick<Greeting, 'lane' | 'to' | 'nonce' | 'echo'>,
+): Greeting {
+  const { min: minVersion, max: maxVersion } = WIRE_VERSIONS
+  return { minVersion, maxVersion, hello, maxPayloadBytes: settings.maxPayloadBytes, ...rest }
+}
+
+function introductionOf(
+  { hello }: Greeting,
+  owner: Handshaking,
+  way: Pick<Introduction, 'dialled' | 'expected'>,
+): Introduction {
+  const id = idOf(hello)
+  const otherRuns = owner.otherRuns(id, hello.runId)
+  return { id, hello, ...way, otherRuns, certificateNames: owner.credentials.certificateNames }
+}
+
+function judge(
+  own: Hello,
+  greeting: Greeting,
+  introduction: Introduction,
+  { credentials }: Handshaking,
+  { handlers }: TransportWorld,
+): Verdict {
+  const { id, hello, expected } = introduction
+  const ownId = idOf(own)
+  const wrong = (message: string): Refused => ({ refuse: 'WRONG_NODE', message })
+  if (hello.clusterName !== own.clusterName) {
+    const message = `${id} is of cluster "${hello.clusterName}", ${ownId} of "${own.clusterName}"`
+    return { refuse: 'WRONG_CLUSTER', message }
+  }
+  if (id === ownId) return wrong(`${id} has reached itself`)
+  if (greeting.to !== '' && greeting.to !== ownId)
+    return wrong(`${greeting.to} was meant, and this is ${ownId}`)
+  if (expected !== undefined && id !== expected) return wrong(`${expected} was meant, and this is ${id}`)
+  const { problem } = credentials
+  if (problem !== undefined) return { refuse: 'NOT_TRUSTED', message: problem }
+  return handlers.judge(introduction)
+}
+
+function refuse(
+  wire: Wire,
+  owner: Handshaking,
+  world: TransportWorld,
+  peer: NodeId | undefined,
+  verdict: Refused,
+): void {
+  const refusal = { reason: verdict.refuse, message: verdict.message }
+  wire.send(world.frames.frame(KIND.refusal, (writer) => writeRefusal(writer, refusal)))
+  leave(wire)
+  owner.done({ kind: 'refused', refusal, peer })
+}
+
+function refusedBy(wire: Wire, owner: Handshaking, payload: Buffer, peer: NodeId | undefined): void {
+  const refusal = readRefusal(new Reader(payload))
+  leave(wire)
+  owner.done({ kind: 'refusedBy', refusal, peer })
+}
+
+/** What comes after the last word is nobody's. */
+function leave(wire: Wire): void {
+  wire.owner = { frame: () => {}, closed: () => {} }
+  wire.finish('local', LAST_WORD_MS)
+}
+
+function sessionOf(
+  wire: Wire,
+  world: TransportWorld,
+  { address }: Handshaking,
+  { hello, lane, maxPayloadBytes }: Greeting,
+  { accept }: Accepted,
+  dialled: boolean,
+): Session {
+  const facts = {
+    id: idOf(hello),
+    hello,
+    lane,
+    isMember: accept === 'member',
+    dialled,
+    address,
+    maxPayloadBytes,
+  }
+  return new Session(wire, facts, world)
+}

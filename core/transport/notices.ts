@@ -1,0 +1,33 @@
+/** What is said of peers, once: not at every retry, and again when there is something else to say. */
+import type { TransportNotice } from '../ports.ts'
+
+/** Of how many peers and strangers, and how many things of each, it is known that they have been said. */
+const MAX_SUBJECTS = 256
+const MAX_TOLD = 16
+
+export class Notices {
+  readonly #tell: (notice: TransportNotice) => void
+  readonly #told = new Map<string, Set<string>>()
+
+  constructor(tell: (notice: TransportNotice) => void) {
+    this.#tell = tell
+  }
+
+  /** `subject`: whom it is about, the same at each retry. */
+  say(subject: string, notice: TransportNotice): void {
+    const told = this.#told.get(subject) ?? new Set()
+    const what = `${notice.kind} ${notice.reason ?? ''} ${notice.message}`
+    if (told.has(what)) return
+    if (told.size >= MAX_TOLD) told.clear()
+    told.add(what)
+    this.#told.delete(subject)
+    this.#told.set(subject, told)
+    if (this.#told.size > MAX_SUBJECTS) this.#told.delete(this.#told.keys().next().value as string)
+    this.#tell(notice)
+  }
+
+  /** All is well again: what was said may be said anew. */
+  forget(subject: string): void {
+    this.#told.delete(subject)
+  }
+}
