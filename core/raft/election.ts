@@ -7,6 +7,7 @@
  */
 import { farewell } from './change.ts'
 import { estimate, hearVoterTime, startClock } from './clock.ts'
+import { endTransfer, giveUpTransfer } from './handover.ts'
 import { effectiveMembership, isUpToDate, lastId } from './log.ts'
 import { isSoleVoter, isVoter, memberIds } from './membership.ts'
 import type { CampaignReason, PreVote, PreVoteResult, RequestVote, RequestVoteResult } from './message.ts'
@@ -18,7 +19,6 @@ import { appendOwn } from './replication.ts'
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from './role.ts'
 import type { Candidate, Leader } from './role.ts'
 import { armElectionTimer, nextDeadline, quorumDeadline } from './timer.ts'
-import { endTransfer, giveUpTransfer } from './transfer.ts'
 import type { NodeId } from './types.ts'
 
 /** Time has passed. */

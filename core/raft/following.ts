@@ -5,6 +5,7 @@
  */
 import { assert } from '../assert.ts'
 import { hearTime } from './clock.ts'
+import { endTransfer } from './handover.ts'
 import { append, lastAtOrBefore, lastIndex, termAt, truncate } from './log.ts'
 import type { AppendEntries, InstallSnapshot, Refusal } from './message.ts'
 import { dropInstall, send } from './outbox.ts'
@@ -12,7 +13,6 @@ import type { RaftState } from './raft.ts'
 import { becomeFollower } from './role.ts'
 import type { Follower } from './role.ts'
 import { armElectionTimer } from './timer.ts'
-import { endTransfer } from './transfer.ts'
 import type { Entry, Index, NodeId } from './types.ts'
 
 /** A message of the leader of this term: whoever campaigned gives up, the timers begin anew (3.4). */

@@ -49,7 +49,7 @@ export type { ChangeProblem, ChangeRefusal, MembershipChange } from './membershi
 export { addLearner, changeDue, demote, promote, readdress, remove, replace } from './next-membership.ts'
 export type { Policy, Standing } from './next-membership.ts'
 export type { Removal } from './removal.ts'
-export type { TransferEnd, TransferOutcome } from './transfer.ts'
+export type { TransferEnd, TransferOutcome } from './handover.ts'
 export type { MembershipProposal } from './change.ts'
 export type { Status } from './status.ts'
 export type { Checked } from './invariants.ts'

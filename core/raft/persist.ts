@@ -5,13 +5,13 @@
 import { assert } from '../assert.ts'
 import { countOwnVote } from './election.ts'
 import { sendOwedResult } from './following.ts'
+import { endTransfer } from './handover.ts'
 import { lastIndex, markDurable, stage } from './log.ts'
 import { isHardStateDurable, releaseHeld } from './outbox.ts'
 import type { RaftState } from './raft.ts'
 import { emptyOut } from './raft.ts'
 import type { Persist } from './ready.ts'
 import { advanceCommit } from './replication.ts'
-import { endTransfer } from './transfer.ts'
 import type { HardState } from './types.ts'
 
 export function mustPersist(raft: RaftState): boolean {

@@ -14,7 +14,7 @@ import { draw, seedFor } from './prng.ts'
 import type { Leadership, ReadAnswer, RefusedRead, SnapshotRead, SnapshotWrite } from './ready.ts'
 import type { Removal } from './removal.ts'
 import type { Role } from './role.ts'
-import type { TransferEnd } from './transfer.ts'
+import type { TransferEnd } from './handover.ts'
 import type {
   EntryId,
   HardState,

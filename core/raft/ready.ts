@@ -17,7 +17,7 @@ import { replicate } from './replication.ts'
 import { isEstablished, leaderOf } from './role.ts'
 import { readChunks } from './snapshot.ts'
 import { completeTransfer } from './transfer.ts'
-import type { TransferEnd } from './transfer.ts'
+import type { TransferEnd } from './handover.ts'
 import type { Entry, HardState, Index, NodeId, SnapshotMeta, Term } from './types.ts'
 
 /**

@@ -1,11 +1,10 @@
 /**
  * Handing leadership over (3.10): take no proposals, let the target catch up, tell it to campaign at once.
- * Given up after an election timeout; the lease is gone for the rest of the term either way.
- *
- * Whoever asked is told how it ended, once. A leader that has stepped down in the middle does not know that yet:
- * it learns it from the next leader, or from an election timeout without one.
+ * Given up after an election timeout; the lease is gone for the rest of the term either way. How it ends, and who
+ * learns it: handover.ts.
  */
 import { campaign, mayCampaign } from './election.ts'
+import type { TransferOutcome } from './handover.ts'
 import { effectiveMembership, lastIndex } from './log.ts'
 import { send } from './outbox.ts'
 import type { Peer } from './progress.ts'
@@ -13,28 +12,6 @@ import { isAnswering } from './promotion.ts'
 import type { RaftState } from './raft.ts'
 import type { Leader } from './role.ts'
 import type { NodeId } from './types.ts'
-
-export interface TransferEnd {
-  /** Null: none was named, and none found. */
-  readonly to: NodeId | null
-  readonly outcome: TransferOutcome
-}
-
-export type TransferOutcome =
-  /** `to` leads. */
-  | 'done'
-  /** Another node than `to` leads. */
-  | 'elsewhere'
-  /** An election timeout has passed. This node leads on, or nobody does that it knows of. */
-  | 'timedOut'
-  /** Nothing was begun: this node does not lead. */
-  | 'notLeader'
-  /** Nothing was begun: leadership is being handed to another node. */
-  | 'inProgress'
-  /** Nothing was begun: `to` is no voter, or is one only until the change under way is done. */
-  | 'notAVoter'
-  /** Nothing was begun: no voter answers. */
-  | 'noTarget'
 
 export function onTransfer(raft: RaftState, named: NodeId | undefined): void {
   const { role, config, time } = raft
@@ -71,19 +48,6 @@ export function completeTransfer(raft: RaftState, leader: Leader): void {
   transfer.sent = true
   leader.timeoutNowSent = true
   send(raft, transfer.to, { type: 'timeoutNow', term: raft.term })
-}
-
-/** The leader takes proposals again; the lease it does not get back in this term. */
-export function giveUpTransfer(raft: RaftState, leader: Leader): void {
-  raft.out.transfersEnded.push({ to: leader.transfer!.to, outcome: 'timedOut' })
-  leader.transfer = null
-}
-
-/** How a transfer ended for the node that has stepped down since it began. */
-export function endTransfer(raft: RaftState, outcome: TransferOutcome): void {
-  if (raft.heir === null) return
-  raft.out.transfersEnded.push({ to: raft.heir, outcome })
-  raft.heir = null
 }
 
 export function onTimeoutNow(raft: RaftState, from: NodeId): void {

@@ -1,17 +1,27 @@
 /** Carries out one `Ready` of a node's core, and shows each part of it to the judge. */
-import { type Entry, type Membership, type Ready, status } from '../../core/raft/index.ts'
+import {
+  type Entry,
+  type Membership,
+  type Ready,
+  type Removal,
+  status,
+  type TransferEnd,
+} from '../../core/raft/index.ts'
 import { answerReads, forgetWritesThrough, refuseReads, settleWrites } from './clients.ts'
 import { holds } from './disk.ts'
 import { mix } from './hash.ts'
 import {
   chainEnd,
   judgeApply,
+  judgeChange,
   judgeClusterTime,
   judgeInstall,
   judgeLeader,
   judgeMembership,
   judgePersist,
+  judgeRemoval,
   judgeSend,
+  judgeTransfer,
   Violation,
 } from './judge.ts'
 import { post } from './mail.ts'
@@ -29,6 +39,7 @@ export function carryOut(world: World, node: Node, ready: Ready): void {
   const stillLeads = role === 'leader' && before.role === 'leader' && before.term === term
   if (ready.persist) {
     judgePersist(world.judge, node, ready.persist, stillLeads ? term : 0)
+    judgeChange(node, ready.persist, node.leadership)
     beginPersist(world, node, ready.persist)
   }
   if (role === 'leader' && !stillLeads) leads(world, node)
@@ -48,6 +59,8 @@ export function carryOut(world: World, node: Node, ready: Ready): void {
   if (ready.committed.length > 0) applyCommitted(world, node, ready.committed)
   answerReads(world, node, ready.reads)
   refuseReads(world, node, ready.refusedReads)
+  for (const end of ready.transfersEnded) endTransfer(world, node, end)
+  if (ready.removed) leave(world, node, ready.removed)
   if (ready.compact !== undefined) compact(world, node, ready.compact)
   for (const read of ready.snapshotReads) readSnapshot(world, node, read)
   for (const write of ready.snapshotWrites) writeSnapshot(world, node, write)
@@ -69,6 +82,23 @@ function leads(world: World, node: Node): void {
   judgeLeader(world.judge, node, term, status(node.raft!).lastIndex)
 }
 
+function endTransfer(world: World, node: Node, { to, outcome }: TransferEnd): void {
+  node.isHandingOver = false
+  world.counters.transfersEnded++
+  say(world, () => `${node.id} hands over to ${to}: ${outcome}`)
+  if (outcome !== 'done' || to === node.id) return
+  judgeTransfer(world.judge, node, to)
+}
+
+/** It is no member any more; half of those end at once, as they should, the rest live on. */
+function leave(world: World, node: Node, removal: Removal): void {
+  say(world, () => `${node.id} was removed at ${removal.index}, says ${removal.toldBy ?? 'its log'}`)
+  if (removal.toldBy === null) world.counters.leftByOwnLog++
+  else world.counters.leftWhenTold++
+  judgeRemoval(world.judge, node, removal)
+  if (node.stream.chance(0.5)) node.retired = true
+}
+
 function applyCommitted(world: World, node: Node, entries: readonly Entry[]): void {
   const isHolder = (id: string, entry: Entry) => holdsEntry(world, id, entry)
   for (const entry of entries) {
@@ -81,6 +111,7 @@ function applyCommitted(world: World, node: Node, entries: readonly Entry[]): vo
     const first = entry.index === world.judge.states.length
     const memberships = () => electorates(world, applied.membership, entry.index)
     judgeApply(world.judge, node, entry, hash, node.leadership.term, memberships, isHolder)
+    if (first) world.judge.committedAtMs.push(world.now)
     settleWrites(world, node, entry)
     if (first && world.noRestarts) judgeClusterTime(world.judge, entry, world.now * (1 + world.profile.drift))
     if (first && entry.membership) judgeMembership(world.judge, node, applied.membership, entry.membership)

@@ -55,6 +55,7 @@ export function createCounters() {
     restarts: 0,
     lateTimers: 0,
     transfers: 0,
+    transfersEnded: 0,
     transfersDone: 0,
     membershipsProposed: 0,
     membershipsRefused: 0,
@@ -63,6 +64,9 @@ export function createCounters() {
     leadersRemoved: 0,
     learnersPromoted: 0,
     incarnations: 0,
+    membershipsDue: 0,
+    leftWhenTold: 0,
+    leftByOwnLog: 0,
     hintsTooLate: 0,
   }
 }
@@ -119,6 +123,9 @@ const expected: Partial<Record<Counter, number>> = {
   leadersRemoved: 100,
   learnersPromoted: 200,
   incarnations: 60,
+  membershipsDue: 15,
+  leftWhenTold: 20,
+  leftByOwnLog: 40,
 }
 
 /** Which counters a run of so many events has left below what it must reach; short runs owe nothing. */

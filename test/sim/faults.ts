@@ -2,11 +2,14 @@
 import {
   type Membership,
   type MembershipChange,
+  membershipDue,
   type NodeId,
   proposeMembership,
+  type Raft,
   status,
 } from '../../core/raft/index.ts'
 import { loseTail } from './disk.ts'
+import { judgePromotion } from './judge.ts'
 import { deliverAt } from './mail.ts'
 import { cut, linkOf, resetConnection } from './network.ts'
 import type { Fault, OperationKind, PartitionShape, Target } from './plan.ts'
@@ -234,8 +237,7 @@ function losePower(world: World, node: Node, downMs: number): void {
 
 /** A clean stop hands leadership over first, waits a little, and ends. */
 function stop(world: World, node: Node, downMs: number): void {
-  const heir = world.slots.find((peer) => peer?.raft && peer !== node)
-  if (node.leadership.role === 'leader' && heir) give(world, node, { type: 'transfer', to: heir.id })
+  if (node.leadership.role === 'leader') give(world, node, { type: 'transfer' })
   const end = () => {
     stopCleanly(world, node)
     later(world, downMs, 'restart', () => start(world, node))
@@ -272,10 +274,9 @@ function transfer(world: World, slot: number, deafMs: number): void {
 function changeMembership(world: World, fault: Extract<Fault, { kind: 'membership' }>): void {
   const leader = leaderOf(world)
   if (!leader?.raft || leader.pausedUntil > world.now || leader.storageFailed) return
-  const { membership, membershipIndex } = status(leader.raft)
-  const { voters, learners } = drawMembership(world, leader, fault.bits, membership)
-  const members = Object.fromEntries([...voters, ...learners].map((id) => [id, memberInfo(id)]))
-  const change: MembershipChange = { expected: membershipIndex, voters, learners, members }
+  const before = status(leader.raft).membership.voters
+  const change = chooseChange(world, leader, leader.raft, fault.bits)
+  const { voters, learners } = change
   const proposal = proposeMembership(leader.raft, timeOf(world, leader), change)
   say(
     world,
@@ -287,6 +288,13 @@ function changeMembership(world: World, fault: Extract<Fault, { kind: 'membershi
     return
   }
   world.counters.membershipsProposed++
+  if (!before.every((id) => voters.includes(id)) || voters.length > before.length) {
+    judgePromotions(
+      world,
+      leader,
+      voters.filter((id) => !before.includes(id)),
+    )
+  }
   if (!voters.includes(leader.id)) world.counters.leadersRemoved++
   for (const id of [...voters, ...learners]) {
     const node = world.byId.get(id)
@@ -305,6 +313,28 @@ function changeMembership(world: World, fault: Extract<Fault, { kind: 'membershi
     },
     leader,
   )
+}
+
+/** Half of the time what the policy asks for, if anything; else a change drawn from the present membership. */
+function chooseChange(world: World, leader: Node, raft: Raft, bits: number): MembershipChange {
+  const due = bits & 0x80 ? membershipDue(raft, world.profile.nodes) : undefined
+  if (due) {
+    world.counters.membershipsDue++
+    return due
+  }
+  const { membership, membershipIndex } = status(raft)
+  const { voters, learners } = drawMembership(world, leader, bits, membership)
+  const members = Object.fromEntries([...voters, ...learners].map((id) => [id, memberInfo(id)]))
+  return { expected: membershipIndex, voters, learners, members }
+}
+
+/** Of a leader that no other has replaced; by a clock that has stood still nothing can be told. */
+function judgePromotions(world: World, leader: Node, promoted: readonly NodeId[]): void {
+  const { judge, profile } = world
+  const isLast = leader.leadership.term === Math.max(...judge.leaders.keys())
+  if (!isLast || leader.clocks.suspendedMs > 0) return
+  const agoMs = world.now - 2 * profile.electionTimeoutMs * (1 + 2 * profile.drift)
+  for (const id of promoted) judgePromotion(judge, world.byId.get(id)!, agoMs)
 }
 
 function drawMembership(

@@ -12,6 +12,7 @@ import type {
   Membership,
   NodeId,
   Persist,
+  Removal,
   SnapshotMeta,
   Term,
 } from '../../core/raft/index.ts'
@@ -63,6 +64,8 @@ export interface Judge {
   readonly committedHashes: number[]
   readonly committedChains: number[]
   readonly committedTimes: number[]
+  /** True time of its first application. */
+  readonly committedAtMs: number[]
   /** The term in which whoever first applied it stood: at or above the one that committed it. */
   readonly committedIn: Term[]
   readonly states: number[]
@@ -83,6 +86,7 @@ export function createJudge(counters: Counters, founding: Model): Judge {
     committedHashes: [0],
     committedChains: [0],
     committedTimes: [0],
+    committedAtMs: [0],
     committedIn: [0],
     states: [founding.hash],
     effects: [0],
@@ -393,6 +397,45 @@ export function judgeMembership(judge: Judge, node: Witness, before: Membership,
   if (after.outgoing.length > 0) counters.membershipsJoint++
   else counters.membershipsFinal++
   counters.learnersPromoted += after.voters.filter((id) => before.learners.includes(id)).length
+}
+
+/** H54: a change begins under a leader of which an entry of its own term is committed. */
+export function judgeChange(
+  node: Witness,
+  { batch }: Persist,
+  { role, term, established }: Leadership,
+): void {
+  if (role !== 'leader' || established) return
+  claim(
+    batch.entries.every((entry) => entry.kind !== 'membership' || entry.term < term),
+    'no change before an entry of the term is committed',
+    () => `${node.id} in term ${term}`,
+  )
+}
+
+/** H58: whoever leaves was removed by a membership that is in a log, and ids never come back. */
+export function judgeRemoval(judge: Judge, node: Witness, removal: Removal): void {
+  const isTrue = judge.memberships.some(
+    ({ index, membership }) => index <= removal.index && membership.removed.includes(node.id),
+  )
+  claim(isTrue, 'only the removed leave', () => `${node.id} by ${JSON.stringify(removal)}`)
+}
+
+/** H59: a learner that is promoted has, on disk, what was committed two election timeouts ago. */
+export function judgePromotion(judge: Judge, learner: Witness, agoMs: number): void {
+  const index = judge.committedAtMs.findLastIndex((at) => at <= agoMs)
+  const { disk } = learner
+  claim(
+    Math.max(lastIndex(disk), disk.snapshot.meta.index) >= index,
+    'a learner that is promoted keeps up',
+    () => `${learner.id} ends at ${lastIndex(disk)}, ${index} was committed at ${agoMs}`,
+  )
+}
+
+/** H07: a hand-over that is done has made that node a leader; in which term, a turn of many messages does not say. */
+export function judgeTransfer(judge: Judge, node: Witness, to: NodeId | null): void {
+  const hasLed = [...judge.leaders.values()].some((leader) => leader === to)
+  claim(hasLed, 'a hand-over that is done is done', () => `${node.id} to ${to}, who never led`)
 }
 
 /** A snapshot put in the place of a machine. */

@@ -139,7 +139,10 @@ function isAtRest(world: World): boolean {
   return [...membership.voters, ...membership.learners].every((id) => {
     const node = world.byId.get(id)!
     return (
-      node.model.applied.index === commitIndex && node.coreReads.size === 0 && node.waitingReads.length === 0
+      node.model.applied.index === commitIndex &&
+      node.coreReads.size === 0 &&
+      node.waitingReads.length === 0 &&
+      !node.isHandingOver
     )
   })
 }

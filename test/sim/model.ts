@@ -34,24 +34,30 @@ export function applyToModel(model: Model, entry: Entry, hash: number): void {
   }
 }
 
-/** The snapshot's bytes: the hash twice, repeated to the length that the profile asks for. */
-export function snapshotOf(model: Model, sizeBytes: number): StoredSnapshot {
-  const data = new Uint8Array(Math.max(8, sizeBytes))
+/**
+ * The snapshot's bytes: the hash and a check, repeated to the length that the profile asks for. As real ones do, they
+ * differ from node to node though they say the same: `taker` is in each check, and in the length.
+ */
+export function snapshotOf(model: Model, sizeBytes: number, taker: number): StoredSnapshot {
+  const data = new Uint8Array(Math.max(16, sizeBytes) + 8 * (taker % 4))
   const view = new DataView(data.buffer)
-  for (let at = 0; at + 8 <= data.length; at += 8) {
+  view.setUint32(0, model.hash)
+  view.setUint32(4, taker)
+  for (let at = 8; at + 8 <= data.length; at += 8) {
     view.setUint32(at, model.hash)
-    view.setUint32(at + 4, mix(model.applied.index, at))
+    view.setUint32(at + 4, mix(mix(model.applied.index, at), taker))
   }
   return { meta: model.applied, data }
 }
 
-/** The machine a snapshot holds; undefined when its bytes are not whole or not of this index. */
+/** The machine a snapshot holds; undefined when its bytes are not whole, of this index, and of one taker. */
 export function modelFrom(snapshot: StoredSnapshot): Model | undefined {
   const view = new DataView(snapshot.data.buffer, snapshot.data.byteOffset, snapshot.data.length)
   const hash = view.getUint32(0)
-  for (let at = 0; at + 8 <= view.byteLength; at += 8) {
-    if (view.getUint32(at) !== hash || view.getUint32(at + 4) !== mix(snapshot.meta.index, at))
-      return undefined
+  const taker = view.byteLength >= 16 ? view.getUint32(4) : 0
+  for (let at = 8; at + 8 <= view.byteLength; at += 8) {
+    const check = mix(mix(snapshot.meta.index, at), taker)
+    if (view.getUint32(at) !== hash || view.getUint32(at + 4) !== check) return undefined
   }
   return { applied: snapshot.meta, hash }
 }

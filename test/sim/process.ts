@@ -139,6 +139,7 @@ function endProcess(world: World, node: Node): void {
   node.receiving = undefined
   node.committing = undefined
   node.compacting = 0
+  node.isHandingOver = false
   node.pausedUntil = 0
   runClock(world, node)
   node.failsForMs = undefined
@@ -218,6 +219,7 @@ function perform(world: World, node: Node, work: Work): void {
       break
     case 'input':
       if (work.input.type === 'storageFailed') node.storageFailed = true
+      if (work.input.type === 'transfer' && !node.storageFailed) node.isHandingOver = true
       step(node.raft!, timeOf(world, node), work.input)
       break
   }
@@ -228,6 +230,7 @@ function drain(world: World, node: Node, raft: Raft): void {
     if (rounds > 10_000) throw new Violation('the core comes to rest', `${node.id} is always ready`)
     carryOut(world, node, takeReady(raft))
   }
+  if (node.retired) return stopCleanly(world, node)
   if (node.inDoubt) node.inDoubt = status(raft).tailInDoubt
   const before = node.checked
   node.checked = checkInvariants(raft, before)

@@ -134,7 +134,7 @@ export function takeSnapshot(world: World, node: Node): void {
     throw new Violation('a snapshot carries the facts of its index', `${node.id} ${JSON.stringify(meta)}`)
   }
   node.snapshotting = true
-  const snapshot = { meta, data: snapshotOf(model, world.profile.snapshotBytes).data }
+  const snapshot = { meta, data: snapshotOf(model, world.profile.snapshotBytes, node.serial).data }
   const run = () => {
     node.snapshotting = false
     storeSnapshot(node, snapshot)

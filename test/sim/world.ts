@@ -62,6 +62,8 @@ export interface Node extends Witness {
   leadership: Leadership
   /** The term it campaigned for because its leader handed over. */
   transferTerm: number
+  /** It was asked to hand over, and has not said yet how that ended. */
+  isHandingOver: boolean
   pausedUntil: number
   /** True time since when the monotonic clock has stood still too; undefined when it runs. */
   suspendedAt: number | undefined
@@ -226,6 +228,7 @@ export function addNode(world: World, slot: number): Node {
     checked: undefined,
     leadership: { term: 0, role: 'follower', leader: null, established: false },
     transferTerm: 0,
+    isHandingOver: false,
     pausedUntil: 0,
     suspendedAt: undefined,
     mailbox: [],
