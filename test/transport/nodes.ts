@@ -163,6 +163,8 @@ export interface Proxy {
   /** Nothing passes, and nobody hears of it. */
   silent: boolean
   readonly sockets: Set<Socket>
+  /** Sees all that goes to the node behind. */
+  watch: (chunk: Buffer) => void
   /** Ends all connections. */
   cut(): void
   /** Nobody listens any more. */
@@ -182,7 +184,10 @@ export async function proxyTo(t: TestContext, address: string): Promise<Proxy> {
       sockets.add(from)
       from.setNoDelay(true)
       from.on('error', () => {}).on('close', () => (sockets.delete(from), to.destroy()))
-      from.on('data', (chunk: Buffer) => void pass(from, to, chunk))
+      from.on('data', (chunk: Buffer) => {
+        if (from === near) proxy.watch(chunk)
+        void pass(from, to, chunk)
+      })
     }
   })
   async function pass(from: Socket, to: Socket, chunk: Buffer): Promise<void> {
@@ -207,6 +212,7 @@ export async function proxyTo(t: TestContext, address: string): Promise<Proxy> {
     bytesPerSecond: undefined,
     silent: false,
     sockets,
+    watch: () => {},
     cut: () => {
       for (const socket of sockets) socket.resetAndDestroy()
     },
