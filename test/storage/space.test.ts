@@ -154,6 +154,62 @@ test('H37: a sparse segment that meets a full disk goes over to space that was t
   assert.ok(big.equals(Buffer.from(log.entries[2]!.data)))
 })
 
+test('H37: a command is refused when it does not fit beyond the reserve, and only then', async () => {
+  const disk = new CrashDisk()
+  disk.totalBytes = 32 * MiB
+  const clock = new ManualClock()
+  const { storage } = await recoverOn(disk, { clock, segmentBytes: 2 * MiB })
+  await settled()
+  const { freeBytes } = await disk.space()
+  assert.ok(freeBytes > 16 * MiB, 'the reserve has been taken, and most is free')
+  assert.equal(storage.log.hasRoom(freeBytes), false, 'what it takes beside the entries does not fit')
+  const large = Math.floor(freeBytes * 0.6)
+  assert.equal(storage.log.hasRoom(large), true, 'more than half of what is free')
+  await storage.log.append({ entries: [command(1, 1, Buffer.alloc(large, 1))], mustSync: false })
+  await settled()
+  assert.equal(storage.log.hasRoom(large), false, 'it is not free any more')
+  const rest = Math.floor((await disk.space()).freeBytes * 0.9)
+  assert.equal(storage.log.hasRoom(rest), true)
+  await storage.log.append({ entries: [command(2, 1, Buffer.alloc(rest, 2))], mustSync: false })
+  // Term and vote go on, out of the reserve; a snapshot has its space, and behind it there is room again.
+  for (let term = 2; term < 60; term++) {
+    await storage.log.append({ entries: [], hardState: voteFor(term, 'n1/a'), mustSync: true })
+  }
+  await takeSnapshot(storage, metaAt(2, 1), Buffer.alloc(20_000, 's'))
+  await storage.log.compact(2)
+  await settled()
+  for (let i = 0; i < 10; i++) await clock.advance(5000)
+  assert.equal(storage.log.hasRoom(1000), true)
+  const { log, snapshot } = await recoverOn(disk.powerLoss(random(1)), { seed: 2 })
+  assert.deepEqual([snapshot?.meta.index, log.hardState], [2, voteFor(59, 'n1/a')])
+})
+
+test('H37: what went into a sparse segment since the volume was looked at is not promised again', async () => {
+  const disk = new CrashDisk()
+  disk.totalBytes = 64 * MiB
+  const leave = async (bytes: number): Promise<void> => {
+    if (disk.names.has('/other')) disk.remove('/other')
+    disk.replace('/other', Buffer.alloc((await disk.space()).freeBytes - bytes))
+  }
+  await leave(8 * MiB) // a small segment lies ready then
+  const { storage } = await recoverOn(disk, { segmentBytes: 2 * MiB })
+  await settled()
+  await leave(20 * MiB)
+  await takeSnapshot(storage, metaAt(0, 0), Buffer.alloc(100)) // the volume is looked at
+  await settled()
+  for (const index of [1, 2]) {
+    await storage.log.append({ entries: [command(index, 1, Buffer.alloc(600_000))], mustSync: false })
+  }
+  await settled()
+  await leave(2.2 * MiB)
+  await takeSnapshot(storage, metaAt(1, 1), Buffer.alloc(100))
+  await settled()
+  const size = 1.2 * MiB
+  assert.equal(storage.log.hasRoom(size), true)
+  await storage.log.append({ entries: [command(3, 1, Buffer.alloc(size))], mustSync: false })
+  assert.equal(storage.log.hasRoom(size), false, 'an append would wait for space')
+})
+
 for (const clean of [false, true]) {
   test(`a log that waits for space can be closed, clean: ${clean}`, async () => {
     const disk = new CrashDisk()

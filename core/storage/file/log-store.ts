@@ -35,7 +35,6 @@ export type FsyncMode = 'always' | 'interval' | 'never'
 
 /** What a batch takes beside its entries: frames, a hard state, and the head of a new segment. */
 const BATCH_OVERHEAD_BYTES = 2048
-const MEASURE_BYTES = 4 * 1024 * 1024
 /** A writer that a large batch has blown up is not kept. */
 const KEEP_WRITER_BYTES = 16 * 1024 * 1024
 
@@ -79,8 +78,6 @@ export class FileLog implements LogStore {
   /** An append was not done, and may have left a piece of itself behind the end. */
   #refused = false
   #marked = false
-  /** Bytes written since the volume was looked at. */
-  #unmeasured = 0
   #failure: ConcordError | undefined
   #tellFailure!: (failure: ConcordError) => void
   readonly #background: IntervalSync
@@ -161,7 +158,7 @@ export class FileLog implements LogStore {
 
   #appended({ entries, truncateFrom, hardState }: LogBatch): void {
     this.#busy = undefined
-    this.#measureSometimes()
+    this.#options.space.wrote(this.#writer.length, this.#current!.sparse)
     if (truncateFrom !== undefined) this.#next = truncateFrom
     const last = entries.at(-1)
     if (last !== undefined) {
@@ -170,14 +167,6 @@ export class FileLog implements LogStore {
     }
     if (hardState !== undefined) this.#hardState = hardState
     if (this.#writer.buffer.length > KEEP_WRITER_BYTES) this.#writer = new Writer()
-  }
-
-  /** A sparse segment takes space that the last look at the volume has not seen. */
-  #measureSometimes(): void {
-    this.#unmeasured += this.#writer.length
-    if (this.#unmeasured < MEASURE_BYTES) return
-    this.#unmeasured = 0
-    this.#options.space.work()
   }
 
   /** Into the writer; the chain behind it. */

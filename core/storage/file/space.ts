@@ -25,6 +25,8 @@ const SEGMENT_SHARE = 32
 const BALLAST_SHARE = 8
 /** This part of what is free is trusted to be there still when it is needed. */
 const FREE_SHARE = 4
+/** Written into sparse files before the volume is looked at again. */
+const MEASURE_BYTES = 4 * MiB
 /** From here on a batch costs the same in a sparse file. */
 const LARGE_BATCH_BYTES = 128 * 1024
 const RETRY_FIRST_MS = 50
@@ -54,6 +56,9 @@ interface Missing {
   readonly done: () => void
 }
 
+const wholePages = (bytes: number): number => Math.ceil(bytes / 4096) * 4096
+/** The next snapshot may be larger than the last. */
+const withSlack = (bytes: number): number => Math.ceil(bytes * 1.25)
 const powerOfTwoUpTo = (bytes: number): number => 2 ** Math.floor(Math.log2(Math.max(1, bytes)))
 
 export class Space {
@@ -67,6 +72,9 @@ export class Space {
   #wishBytes = SMALL_BYTES
   #snapshotBytes = 0
   #volume = { freeBytes: 0, totalBytes: 0 }
+  /** What was written since then; of it, what took space that was free then. */
+  #writtenBytes = 0
+  #unseenBytes = 0
   #sparesMade = 0
   /** Spares that turned out too small. */
   readonly #discarded: string[] = []
@@ -119,7 +127,10 @@ export class Space {
   }
 
   async #measure(): Promise<void> {
+    const seen = this.#unseenBytes
+    this.#writtenBytes = 0
     this.#volume = await this.#options.disk.space(this.#options.dir)
+    this.#unseenBytes -= seen
   }
 
   // ---------------------------------------------------------------------------------------------- sizes
@@ -141,6 +152,17 @@ export class Space {
       powerOfTwoUpTo(this.#volume.freeBytes / FREE_SHARE),
     )
     return Math.max(wish, this.#needBytes, this.#leastBytes)
+  }
+
+  /**
+   * What is free beyond the reserve: with what is missing of it made first, and without what sparse files have
+   * taken since the volume was looked at.
+   */
+  get #unreservedBytes(): number {
+    if (this.#full) return 0
+    const reserve = this.#reserve === undefined ? this.#leastBytes : 0
+    const ballast = this.#ballastBytes < this.#neededBallast ? withSlack(this.#neededBallast) : 0
+    return this.#volume.freeBytes - this.#unseenBytes - reserve - ballast
   }
 
   get #neededBallast(): number {
@@ -169,12 +191,19 @@ export class Space {
     if (this.#closed) return false
     const there = bytes <= left || bytes <= (this.#next?.bytes ?? 0)
     if (this.#full) return there && this.#reserve !== undefined && this.#ballastBytes > 0
-    return there || bytes <= this.promised
+    return there || wholePages(bytes) <= this.#unreservedBytes
   }
 
-  /** What the volume may be trusted to have still, without having been asked for it. */
+  /** What the volume may be trusted to have still when it is asked for piece by piece. */
   get promised(): number {
     return this.#full ? 0 : this.#volume.freeBytes / FREE_SHARE
+  }
+
+  /** The log has written; `sparse`: into space that was not taken before. */
+  wrote(bytes: number, sparse: boolean): void {
+    if (sparse) this.#unseenBytes += bytes
+    this.#writtenBytes += bytes
+    if (this.#writtenBytes >= MEASURE_BYTES) this.work()
   }
 
   /** A write has met a full disk before anything here did. */
@@ -184,8 +213,7 @@ export class Space {
   }
 
   #require(bytes: number): void {
-    const pages = Math.ceil(bytes / 4096) * 4096
-    this.#needBytes = Math.min(MAX_SEGMENT_BYTES, Math.max(this.#needBytes, pages))
+    this.#needBytes = Math.min(MAX_SEGMENT_BYTES, Math.max(this.#needBytes, wholePages(bytes)))
     if (!this.#full) this.work()
   }
 
@@ -318,7 +346,7 @@ export class Space {
       return { ...spare, done: () => (this.#reserve = spare) }
     }
     if (this.#ballastBytes < this.#neededBallast) {
-      const bytes = Math.ceil(this.#neededBallast * 1.25)
+      const bytes = withSlack(this.#neededBallast)
       return { path: this.#ballastPath, bytes, done: () => (this.#ballastBytes = bytes) }
     }
     const small = this.#next
