@@ -107,8 +107,22 @@ export class PluginState implements PluginSpace {
     const space = await this.#slice(version, call)
     const done = await this.#propose<SliceDone>(call, (writer, machine) =>
       encodeSlice(writer, headerOf(space, call), version, command, machine.settings.valueBytes),
-    )
+    ).catch((error: unknown) => {
+      throw this.#asRetired(error)
+    })
     return done.answer
+  }
+
+  /** The slice was there when the command set out. A call that is made again registers it anew. */
+  #asRetired(error: unknown): unknown {
+    if (!ConcordError.is(error) || error.code !== 'SLICE_MISSING') return error
+    const plugin = this.#plugin
+    return new ConcordError(
+      'SLICE_MISSING',
+      `plugin "${plugin}": its slice was retired before the command could be applied; nothing was applied. ` +
+        `Call again to bring the slice back. To be without it, run "concord plugin retire ${plugin}" and turn it off: plugins: { '${plugin}': false }`,
+      { retryable: true, details: { ...error.details, plugin }, cause: error },
+    )
   }
 
   #check(options: object | undefined, allowed: ReadonlySet<string>): Call {

@@ -82,6 +82,22 @@ test('the same when the slice is only in the log, behind no snapshot', async (t)
   assert.equal((await (back.plugin('counter' as never) as Counter).add(1)).sum, 2, 'and nothing was harmed')
 })
 
+test('a command that comes behind the retirement of its slice is refused, and told what brings it back', async (t) => {
+  const db = await memoryNode(t, withPlugin(counter()))
+  const service = db.plugin('counter' as never) as Counter
+  await service.add(1)
+  const retired = db.cluster.retire('counter')
+  const late = (await rejection(service.add(5))) as ConcordError
+  assert.equal((await retired).retired, true)
+  assert.deepEqual([late.code, late.outcome, late.retryable], ['SLICE_MISSING', 'not-applied', true])
+  assert.match(
+    late.message,
+    /plugin "counter".*retired.*nothing was applied.*call again.*concord plugin retire counter/is,
+  )
+  assert.equal(late.details?.['plugin'], 'counter')
+  assert.equal((await service.add(5)).sum, 6, 'as the message says')
+})
+
 test('a slice that throws is the end of the node, which says so', async (t) => {
   const broken = definePlugin({
     name: 'counter',
