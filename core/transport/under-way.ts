@@ -14,6 +14,8 @@ interface Sent {
   readonly atMs: number
   /** The last entry that it carries; 0 for none. */
   readonly through: Index
+  /** How often the leader had gone back by then. */
+  readonly era: number
 }
 
 export class UnderWay {
@@ -23,6 +25,7 @@ export class UnderWay {
   /** Entries of this term's leader, one after another, none of them sent since the leader last went back. */
   #from: Index = 0
   #through: Index = 0
+  #era = 0
   bytes = 0
 
   /** Whether all entries of the message are on their way already. */
@@ -42,13 +45,16 @@ export class UnderWay {
   add(message: Message, bytes: number, atMs: number): void {
     const hasEntries = message.type === 'appendEntries' && message.entries.length > 0
     if (hasEntries) this.#extend(message)
-    this.#sent.push({ bytes, atMs, through: hasEntries ? lastOf(message) : 0 })
+    this.#sent.push({ bytes, atMs, through: hasEntries ? lastOf(message) : 0, era: this.#era })
     this.bytes += bytes
   }
 
   /** A leader that goes back has been told that what follows does not fit: all that is to go again. */
   #extend(message: AppendEntries): void {
-    if (message.term !== this.#term || message.prevIndex !== this.#through) this.#from = message.prevIndex + 1
+    if (message.term !== this.#term || message.prevIndex !== this.#through) {
+      this.#from = message.prevIndex + 1
+      this.#era++
+    }
     this.#term = message.term
     this.#through = lastOf(message)
   }
@@ -57,10 +63,9 @@ export class UnderWay {
   received(count: number): boolean {
     if (count - this.#received > this.#sent.length) return false
     for (; this.#received < count; this.#received++) {
-      const { bytes, through } = this.#sent.shift()!
+      const { bytes, through, era } = this.#sent.shift()!
       this.bytes -= bytes
-      // An entry that was sent before the leader went back lies outside, and moves nothing.
-      if (through <= this.#through) this.#from = Math.max(this.#from, through + 1)
+      if (era === this.#era) this.#from = Math.max(this.#from, through + 1)
     }
     return true
   }
