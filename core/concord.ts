@@ -116,6 +116,7 @@ class Assembly {
       timeoutMs,
       consistency: reads.consistency,
       pluginOptions,
+      off: config.offPlugins,
     }
     const versions = new Map<string, number>()
     const states = new Map<string, PluginState>()
@@ -209,6 +210,7 @@ class Assembly {
         timeoutMs,
         consistency: reads.consistency,
         callOptions: Object.fromEntries(this.host.callOptions),
+        offPlugins: this.config.offPlugins,
       },
       connections: limits.connections,
       from: { config: file ?? null, mode: mode ?? null },

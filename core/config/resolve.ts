@@ -20,6 +20,7 @@ import { ownCopy, pluginsIn, split, type Parts, type Switched } from './parts.ts
 import { knownPlugins, loadPlugins, type KnownPlugins } from './plugins.ts'
 import { distinct, invalid, type Problem } from './problems.ts'
 import { configSchema } from './schema.ts'
+import type { OffPlugins } from '../store/calls.ts'
 import type { CoreConfig } from './types.ts'
 import { checkVariables, validateCore, validatePartial, validatePlugin } from './validate.ts'
 
@@ -30,6 +31,8 @@ export interface ResolvedConfig extends CoreConfig {
   readonly use: readonly string[]
   /** Names of all plugins that could be on: built in, and from `use`. */
   readonly known: readonly string[]
+  /** What is known of the call options of the plugins that `use` brought and that are off. */
+  readonly offPlugins: OffPlugins
   /** The definition of every plugin that is on. */
   readonly definitions: { readonly [name: string]: AnyDefinition }
   /** Whose section of `env` is in force; undefined for an object given without one. */
@@ -95,6 +98,7 @@ export async function resolveRaw(raw: Raw): Promise<ResolvedConfig> {
     plugins: deepFreeze(plugins),
     use: gathered.known.used,
     known: gathered.names,
+    offPlugins: offPluginsIn(gathered),
     definitions: Object.freeze(Object.fromEntries(definitions)),
     mode: raw.mode,
     modes: [...parts.modes.keys()],
@@ -158,6 +162,19 @@ async function gather(raw: Raw): Promise<Gathered> {
 /** A failed import in `use` leaves names unknown; one problem is enough. */
 const problemsOfSwitches = ({ problems, unknown }: Switched, known: KnownPlugins): Problem[] =>
   known.problems.length === 0 ? [...problems, ...unknown] : [...problems]
+
+/** Built-ins need none of this: the store knows their options. */
+function offPluginsIn({ known, definitions }: Gathered): OffPlugins {
+  const options: Record<string, string> = Object.create(null) as Record<string, string>
+  const silent: string[] = []
+  for (const name of known.used) {
+    if (definitions.has(name)) continue
+    const { callOptions } = known.candidates.get(name)!
+    if (callOptions === undefined) silent.push(name)
+    for (const option of callOptions ?? []) options[option] ??= name
+  }
+  return { options, silent }
+}
 
 /** With the variables that their schemas name, or else with derived ones. */
 function optionsOfPlugins(definitions: ReadonlyMap<string, AnyDefinition>): Option[] {

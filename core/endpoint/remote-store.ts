@@ -61,10 +61,10 @@ export class RemoteStore implements Remote {
   readonly with: (defaults: StoreDefaults) => RemoteStore
 
   constructor(client: EndpointClient, hello: NodeHello, defaults: StoreDefaults = {}) {
-    const { timeoutMs, consistency, callOptions, batch } = hello
+    const { timeoutMs, consistency, callOptions, offPlugins: off, batch } = hello
     this.batch = batch
     const pluginOptions = new Map(Object.entries(callOptions))
-    const rules = { nowMs: () => client.nowMs(), timeoutMs, consistency, pluginOptions }
+    const rules = { nowMs: () => client.nowMs(), timeoutMs, consistency, pluginOptions, off }
     this.#calls = new RemoteCalls(client, rules, defaults)
     this.cluster = {
       members: (options) => this.#plain('cluster.members', options),

@@ -4,6 +4,7 @@
  */
 import { MalformedError } from '../bytes.ts'
 import { AbortError, ConcordError, ERROR_CODES, type ErrorCode, type Outcome } from '../errors.ts'
+import type { OffPlugins } from '../store/calls.ts'
 import type { Consistency, Entry, TxnOperation } from '../types.ts'
 
 /** What a client says first. */
@@ -26,6 +27,8 @@ export interface NodeHello {
   readonly consistency: Consistency
   /** Options of calls that plugins declare: option -> plugin. */
   readonly callOptions: Readonly<Record<string, string>>
+  /** Of plugins that are off there, for the error about an option of theirs. */
+  readonly offPlugins?: OffPlugins | undefined
 }
 
 /** The head of a request. What the method needs stands beside these. */

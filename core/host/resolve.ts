@@ -15,6 +15,8 @@ import { didYouMean, closestTo } from '../suggest.ts'
 /** A plugin that could be turned on, not imported yet if that can be helped. */
 export interface Candidate {
   readonly name: string
+  /** Options of the store's calls that it declares; undefined while nobody can know without its code. */
+  readonly callOptions?: readonly string[] | undefined
   /** For people: `built in`, `use[0]`, `use[0] (concord-plugin-acme)`. */
   readonly source: string
   /**
@@ -43,17 +45,21 @@ export function builtinPlugin(name: string, load: () => Promise<object>): Candid
 export async function usedPlugin(item: unknown, place: string, from: string): Promise<Candidate> {
   if (typeof item !== 'string') {
     const definition = strangersOwn(definitionOf(item, place))
-    return { name: definition.name, source: place, load: () => Promise.resolve(definition) }
+    return loaded(definition, place)
   }
   const source = `${place} (${item})`
-  const name = nameOfPackage(item, from)
+  const { name, callOptions } = saidByPackage(item, from)
   const load = async () => {
     const url = locate(item, place, from)
     return strangersOwn(await importing(name ?? item, source, () => import(url) as Promise<object>))
   }
-  if (name !== undefined) return { name, source, load: async () => named(name, source, await load()) }
-  const definition = await load()
-  return { name: definition.name, source, load: () => Promise.resolve(definition) }
+  if (name === undefined) return loaded(await load(), source)
+  return { name, callOptions, source, load: async () => named(name, source, await load()) }
+}
+
+function loaded(definition: AnyDefinition, source: string): Candidate {
+  const { name, callOptions = [] } = definition
+  return { name, callOptions, source, load: () => Promise.resolve(definition) }
 }
 
 /** `where` is what mentions it: a path in the config, a plugin that requires it, a call. */
@@ -79,23 +85,33 @@ function definitionOf(item: unknown, place: string): AnyDefinition {
 
 const CONVENTION = /^(?:@[^/]+\/)?concord-plugin-([a-z0-9-]+)$/
 
-/** What a package calls its plugin, found without running any of its code. */
-function nameOfPackage(specifier: string, from: string): string | undefined {
-  let declared: unknown
+interface SaidByPackage {
+  readonly name: string | undefined
+  readonly callOptions: readonly string[] | undefined
+}
+
+/** What a package says of its plugin, found without running any of its code. */
+function saidByPackage(specifier: string, from: string): SaidByPackage {
+  let declared: PackageJson['concord']
   try {
     const file = isPath(specifier) ? undefined : findPackageJSON(specifier, from)
     const json =
       file === undefined ? undefined : (JSON.parse(readFileSync(file, 'utf8')) as PackageJson | null)
-    declared = json?.concord?.plugin
+    declared = json?.concord
   } catch {
     // Not installed, or not readable: `locate` says so, if the plugin is wanted.
   }
-  return typeof declared === 'string' ? declared : CONVENTION.exec(specifier)?.[1]
+  const { plugin, callOptions } = declared ?? {}
+  const name = typeof plugin === 'string' ? plugin : CONVENTION.exec(specifier)?.[1]
+  return { name, callOptions: isListOfNames(callOptions) ? callOptions : undefined }
 }
 
 interface PackageJson {
-  readonly concord?: { readonly plugin?: unknown }
+  readonly concord?: { readonly plugin?: unknown; readonly callOptions?: unknown }
 }
+
+const isListOfNames = (found: unknown): found is readonly string[] =>
+  Array.isArray(found) && found.every((name) => typeof name === 'string')
 
 /** The URL of the module. `require.resolve` is the one resolver that takes a place to start from. */
 function locate(specifier: string, place: string, from: string): string {

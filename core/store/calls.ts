@@ -71,6 +71,16 @@ export interface CallRules {
   readonly consistency: Consistency
   /** Options that plugins which are on declare: the option -> its plugin. */
   readonly pluginOptions: ReadonlyMap<string, string>
+  /** Of plugins that are off, for the error about an option of theirs. */
+  readonly off?: OffPlugins | undefined
+}
+
+/** What is known of the call options of plugins that are off. Plain data: a node tells its clients. */
+export interface OffPlugins {
+  /** Options that they declare: the option -> its plugin. */
+  readonly options: Readonly<Record<string, string>>
+  /** Those of which nobody knows what they declare, since their code is not loaded. */
+  readonly silent: readonly string[]
 }
 
 export function checkCall(
@@ -97,7 +107,7 @@ function checkGiven(
   allowed: ReadonlySet<string>,
 ): Call {
   for (const name of Object.keys(given)) {
-    if (!allowed.has(name) && !rules.pluginOptions.has(name)) refuseName(name, allowed)
+    if (!allowed.has(name) && !rules.pluginOptions.has(name)) refuseName(name, allowed, rules.off)
   }
   const { minRevision = 0, requestId, signal = defaults.signal } = given
   const timeoutMs = given.timeoutMs ?? defaults.timeoutMs ?? rules.timeoutMs
@@ -112,16 +122,29 @@ function copyOf(options: object): Given {
   throw new ConcordError('INVALID_OPTION', `options: found ${describe(options)}, expected an object`)
 }
 
-function refuseName(name: string, allowed: ReadonlySet<string>): never {
-  const owner = OWNERS.get(name)
-  const why =
-    owner === undefined
-      ? `is no option of this call; it takes ${[...allowed].join(', ')}`
-      : `belongs to the plugin ${owner}, which is not on here`
-  throw new ConcordError('INVALID_OPTION', `option ${JSON.stringify(name)} ${why}`, {
-    details: { option: name },
-  })
+function refuseName(name: string, allowed: ReadonlySet<string>, off: OffPlugins | undefined): never {
+  const owner = ownerOf(name, off)
+  const option = `option ${JSON.stringify(name)}`
+  if (owner !== undefined) {
+    const cure = `Turn it on: plugins: { ${JSON.stringify(owner)}: true }`
+    throw new ConcordError(
+      'INVALID_OPTION',
+      `${option} belongs to the plugin ${owner}, which is not on here. ${cure}`,
+      { details: { option: name, plugin: owner } },
+    )
+  }
+  const silent = off?.silent ?? []
+  const perhaps =
+    silent.length === 0 ? '' : `. It may belong to a plugin that is off here: ${silent.join(', ')}`
+  throw new ConcordError(
+    'INVALID_OPTION',
+    `${option} is no option of this call; it takes ${[...allowed].join(', ')}${perhaps}`,
+    { details: { option: name } },
+  )
 }
+
+const ownerOf = (option: string, off: OffPlugins | undefined): string | undefined =>
+  off !== undefined && Object.hasOwn(off.options, option) ? off.options[option] : OWNERS.get(option)
 
 function checkTypes(given: Readonly<Record<string, unknown>>): void {
   const { timeoutMs, consistency, minRevision, requestId, signal } = given

@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url'
 import { openResolved } from '../../core/concord.ts'
 import { loadConfig, resolveConfig, type ResolvedConfig } from '../../core/config/index.ts'
 import { ConcordError, type ErrorCode } from '../../core/errors.ts'
+import { connect } from '../../core/index.ts'
 import type { Concord } from '../../core/open-node.ts'
 import { type AnyDefinition, checkDefinition } from '../../core/host/definition.ts'
 import { pluginCommands } from '../../core/host/host.ts'
@@ -108,6 +109,48 @@ describe('acme on a node', () => {
     await db.delete('seen')
     await service.issue('nobody')
     assert.equal(service.changes(), earlier + 2)
+  })
+})
+
+describe('an option of a call whose plugin is off', () => {
+  const unstamped = { unstamped: true } as never
+
+  test('names the plugin, by its definition or by what its package says, and what turns it on', async (t) => {
+    for (const use of [[acme], ['concord-plugin-acme']]) {
+      const db = await openWith({ use, plugins: { acme: false } })
+      t.after(() => db.close())
+      const error = await fails(
+        db.put('order', 1, unstamped),
+        'INVALID_OPTION',
+        /^option "unstamped" belongs to the plugin acme, which is not on here\. Turn it on: plugins: \{ "acme": true \}$/,
+      )
+      assert.deepEqual(error.details, { option: 'unstamped', plugin: 'acme' })
+    }
+  })
+
+  test('lists the plugins that are off and do not say what they take', async (t) => {
+    at.write('node_modules/concord-plugin-silent/package.json', { name: 'concord-plugin-silent' })
+    at.write('node_modules/concord-plugin-odd/package.json', {
+      name: 'concord-plugin-odd',
+      concord: { callOptions: 'unstamped' },
+    })
+    const db = await openWith({ use: ['concord-plugin-silent', 'concord-plugin-odd', 'concord-plugin-acme'] })
+    t.after(() => db.close())
+    const error = await fails(
+      db.put('order', 1, { dryRun: true } as never),
+      'INVALID_OPTION',
+      /is no option of this call; it takes .*ttl\. It may belong to a plugin that is off here: silent, odd$/,
+    )
+    assert.deepEqual(error.details, { option: 'dryRun' })
+    await fails(db.put('order', 1, unstamped), 'INVALID_OPTION', /the plugin acme/)
+  })
+
+  test('says the same to a client in another process', async (t) => {
+    const db = await openWith({ storage: { dir: './data-off' }, use: [acme] })
+    t.after(() => db.close())
+    const remote = await connect(at.path('data-off'))
+    t.after(() => remote.close())
+    await fails(remote.put('order', 1, unstamped), 'INVALID_OPTION', /the plugin acme, which is not on here/)
   })
 })
 
