@@ -1,5 +1,6 @@
 /** Many seeds, one after another: runs each, runs one in a hundred twice, and adds up what happened. */
 import { addCounters, type Counters, createCounters } from './counters.ts'
+import type { Direction } from './directed.ts'
 import { mix } from './hash.ts'
 import { drawPlan, type Options } from './plan.ts'
 import { type Failure, type Outcome, run } from './run.ts'
@@ -13,6 +14,7 @@ export interface Batch {
   readonly seconds: number
   readonly nodes: number
   readonly events: number
+  readonly directed?: Direction | undefined
 }
 
 export interface Tally {
@@ -39,7 +41,8 @@ export function runBatch(batch: Batch): Tally {
   const began = performance.now()
   const cpuBegan = cpuUsage()
   for (let i = 0; i < batch.seeds && performance.now() - began < batch.seconds * 1000; i++) {
-    const options = { seed: batch.seed + i * batch.stride, nodes: batch.nodes, events: batch.events }
+    const { nodes, events, directed } = batch
+    const options = { seed: batch.seed + i * batch.stride, nodes, events, directed }
     const outcome = runChecked(options, tally)
     tally.seeds++
     tally.events += outcome.events

@@ -11,19 +11,15 @@ import { answerReads, forgetWritesThrough, refuseReads, settleWrites } from './c
 import { holds } from './disk.ts'
 import { mix } from './hash.ts'
 import {
-  chainEnd,
   judgeApply,
   judgeChange,
   judgeClusterTime,
   judgeInstall,
-  judgeLeader,
   judgeMembership,
-  judgePersist,
   judgeRemoval,
-  judgeSend,
   judgeTransfer,
-  Violation,
-} from './judge.ts'
+} from './judge-commit.ts'
+import { chainEnd, judgeLeader, judgePersist, judgeSend, Violation } from './judge.ts'
 import { post } from './mail.ts'
 import { applyToModel, hashEntry, modelFrom } from './model.ts'
 import { beginPersist, compact, readSnapshot, snapshotAt, takeSnapshotIfDue, writeSnapshot } from './store.ts'
@@ -95,7 +91,7 @@ function leave(world: World, node: Node, removal: Removal): void {
   say(world, () => `${node.id} was removed at ${removal.index}, says ${removal.toldBy ?? 'its log'}`)
   if (removal.toldBy === null) world.counters.leftByOwnLog++
   else world.counters.leftWhenTold++
-  judgeRemoval(world.judge, node, removal)
+  judgeRemoval(world.judge, node, removal, status(node.raft!).commitIndex)
   if (node.stream.chance(0.5)) node.retired = true
 }
 

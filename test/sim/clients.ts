@@ -15,7 +15,8 @@ import {
   type Time,
 } from '../../core/raft/index.ts'
 import { readClocks } from './clock.ts'
-import { judgeAnswer, judgeEffect, Violation } from './judge.ts'
+import { judgeAnswer, judgeEffect } from './judge-commit.ts'
+import { Violation } from './judge.ts'
 import { post } from './mail.ts'
 import type { Operation } from './plan.ts'
 import type { Mail, Node, PendingRead, World } from './world.ts'

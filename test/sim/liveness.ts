@@ -3,10 +3,10 @@
  * within twenty election timeouts. Then everybody is healed, and everybody must catch up.
  */
 import { propose, status } from '../../core/raft/index.ts'
-import { leaderOf } from './faults.ts'
 import { Violation } from './judge.ts'
 import { cut } from './network.ts'
 import { crash, resume, start, timeOf, wake } from './process.ts'
+import { leaderOf } from './targets.ts'
 import { type Node, say, type World } from './world.ts'
 
 type Advance = (world: World) => boolean

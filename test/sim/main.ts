@@ -1,5 +1,6 @@
 /**
- * `npm run sim -- --seeds N --seed S [--seconds T] [--nodes 3] [--events 5000] [--jobs 2] [--trace]`
+ * `npm run sim -- --seeds N --seed S [--seconds T] [--nodes 3] [--events 5000] [--jobs 2] [--trace]
+ * [--directed late-answers]`
  *
  * Runs seeds of the simulator, prints what they met, and exits 1 when an invariant broke: then with the seed, the
  * last events, and the smallest plan that still fails, as a command. `--faults`, `--operations` and `--calm`
@@ -10,6 +11,7 @@ import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { addTally, type Batch, createTally, runBatch, type Tally } from './batch.ts'
 import { shortfalls } from './counters.ts'
+import { type Direction, isDirection } from './directed.ts'
 import { narrow, type Narrowing, narrowingWords, parseIndexes } from './narrow.ts'
 import { drawPlan, type Options, type Plan } from './plan.ts'
 import { type Failure, run } from './run.ts'
@@ -27,6 +29,7 @@ const { values } = parseArgs({
     faults: { type: 'string' },
     operations: { type: 'string' },
     calm: { type: 'string' },
+    directed: { type: 'string' },
     'no-shrink': { type: 'boolean', default: false },
   },
 })
@@ -38,17 +41,24 @@ const narrowing: Narrowing = {
 }
 const isNarrowed = Object.values(narrowing).some((part) => part !== undefined)
 
+const directed = directionOf(values.directed)
+
 if (values.trace || isNarrowed) replay()
 else await runMany()
 
 // ------------------------------------------------------------------------------------------------ one seed
 
 function replay(): void {
-  const options = { seed: number('seed'), nodes: number('nodes'), events: number('events') }
+  const options = { seed: number('seed'), nodes: number('nodes'), events: number('events'), directed }
   const plan = narrow(drawPlan(options), narrowing)
   const outcome = run(plan, values.trace ? console.log : undefined)
   console.log(`seed ${options.seed}: ${outcome.events} events, trace ${outcome.traceHash.toString(16)}`)
   if (outcome.failure) fail(plan, narrowing, outcome.failure)
+}
+
+function directionOf(word: string | undefined): Direction | undefined {
+  if (word === undefined || isDirection(word)) return word
+  throw new RangeError(`--directed ${word}: no such direction (directed.ts)`)
 }
 
 function number(name: 'seed' | 'nodes' | 'events' | 'jobs'): number {
@@ -70,6 +80,7 @@ async function runMany(): Promise<void> {
     seconds: Number(values.seconds ?? Infinity),
     nodes: number('nodes'),
     events: number('events'),
+    directed,
   }))
   const tally = createTally()
   const tallies = jobs === 1 ? batches.map(runBatch) : await Promise.all(batches.map(inThread))
@@ -80,6 +91,7 @@ async function runMany(): Promise<void> {
     reportFailure(drawPlan(options), options, failure)
     return
   }
+  if (directed !== undefined) return
   for (const line of shortfalls(tally.counters, tally.events)) {
     console.log(`too seldom: ${line}`)
     process.exitCode = 1
@@ -134,9 +146,10 @@ function reportFailure(plan: Plan, options: Options, failure: Failure): void {
 function fail(plan: Plan, kept: Narrowing, failure: Failure): void {
   process.exitCode = 1
   const { seed, nodes, events } = plan.options
+  const direction = directed === undefined ? '' : `--directed ${directed} `
   console.log(
     `\nVIOLATED ${failure.invariant}\n  seed ${seed}, ${plan.profile.nodes} nodes (--nodes ${nodes}), ` +
-      `--events ${events} ${narrowingWords(kept)}, event ${failure.atEvent}, ${failure.atMs.toFixed(2)} ms\n`,
+      `--events ${events} ${direction}${narrowingWords(kept)}, event ${failure.atEvent}, ${failure.atMs.toFixed(2)} ms\n`,
   )
   console.log(failure.message)
   if (values.trace) return

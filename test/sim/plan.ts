@@ -4,6 +4,8 @@
  * Swarm testing: each seed switches each class of fault on or off and draws its rates. With everything on at
  * once nothing ever gets far enough to reach the deep states.
  */
+import { type Direction, direct } from './directed.ts'
+import { drawFaults } from './draw-faults.ts'
 import { Stream } from './prng.ts'
 
 export interface Options {
@@ -12,6 +14,8 @@ export interface Options {
   readonly nodes: number
   /** How many events the phase with faults may take. */
   readonly events: number
+  /** Instead of the faults that the seed draws, one coincidence again and again. */
+  readonly directed?: Direction | undefined
 }
 
 /** The rates of one seed. Milliseconds are true time. */
@@ -81,6 +85,15 @@ export type Fault =
   | { at: number; kind: 'snapshot'; target: Target }
   /** The leader hears everything late, then is heard by nobody: it lives on old answers while others elect. */
   | { at: number; kind: 'usurp'; extraMs: number; afterMs: number; forMs: number }
+  /** A voter that has helped the leader to its lease restarts, while another, long cut off, asks it for its vote. */
+  | { at: number; kind: 'forgetful-voter'; pick: number; afterMs: number }
+  /** A node that the leader does not reach takes it to be dead, while the leader's lease still holds. */
+  | { at: number; kind: 'false-alarm'; pick: number; afterMs: number }
+  /**
+   * Relaxed fsync: a node loses acknowledged entries, and the leader that has them restarts; it leads again, does not
+   * know how far the log is committed, and dies soon after.
+   */
+  | { at: number; kind: 'blind-leader'; pick: number; cutMs: number; liveMs: number }
   /** Leadership is handed over, and the old leader hears nothing of it for a while. */
   | { at: number; kind: 'transfer'; to: number; deafMs: number }
   /** A change drawn by `bits`; the leader that took it may crash soon after. 0: it does not. */
@@ -113,13 +126,14 @@ export function drawPlan(options: Options): Plan {
   const swarm = new Stream(options.seed, 'swarm')
   const profile = drawProfile(options, swarm)
   const horizonMs = swarm.between(3000, 22_000) * (options.events / 5000)
-  return {
+  const plan: Plan = {
     options,
     profile,
     faults: drawFaults(options.seed, swarm, profile, horizonMs),
     operations: drawOperations(options.seed, swarm, horizonMs),
     horizonMs,
   }
+  return options.directed === undefined ? plan : direct(plan, options.directed)
 }
 
 function drawProfile(options: Options, swarm: Stream): Profile {
@@ -160,143 +174,6 @@ function drawProfile(options: Options, swarm: Stream): Profile {
     fsyncEveryMs: isRelaxed ? swarm.scaled(10, 2000) : 0,
   }
 }
-
-// ------------------------------------------------------------------------------------------------ faults
-
-const shapes: readonly PartitionShape[] = [
-  'halves',
-  'isolate',
-  'isolate',
-  'bridge',
-  'one-way',
-  'deaf',
-  'mute',
-]
-
-function drawFaults(seed: number, swarm: Stream, profile: Profile, horizonMs: number): readonly Fault[] {
-  const faults: Fault[] = []
-  const calm = swarm.chance(0.08)
-
-  /** One class of fault: on or off by the seed, its own stream, its own mean interval. */
-  const addClass = (kind: FaultKind, on: number, minMs: number, maxMs: number, draw: FaultSource): void => {
-    const meanMs = swarm.scaled(minMs, maxMs)
-    if (!swarm.chance(on) || calm) return
-    const stream = new Stream(seed, `faults:${kind}`)
-    for (let at = stream.exponential(meanMs); at < horizonMs; at += stream.exponential(meanMs)) {
-      faults.push(draw(stream, at))
-    }
-  }
-  const node = (s: Stream): number => s.below(profile.nodes)
-  const target = (s: Stream): Target => (s.chance(0.4) ? 'leader' : node(s))
-  const timeout = profile.electionTimeoutMs
-
-  addClass('partition', 0.5, 300, 4000, (s, at) => ({
-    at,
-    kind: 'partition',
-    shape: s.pick(shapes),
-    target: target(s),
-    bits: s.uint32(),
-    forMs: s.scaled(timeout / 4, timeout * 8),
-  }))
-  addClass('reset', 0.3, 200, 3000, (s, at) => ({
-    at,
-    kind: 'reset',
-    a: target(s),
-    b: node(s),
-    deafMs: s.chance(0.5) ? 0 : s.scaled(10, timeout),
-  }))
-  addClass('clog', 0.3, 300, 4000, (s, at) => ({
-    at,
-    kind: 'clog',
-    from: node(s),
-    to: node(s),
-    extraMs: s.scaled(10, timeout * 4),
-    forMs: s.scaled(timeout / 4, timeout * 6),
-  }))
-  // Under a relaxed fsync mode an acknowledgement may be void after a power loss; connections keep old ones out.
-  addClass('replay', profile.fsyncEveryMs > 0 ? 0 : 0.3, 50, 1500, (s, at) => ({
-    at,
-    kind: 'replay',
-    picks: Array.from({ length: 1 + s.below(4) }, () => s.uint32()),
-  }))
-  const downMs = (s: Stream): number => s.scaled(1, timeout * 6)
-  addClass('crash', 0.5, 200, 4000, (s, at) => ({ at, kind: 'crash', target: target(s), downMs: downMs(s) }))
-  addClass('power-loss', 0.15, 1000, 6000, (s, at) => ({
-    at,
-    kind: 'power-loss',
-    downMs: Array.from({ length: profile.nodes }, () => downMs(s)),
-  }))
-  addClass('crash-installing', 0.3, 300, 4000, (s, at) => ({
-    at,
-    kind: 'crash-installing',
-    downMs: downMs(s),
-  }))
-  addClass('stop', 0.25, 500, 5000, (s, at) => ({ at, kind: 'stop', target: target(s), downMs: downMs(s) }))
-  addClass('pause', 0.4, 300, 4000, (s, at) => ({
-    at,
-    kind: 'pause',
-    target: target(s),
-    forMs: s.scaled(10, timeout * 8),
-  }))
-  addClass('suspend', 0.2, 500, 5000, (s, at) => ({
-    at,
-    kind: 'suspend',
-    target: target(s),
-    forMs: s.scaled(30, timeout * 8),
-  }))
-  addClass('wall-step', 0.3, 200, 3000, (s, at) => ({
-    at,
-    kind: 'wall-step',
-    target: target(s),
-    byMs: s.pick([-3_600_000, 3_600_000, -86_400_000, 86_400_000, 1000, -1000]),
-  }))
-  addClass('disk-stall', 0.3, 300, 4000, (s, at) => ({
-    at,
-    kind: 'disk-stall',
-    target: target(s),
-    forMs: s.scaled(20, timeout * 4),
-  }))
-  addClass('fsync-failure', 0.2, 500, 5000, (s, at) => ({
-    at,
-    kind: 'fsync-failure',
-    target: target(s),
-    downMs: downMs(s),
-  }))
-  addClass('snapshot', 0.3, 100, 3000, (s, at) => ({ at, kind: 'snapshot', target: target(s) }))
-  addClass('usurp', 0.3, 1000, 5000, (s, at) => ({
-    at,
-    kind: 'usurp',
-    extraMs: s.between(timeout, timeout * 4),
-    afterMs: s.between(0, timeout * 2),
-    forMs: s.between(timeout, timeout * 5),
-  }))
-  addClass('transfer', 0.3, 300, 4000, (s, at) => ({
-    at,
-    kind: 'transfer',
-    to: node(s),
-    deafMs: s.chance(0.5) ? 0 : s.scaled(10, timeout),
-  }))
-  if (profile.fsyncEveryMs > 0) {
-    addClass('tail-loss', 1, 300, 3000, (s, at) => ({
-      at,
-      kind: 'tail-loss',
-      target: target(s),
-      downMs: downMs(s),
-    }))
-  }
-  if (profile.membershipChanges) {
-    addClass('membership', 1, 200, 2500, (s, at) => ({
-      at,
-      kind: 'membership',
-      bits: s.uint32(),
-      crashAfterMs: s.chance(0.3) ? s.scaled(0.1, 50) : 0,
-      downMs: downMs(s),
-    }))
-  }
-  return faults.sort((a, b) => a.at - b.at)
-}
-
-type FaultSource = (stream: Stream, at: number) => Fault
 
 // -------------------------------------------------------------------------------------------- operations
 

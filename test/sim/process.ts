@@ -23,7 +23,8 @@ import { dropPending, receiveMail, runOperation } from './clients.ts'
 import { readClocks, trueTimeOf } from './clock.ts'
 import { compactLog, termOnDisk } from './disk.ts'
 import { mix } from './hash.ts'
-import { chainEnd, chainOf, judgeCommitIndex, judgeState, Violation } from './judge.ts'
+import { judgeCommitIndex, judgeState } from './judge-commit.ts'
+import { chainEnd, chainOf, Violation } from './judge.ts'
 import { modelFrom } from './model.ts'
 import { linkOf, resetConnection } from './network.ts'
 import { finishPersist, resetForPersist, storeSnapshot } from './store.ts'
@@ -234,6 +235,7 @@ function drain(world: World, node: Node, raft: Raft): void {
   if (node.inDoubt) node.inDoubt = status(raft).tailInDoubt
   const before = node.checked
   node.checked = checkInvariants(raft, before)
+  world.judge.commitIndex = Math.max(world.judge.commitIndex, node.checked.commitIndex)
   if (before && node.checked.commitIndex > before.commitIndex) {
     judgeCommitIndex(node, before.term, node.checked.commitIndex, node.leadership)
   }

@@ -4,23 +4,16 @@
  */
 import { createCounters, type Counters } from './counters.ts'
 import { chooseNode } from './clients.ts'
+import { describeMail } from './describe.ts'
 import { strike } from './faults.ts'
 import { mix } from './hash.ts'
-import { judgeEnd, Violation } from './judge.ts'
+import { judgeEnd } from './judge-commit.ts'
+import { Violation } from './judge.ts'
 import { demandLife } from './liveness.ts'
 import type { Plan } from './plan.ts'
 import { give, hand, start, timerFires, wake } from './process.ts'
 import { linkOf } from './network.ts'
-import {
-  addNode,
-  createWorld,
-  describeMail,
-  diskOf,
-  type Happening,
-  noteTrace,
-  say,
-  type World,
-} from './world.ts'
+import { addNode, createWorld, diskOf, type Happening, noteTrace, say, type World } from './world.ts'
 
 export interface Outcome {
   readonly seed: number

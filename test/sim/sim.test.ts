@@ -1,12 +1,15 @@
 // The simulator itself: a few dozen seeds of the Raft core over a false world, that one seed is one run, and that it
-// finds what it is there to find. Long runs: `npm run sim`; all mutants: `node test/sim/mutants.ts`.
+// finds what it is there to find. Long runs: `npm run sim`; all mutants: `npm run mutants`.
 
 import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { Agenda } from './agenda.ts'
 import { runBatch } from './batch.ts'
 import { formatIndexes, narrow, parseIndexes } from './narrow.ts'
-import { hunt, mutants } from './mutants.ts'
+import { hunt } from './mutants/hunt.ts'
+import { coreMutants, laterMutants } from './mutants/numbered.ts'
+import { otherMutants } from './mutants/others.ts'
 import { drawPlan } from './plan.ts'
 import { Stream } from './prng.ts'
 import { run } from './run.ts'
@@ -80,9 +83,29 @@ test('events come in the order of time, and of their making within one moment', 
   )
 })
 
+test('each of the 24 numbered bugs is in the table, and each patch still fits its source', () => {
+  const numbers = [...coreMutants, ...laterMutants].map(({ id }) => id.slice(0, 3))
+  const expected = Array.from({ length: 24 }, (_, i) => `M${String(i + 1).padStart(2, '0')}`)
+  assert.deepEqual([...new Set(numbers)].toSorted(), expected)
+  for (const { id, edits } of [...coreMutants, ...otherMutants]) {
+    for (const { file, find } of edits) {
+      const source = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
+      assert.equal(source.split(find).length, 2, `${id} in ${file}: ${find}`)
+    }
+  }
+  for (const { file } of laterMutants) assert.ok(existsSync(new URL(`../../${file}`, import.meta.url)), file)
+})
+
+for (const direction of ['late-answers', 'forgetful-voter', 'false-alarm', 'blind-leader'] as const) {
+  test(`six seeds of the coincidence ${direction} break no invariant`, () => {
+    const seeds = { seed: 1, stride: 1, seeds: 6, seconds: Infinity, nodes: 0, events: 5000 }
+    assert.equal(runBatch({ ...seeds, directed: direction }).failed, undefined)
+  })
+}
+
 // H01, H14: two mutants that are quick to catch, so they run each time.
 for (const id of ['M02', 'M05']) {
-  const mutant = mutants.find((one) => one.id === id)!
+  const mutant = coreMutants.find((one) => one.id === id)!
   test(`the simulator catches a core that ${mutant.name} (${id})`, () => {
     const verdict = hunt(mutant, 1, 500)
     assert.ok(verdict.caught, `${id} lives after ${verdict.seeds} seeds`)

@@ -186,7 +186,8 @@ export function writeSnapshot(world: World, node: Node, write: SnapshotWrite): v
     node.receiving = undefined
     return
   }
-  if (write.offset === 0) node.receiving = { meta: write.meta, bytes: [] }
+  const { term } = node.leadership
+  if (write.offset === 0) node.receiving = { meta: write.meta, term, bytes: [] }
   const { receiving } = node
   if (!receiving || receiving.bytes.length !== write.offset || receiving.meta.index !== write.meta.index) {
     throw new Violation('chunks are written in order', `${node.id} at ${write.offset} of ${write.meta.index}`)
@@ -195,6 +196,7 @@ export function writeSnapshot(world: World, node: Node, write: SnapshotWrite): v
   const { index } = write.meta
   if (write.done) {
     node.receiving = undefined
+    if (receiving.term < term) world.counters.snapshotsResumed++
     commitReceived(world, node, { meta: write.meta, data: Uint8Array.from(receiving.bytes) })
     return
   }

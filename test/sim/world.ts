@@ -85,7 +85,7 @@ export interface Node extends Witness {
   hasLostTail: boolean
   snapshotting: boolean
   /** The snapshot being received, and the one being made durable. */
-  receiving: { readonly meta: SnapshotMeta; readonly bytes: number[] } | undefined
+  receiving: { readonly meta: SnapshotMeta; readonly term: number; readonly bytes: number[] } | undefined
   committing: StoredSnapshot | undefined
   previousSnapshot: StoredSnapshot | undefined
   compacting: number
@@ -155,6 +155,8 @@ const ending: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'stop',
   'fsync-failure',
   'tail-loss',
+  'forgetful-voter',
+  'blind-leader',
 ])
 
 export function createWorld(plan: Plan, trace?: (line: string) => void): World {
@@ -313,36 +315,4 @@ export function noteTrace(world: World, label: string, slot: number): void {
 
 export function say(world: World, text: () => string): void {
   world.trace?.(`${world.now.toFixed(2).padStart(10)}  ${text()}`)
-}
-
-export function describeMail(mail: Mail): string {
-  switch (mail.type) {
-    case 'appendEntries': {
-      const { prevIndex, entries } = mail
-      const range = entries.length > 0 ? `${prevIndex + 1}..${prevIndex + entries.length}` : 'nothing'
-      const terms = entries.length > 0 ? ` terms ${entries[0]!.term}..${entries.at(-1)!.term}` : ''
-      return (
-        `appendEntries term ${mail.term} after (${prevIndex}, ${mail.prevTerm}) ${range}${terms} ` +
-        `commit ${mail.commitIndex} round ${mail.round}`
-      )
-    }
-    case 'installSnapshot':
-      return (
-        `installSnapshot term ${mail.term} (${mail.meta.index}, ${mail.meta.term}) ` +
-        `offset ${mail.offset}+${mail.data.length}${mail.done ? ' done' : ''}`
-      )
-    case 'preVote':
-    case 'preVoteResult':
-    case 'requestVote':
-    case 'requestVoteResult':
-    case 'appendEntriesResult':
-    case 'installSnapshotResult':
-    case 'timeoutNow':
-    case 'removed':
-    case 'readIndex':
-    case 'readIndexResult': {
-      const { type, ...rest } = mail
-      return `${type} ${JSON.stringify(rest)}`
-    }
-  }
 }

@@ -1,0 +1,35 @@
+/** A known bug: a patch of the core's source, or, where the simulator does not run the code yet, its description. */
+import type { Direction } from '../directed.ts'
+
+export interface Edit {
+  readonly file: string
+  /** Must be found exactly once: when the core changes, its mutants are looked at again. */
+  readonly find: string
+  readonly put: string
+}
+
+export interface Mutant {
+  readonly id: string
+  /** What the core does: "a core that …". */
+  readonly name: string
+  /** Needs a rare coincidence by the plan of tests. */
+  readonly starred?: true
+  /** The coincidence that shows it; without one the swarm of faults is enough. */
+  readonly directed?: Direction
+  readonly edits: readonly Edit[]
+}
+
+export interface LaterMutant {
+  readonly id: string
+  readonly name: string
+  /** What the simulator would have to run. */
+  readonly level: 'log' | 'recovery' | 'machine' | 'driver'
+  readonly file: string
+  readonly change: string
+}
+
+export const edit = (file: string, find: string, put: string): Edit => ({
+  file: `core/raft/${file}`,
+  find,
+  put,
+})
