@@ -8,7 +8,7 @@
  * Its owner bounds it in time.
  */
 import { MalformedError, Reader } from '../bytes.ts'
-import type { Hello, Introduction, Verdict } from '../ports.ts'
+import type { Hello, Introduction, TransportHandlers, Verdict } from '../ports.ts'
 import type { NodeId } from '../raft/types.ts'
 import { KIND, WIRE_VERSIONS } from './frames.ts'
 import {
@@ -78,7 +78,11 @@ export class Greeter implements WireOwner {
       throw new MalformedError('the welcome answers another hello', 0)
     }
     const introduction = introductionOf(welcome, this.#owner, { dialled: true, expected: this.#expected })
-    const verdict = judge(this.#own, welcome, introduction, this.#owner, this.#world)
+    const { problem } = this.#owner.credentials
+    const verdict: Verdict =
+      problem === undefined
+        ? judge(this.#own, introduction, welcome.to, this.#world.handlers)
+        : { refuse: 'NOT_TRUSTED', message: problem }
     if ('refuse' in verdict) return refuse(this.#wire, this.#owner, this.#world, introduction.id, verdict)
     this.#wire.send(this.#world.frames.frame(KIND.ready, (writer) => writer.utf8(welcome.nonce)))
     this.#owner.done({ session: sessionOf(this.#wire, this.#world, this.#owner, welcome, verdict, true) })
@@ -134,7 +138,7 @@ export class Doorkeeper implements WireOwner {
     }
     const own = this.#world.handlers.hello()
     const introduction = introductionOf(greeting, this.#owner, { dialled: false })
-    const verdict = judge(own, greeting, introduction, this.#owner, this.#world)
+    const verdict = judge(own, introduction, greeting.to, this.#world.handlers)
     if ('refuse' in verdict) return refuse(this.#wire, this.#owner, this.#world, introduction.id, verdict)
     this.#admitted = { greeting, verdict }
     const { lane, nonce: echo } = greeting
@@ -169,12 +173,12 @@ function introductionOf(
   return { id, hello, ...way, otherRuns, certificateNames: owner.credentials.certificateNames }
 }
 
-function judge(
+/** What can be said without asking the node, and then what it says. `meant`: whom the other wanted to reach. */
+export function judge(
   own: Hello,
-  greeting: Greeting,
   introduction: Introduction,
-  { credentials }: Handshaking,
-  { handlers }: TransportWorld,
+  meant: NodeId,
+  handlers: Pick<TransportHandlers, 'judge'>,
 ): Verdict {
   const { id, hello, expected } = introduction
   const ownId = idOf(own)
@@ -184,11 +188,8 @@ function judge(
     return { refuse: 'WRONG_CLUSTER', message }
   }
   if (id === ownId) return wrong(`${id} has reached itself`)
-  if (greeting.to !== '' && greeting.to !== ownId)
-    return wrong(`${greeting.to} was meant, and this is ${ownId}`)
+  if (meant !== '' && meant !== ownId) return wrong(`${meant} was meant, and this is ${ownId}`)
   if (expected !== undefined && id !== expected) return wrong(`${expected} was meant, and this is ${id}`)
-  const { problem } = credentials
-  if (problem !== undefined) return { refuse: 'NOT_TRUSTED', message: problem }
   return handlers.judge(introduction)
 }
 

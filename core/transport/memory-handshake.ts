@@ -1,0 +1,64 @@
+/** The handshake of two transports in memory: both judge, first the one that was dialled. */
+import type { Hello, Introduction } from '../ports.ts'
+import type { NodeId } from '../raft/types.ts'
+import { judge } from './handshake.ts'
+import { idOf } from './hello.ts'
+import { type MemoryNetwork, type MemorySession, otherEnd, type Station } from './memory-network.ts'
+
+export type Shaken = { readonly session: MemorySession } | { readonly refusal: string }
+
+export function shakeHands(
+  dialler: Station,
+  listener: Station,
+  expected: NodeId | undefined,
+  network: MemoryNetwork,
+): Shaken {
+  const hellos = new Map<Station, Hello>([dialler, listener].map((station) => [station, station.hello()]))
+  const members = new Map<Station, boolean>()
+  for (const station of [listener, dialler]) {
+    const other = station === dialler ? listener : dialler
+    const hello = hellos.get(other)!
+    const introduction: Introduction = {
+      id: other.id,
+      hello,
+      dialled: station === dialler,
+      expected: station === dialler ? expected : undefined,
+      otherRuns: otherRunsAt(station, other.id, hello.runId),
+    }
+    const meant = station === listener ? (expected ?? '') : ''
+    const verdict = judge(hellos.get(station)!, introduction, meant, station.handlers)
+    if ('refuse' in verdict) {
+      const { refuse: reason, message } = verdict
+      station.tell({ kind: 'refused', peer: other.id, address: hello.address, reason, message })
+      const { address } = hellos.get(station)!
+      other.tell({ kind: 'refusedBy', peer: station.id, address, reason, message })
+      return { refusal: message }
+    }
+    members.set(station, verdict.accept === 'member')
+  }
+  const session: MemorySession = { dialler, listener, hellos, members, isOpen: true }
+  for (const station of [dialler, listener]) {
+    endOlderRuns(session, station, network)
+    station.sessions.add(session)
+  }
+  return { session }
+}
+
+/** A new run, let in, ends the connections of the one before. */
+function endOlderRuns(session: MemorySession, station: Station, network: MemoryNetwork): void {
+  const newcomer = otherEnd(session, station)
+  for (const older of station.sessions) {
+    const end = otherEnd(older, station)
+    if (end.id !== newcomer.id) continue
+    if (older.hellos.get(end)!.runId !== session.hellos.get(newcomer)!.runId) network.end(older)
+  }
+}
+
+function otherRunsAt(station: Station, id: NodeId, runId: string): Introduction['otherRuns'] {
+  const runs = [...station.sessions]
+    .filter(({ isOpen }) => isOpen)
+    .map((session) => session.hellos.get(otherEnd(session, station))!)
+    .filter((hello) => idOf(hello) === id && hello.runId !== runId)
+    .map((hello) => hello.runId)
+  return [...new Set(runs)].map((other) => ({ runId: other, heardAgoMs: 0 }))
+}
