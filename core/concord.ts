@@ -103,13 +103,13 @@ class Assembly {
   node: OpenNode | undefined
 
   constructor(config: ResolvedConfig, world: NodeWorld) {
-    const { node, reads, timeoutMs, log } = config
+    const { node, reads, timeoutMs, log, logger } = config
     this.config = config
     this.#world = world
     const { clock } = world
     this.clock = clock
     this.telemetry = createTelemetry(node.id)
-    this.nodeLog = createLog({ node: node.id, level: log.level, format: log.format })
+    this.nodeLog = createLog({ node: node.id, level: log.level, format: log.format, logger })
     const pluginOptions = new Map<string, string>()
     this.rules = {
       nowMs: () => clock.monotonicMs(),

@@ -40,7 +40,7 @@ const STDERR = 2
 export function createLog(options: LogOptions): NodeLog {
   const { node, level = 'info', format = 'auto', logger, destination } = options
   if (logger !== undefined) {
-    return { log: shielded(logger.child({ node }, shaping)), flush: () => logger.flush() }
+    return { log: shielded(logger.child({ node }, shaping)), flush: () => logger.flush?.() }
   }
   const isText = format === 'text' || (format === 'auto' && destination === undefined && isatty(STDERR))
   const background = destination ?? pino.destination({ dest: STDERR, sync: false })

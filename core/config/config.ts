@@ -1,12 +1,25 @@
 /** The type of a config as it is written, and `defineConfig`. */
+import type { Logger } from 'pino'
 import type { OptionsOf, PluginName, PluginsConfig, UseConfig } from '../plugin.ts'
-import type { ClusterOptions, CoreOptions } from './types.ts'
+import type { ClusterOptions, CoreOptions, LogOptions } from './types.ts'
 
 /** Mapped over no names at all, a type would take anything. */
 type NoPlugins = { readonly [name: string]: never }
 type IfAny<P> = [PluginName] extends [never] ? NoPlugins : P
 
-export interface Config extends CoreOptions {
+/** What a config in code may say of the log. */
+export interface LogConfigOptions extends LogOptions {
+  /**
+   * The application's own pino logger: the node's lines go through a child of it that names the node, redacted like
+   * all of Concord's. Its level and its format are its own; `level` and `format` here are then without effect. Only
+   * code can give it, no JSON, no YAML and no variable.
+   */
+  readonly logger?: Logger | undefined
+}
+
+export interface Config extends Omit<CoreOptions, 'log'> {
+  /** The node's own log. */
+  readonly log?: LogConfigOptions | undefined
   /** Which plugins are on (`true`, or their options) and off (`false`), by name. */
   readonly plugins?: IfAny<PluginsConfig> | undefined
   /** Where the code of plugins that are not built in comes from: definitions, or names of packages. */
@@ -16,7 +29,8 @@ export interface Config extends CoreOptions {
 }
 
 /** A section of `env`. It lies on what is there: of a cluster or a plugin it may say a part. */
-export interface ConfigSection extends Omit<CoreOptions, 'cluster'> {
+export interface ConfigSection extends Omit<CoreOptions, 'cluster' | 'log'> {
+  readonly log?: LogConfigOptions | undefined
   readonly cluster?: Part<ClusterOptions> | undefined
   readonly plugins?:
     | IfAny<{ readonly [N in PluginName]?: boolean | Part<OptionsOf<N>> | undefined }>

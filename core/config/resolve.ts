@@ -2,6 +2,7 @@
  * From an object, a mode and an environment to the one config that a node runs with: layers merged,
  * everything checked, defaults filled in, paths absolute. All problems are found before one is reported.
  */
+import type { Logger } from 'pino'
 import type { BuiltinPlugins } from '../plugin.ts'
 import type { AnyDefinition } from '../host/definition.ts'
 import { didYouMean } from '../suggest.ts'
@@ -16,6 +17,7 @@ import {
 } from './environment.ts'
 import { isPlainObject, mergeLayers, valueAt, type ConfigLayer, type Layer, type Tree } from './layers.ts'
 import { optionsOf, type Option, type Schema } from './options.ts'
+import { loggerIn, withoutLogger } from './logger.ts'
 import { ownCopy, pluginsIn, split, type Parts, type Switched } from './parts.ts'
 import { knownPlugins, loadPlugins, type KnownPlugins } from './plugins.ts'
 import { distinct, invalid, type Problem } from './problems.ts'
@@ -31,6 +33,8 @@ export interface ResolvedConfig extends CoreConfig {
   readonly use: readonly string[]
   /** Names of all plugins that could be on: built in, and from `use`. */
   readonly known: readonly string[]
+  /** The application's own, if it gave one. */
+  readonly logger: Logger | undefined
   /** What is known of the call options of the plugins that `use` brought and that are off. */
   readonly offPlugins: OffPlugins
   /** The definition of every plugin that is on. */
@@ -80,10 +84,11 @@ export async function resolveRaw(raw: Raw): Promise<ResolvedConfig> {
 
   const { values, sources } = mergeLayers(layers)
   const plugins: Record<string, Tree | false> = Object.fromEntries(gathered.off.map((name) => [name, false]))
-  const problems = [...gathered.problems, ...validateCore(coreOf(values), sources)]
+  const given = loggerIn(values, sources)
+  const problems = [...gathered.problems, ...validateCore(coreOf(values), sources), ...given.problems]
   for (const [name, definition] of definitions) {
-    const given = valueAt(values, ['plugins', name])
-    const own = (plugins[name] = isPlainObject(given) ? given : {})
+    const said = valueAt(values, ['plugins', name])
+    const own = (plugins[name] = isPlainObject(said) ? said : {})
     problems.push(...validatePlugin(name, definition.options?.json, own, sources))
   }
   problems.push(...problemsOfOtherModes(gathered, raw.mode))
@@ -98,13 +103,19 @@ export async function resolveRaw(raw: Raw): Promise<ResolvedConfig> {
     plugins: deepFreeze(plugins),
     use: gathered.known.used,
     known: gathered.names,
+    logger: given.logger,
     offPlugins: offPluginsIn(gathered),
     definitions: Object.freeze(Object.fromEntries(definitions)),
     mode: raw.mode,
     modes: [...parts.modes.keys()],
     file: raw.file,
     baseDir: raw.baseDir,
-    warnings: [...gathered.warnings, ...warningsOf(config, sources), ...warningsAround(raw, gathered)],
+    warnings: [
+      ...gathered.warnings,
+      ...warningsOf(config, sources),
+      ...given.warnings,
+      ...warningsAround(raw, gathered),
+    ],
     sources,
   })
   origins.set(resolved, { layers, options })
@@ -203,10 +214,10 @@ function warningsOfMode(mode: string | undefined, modes: readonly string[]): str
   return [`mode "${mode}" has no section in env.${near}`]
 }
 
-/** `plugins` is checked name by name, not by core's schema. */
+/** `plugins` is checked name by name, and a logger is code: neither is by core's schema. */
 function coreOf(values: Tree): Tree {
   const { plugins: _, ...core } = ownCopy(values)
-  return core
+  return withoutLogger(core)
 }
 
 /** Modes that are not in force are checked too, as far as that goes without their environment. */
@@ -219,6 +230,7 @@ function problemsOfOtherModes({ parts, names, known }: Gathered, mode: string | 
       { layer: `env.${other}`, values: section },
     ])
     problems.push(...validatePartial(coreOf(merged.values), merged.sources))
+    problems.push(...loggerIn(merged.values, merged.sources).problems)
     problems.push(...problemsOfSwitches(pluginsIn(merged, names), known))
   }
   return problems

@@ -1,7 +1,8 @@
 /** What is wrong with a config is said in one error: where, what was found, what was expected, did you mean. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { clusterRefusal, loadConfig, resolveConfig, type Config } from '../../core/config/index.ts'
+import { pino } from 'pino'
+import { clusterRefusal, loadConfig, printable, resolveConfig, type Config } from '../../core/config/index.ts'
 import { failure, lines, project } from './project.ts'
 
 /** The problems of an object; it may be anything. */
@@ -57,6 +58,37 @@ describe('single options', () => {
   for (const [config, expected] of cases) {
     test(expected, async () => assert.deepEqual(await problems(config), [expected]))
   }
+})
+
+describe("the application's own logger", () => {
+  const logger = pino({ level: 'silent' })
+
+  test('is kept as it is, in code and in a section of a mode', async () => {
+    assert.equal((await resolveConfig({ log: { logger } })).logger, logger)
+    assert.equal((await resolveConfig({})).logger, undefined)
+    const moded = await resolveConfig({ env: { test: { log: { logger } } } }, { mode: 'test' })
+    assert.equal(moded.logger, logger)
+    assert.deepEqual(moded.log, { level: 'info', format: 'auto' })
+    assert.doesNotMatch(JSON.stringify(printable(moded)), /logger/, 'it is not printed')
+  })
+
+  test('has a level and a format of its own: one that is given beside it is said to be without effect', async () => {
+    const { warnings } = await resolveConfig({ log: { logger, level: 'debug' } })
+    assert.deepEqual(warnings, ['log.level: without effect, since log.logger has its own'])
+  })
+
+  test('cannot be data', async (t) => {
+    const expected =
+      'expected a pino logger, found an object. Only code can give one: a config in TypeScript or JavaScript, or open()'
+    const dir = project(t, { 'concord.config.json': '{ "log": { "logger": { "level": "info" } } }' })
+    const error = await failure('CONFIG_INVALID', loadConfig({ cwd: dir, env: {} }))
+    assert.deepEqual(lines(error), [`log.logger: ${expected}`])
+    assert.deepEqual(await problems({ env: { other: { log: { logger: {} } } } }), [
+      `env.other.log.logger: ${expected}`,
+    ])
+    const half = { log: { logger: { info: () => {}, child: () => {} } } }
+    assert.deepEqual(await problems(half), [`log.logger: ${expected}`])
+  })
 })
 
 describe('all at once', () => {

@@ -35,6 +35,7 @@ for (const page of ['README.md', 'docs/api.md']) {
     let at: Project
     before(() => {
       at = project()
+      at.link('pino') // what an application brings to the page about its log
       for (const { file, text } of blocks) at.write(file, text)
     })
     after(() => at[Symbol.dispose]())

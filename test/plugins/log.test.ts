@@ -4,7 +4,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { pino } from 'pino'
 import { ConcordError } from '../../core/errors.ts'
+import { open } from '../../core/index.ts'
 import { createLog } from '../../core/log.ts'
+import { definePlugin } from '../../core/plugin.ts'
 
 function capture() {
   const text: string[] = []
@@ -67,6 +69,34 @@ describe('the log', () => {
       { app: line['app'], node: line['node'], plugin: line['plugin'], token: line['token'] },
       { app: 'shop', node: 'n1', plugin: 'acme', token: '[redacted]' },
     )
+  })
+
+  test('is the one that `open` is given: the node and its plugins write into it, redacted, and level is its own', async () => {
+    const { text, destination } = capture()
+    const acme = definePlugin({
+      name: 'acme',
+      version: '1.0.0',
+      apiVersion: 1,
+      setup(ctx) {
+        ctx.log.warn({ token: SECRET }, 'from a plugin')
+      },
+    })
+    const logger = pino({ base: { app: 'shop' }, level: 'debug' }, destination)
+    const db = await open({
+      node: { id: 'n7' },
+      storage: 'memory',
+      log: { logger: logger.child({ part: 'store' }) },
+      use: [acme],
+      plugins: { acme: true },
+    } as never)
+    await db.close()
+    const lines = text.map((line) => JSON.parse(line) as Record<string, unknown>)
+    assert.ok(lines.length > 1, 'the node logs, too')
+    for (const { app, part, node } of lines) assert.deepEqual([app, part, node], ['shop', 'store', 'n7'])
+    const said = lines.find(({ msg }) => msg === 'from a plugin')
+    assert.deepEqual([said?.['plugin'], said?.['token']], ['acme', '[redacted]'])
+    logger.info('still open')
+    assert.match(text.at(-1)!, /still open/)
   })
 
   test('as text: one line for people, without control characters, the stack below', () => {

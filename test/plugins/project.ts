@@ -2,7 +2,7 @@
 // this repository, under the package's public names), and so are the packages that a test puts there.
 
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -21,6 +21,8 @@ export interface Project extends Disposable {
   write(name: string, content: string | object): string
   /** Installs a package from a directory. */
   install(name: string, from: string): void
+  /** Makes a dependency of this repository one of the project's. */
+  link(name: string): void
   /** What the compiler says of these files, a line each; empty when it is content. */
   typecheck(files: readonly string[]): string[]
 }
@@ -55,6 +57,7 @@ export function project(): Project {
     path,
     write,
     install: (name, from) => cpSync(from, path(`node_modules/${name}`), { recursive: true }),
+    link: (name) => symlinkSync(join(root, 'node_modules', name), path(`node_modules/${name}`), 'junction'),
     typecheck: (files) => typecheck(dir, files),
     [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),
   }
