@@ -9,6 +9,7 @@ import {
   becomeSnapshot,
   createPeer,
   nextIndexOf,
+  noteRound,
   refused,
 } from '../../core/raft/progress.ts'
 import type { Peer, Probe, Replicate } from '../../core/raft/progress.ts'
@@ -130,5 +131,34 @@ describe('progress', () => {
     accepted(peer, 2, 1)
     refused(peer, 2, 1, 0)
     assert.equal(shown(peer), 'snapshot match=0 next=9')
+  })
+})
+
+describe('rounds of catching up (4.2.1, H59)', () => {
+  const answer = (peer: Peer, matchIndex: number, lastIndex: number, nowMs: number) => {
+    acknowledge(peer, matchIndex)
+    noteRound(peer, lastIndex, nowMs, 1000)
+    return peer.round.wasQuick
+  }
+
+  test('a round ends when what there was at its beginning is there, and the next one begins', () => {
+    const peer = createPeer('n2', 11, 0)
+    assert.equal(answer(peer, 9, 20, 100), false)
+    assert.equal(answer(peer, 10, 20, 200), true)
+    assert.deepEqual(peer.round, { throughIndex: 20, startedAtMs: 200, wasQuick: true })
+  })
+
+  test('a round that took an election timeout does not count, the next one may', () => {
+    const peer = createPeer('n2', 11, 0)
+    assert.equal(answer(peer, 10, 20, 1000), false)
+    assert.equal(answer(peer, 19, 30, 1500), false)
+    assert.equal(answer(peer, 20, 30, 1999), true)
+  })
+
+  test('with nothing to send each answer is a round', () => {
+    const peer = createPeer('n2', 11, 0)
+    answer(peer, 10, 10, 500)
+    assert.equal(answer(peer, 10, 10, 1400), true)
+    assert.equal(peer.round.startedAtMs, 1400)
   })
 })

@@ -193,11 +193,19 @@ function run(script: string): string {
   return out.join('\n')
 }
 
+/** The hazards that its head names, and its own name. */
+function nameOf(file: string, script: string): string {
+  const [head = ''] = script.split('\n\n')
+  const hazards = [...new Set(head.match(/\bH\d\d\b/g))]
+  const name = file.replace(/\.txt$/, '').replaceAll('_', ' ')
+  return hazards.length > 0 ? `${hazards.join(', ')}: ${name}` : name
+}
+
 describe('protocol stories', () => {
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.txt'))) {
-    test(file.replace(/\.txt$/, '').replaceAll('_', ' '), () => {
-      const path = new URL(file, folder)
-      const before = readFileSync(path, 'utf8')
+    const path = new URL(file, folder)
+    const before = readFileSync(path, 'utf8')
+    test(nameOf(file, before), () => {
       const after = run(before)
       if (process.env['UPDATE'] === '1') writeFileSync(path, after)
       else assert.equal(after, before, 'the transcript has changed; UPDATE=1 accepts it')
