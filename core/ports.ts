@@ -322,7 +322,11 @@ export interface Transport {
 
 /** Where other nodes of this cluster may be found. Hints: whoever answers there is judged by the handshake. */
 export interface Discovery {
-  /** Begins to look. Once, before anything else; what cannot work at all rejects with `INVALID_OPTION`. */
+  /**
+   * Begins to look; once. Does not wait for anybody to be found.
+   *
+   * @throws `CANNOT_CONNECT` - this machine cannot look that way: no route for multicast, say.
+   */
   start(): Promise<void>
   /** Addresses `host:port`, sorted, without repetition, at most 256; this node's own may be among them. */
   candidates(): readonly string[]
