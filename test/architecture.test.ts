@@ -62,6 +62,9 @@ const world = new Set(
   `child_process cluster dgram dns dns/promises fs fs/promises http http2 https inspector net os
   perf_hooks process readline readline/promises repl timers timers/promises tls worker_threads`.split(/\s+/),
 )
+/** Of these, what leads to other machines. */
+const network = new Set(['dgram', 'dns', 'dns/promises', 'http', 'http2', 'https', 'net', 'tls'])
+const peers = under('core/transport', 'core/discovery')
 const isWorld = (target: string) =>
   target === 'nanoid' || (isBuiltin(target) && world.has(target.replace(/^node:/, '')))
 
@@ -139,6 +142,17 @@ const floors: readonly Floor[] = [
     name: 'below core/concord.ts time, chance, disk and network come only through core/ports.ts',
     holds: behindPorts,
     allows: ({ target, typeOnly }) => typeOnly || !isWorld(target),
+  },
+  {
+    name:
+      'only core/transport/ and core/discovery/ reach other machines; core/endpoint/, core/connect.ts and the lock of ' +
+      'core/storage/ use sockets of this one',
+    holds: (file) => inCore(file) && !peers(file),
+    allows: ({ target, typeOnly }, file) =>
+      typeOnly ||
+      !network.has(target.replace(/^node:/, '')) ||
+      (target === 'node:net' &&
+        (under('core/endpoint')(file) || oneOf('core/connect.ts', 'core/storage/file/lock.ts')(file))),
   },
   {
     name: 'core/ports.ts is types only',
@@ -383,6 +397,11 @@ describe('architecture', () => {
       ['core/config/a.ts', `import '../../plugins/http/index.ts'`, /of core\/ only the two entries/],
       ['core/cli/a.ts', `import { x } from '../../plugins/http/index.ts'`, /of core\/ only the two entries/],
       ['core/concord.ts', `import { t } from './testing/index.ts'`, /nothing imports core\/testing/],
+      ['core/storage/file/a.ts', `import { connect } from 'node:net'`, /reach other machines/],
+      ['core/concord.ts', `import { lookup } from 'node:dns'`, /reach other machines/],
+      ['core/endpoint/a.ts', `import tls from 'node:tls'`, /reach other machines/],
+      ['core/transport/a.ts', `setTimeout(f, 1)`, /from a Clock and an Entropy/],
+      ['core/discovery/a.ts', `const r = Math.random()`, /from a Clock and an Entropy/],
       ['core/ports.ts', `import { x } from './raft/types.ts'`, /types only/],
       ['plugins/http/a.ts', `import { open } from '../../core/concord.ts'`, /plugins\/ import of core only/],
       ['plugins/http/a.ts', `import { x } from '../auth/index.ts'`, /of other plugins only types/],
@@ -415,6 +434,7 @@ describe('architecture', () => {
         'core/storage/a.ts',
         `import type { Entry } from '../raft/types.ts'\nimport { open } from 'node:fs/promises'`,
       ],
+      ['core/transport/a.ts', `import { connect } from 'node:net'\nprocess.nextTick(() => flush())`],
       ['core/concord.ts', `import { FileLog } from './storage/file.ts'`],
       ['core/index.ts', `export { builtins } from '../plugins/index.ts'`],
       [
