@@ -26,7 +26,7 @@ import { readMessage, writeMessage } from './message-codec.ts'
 import { Notices } from './notices.ts'
 import { laneOf } from './peer.ts'
 
-export { MemoryNetwork, type NetworkHooks } from './memory-network.ts'
+export { MemoryNetwork } from './memory-network.ts'
 
 /** Between two attempts to reach a peer. */
 const RETRY_MS = 50
