@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
+  chownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -18,9 +19,11 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
+import type { ConcordError } from '../../core/errors.ts'
 import { openFileStorage } from '../../core/storage/file/storage.ts'
-import { asNobody } from '../nobody.ts'
-import { command, ManualClock, seededEntropy } from './world.ts'
+import { asNobody, giveToNobody } from '../nobody.ts'
+import { CrashDisk } from './crash-disk.ts'
+import { command, ManualClock, recoverOn, seededEntropy } from './world.ts'
 
 const HOLDER = fileURLToPath(new URL('hold-directory.ts', import.meta.url))
 const onLinux = process.platform === 'linux'
@@ -178,4 +181,46 @@ test('a directory that this user may not open: whose it is, its mode, and who as
     })
   })
   chmodSync(dir, 0o700)
+})
+
+test('a segment that this user may not read: the file, what the system says, and what to do', async () => {
+  const before = await open()
+  await before.log.recover(0)
+  await before.close(true)
+  const [name] = readdirSync(join(dir, 'log')).filter((each) => each.startsWith('segment-'))
+  const segment = join(dir, 'log', name!)
+  for (const above of [base, join(base, 'a')]) chmodSync(above, 0o755)
+  await giveToNobody(dir)
+  if (process.geteuid?.() === 0) chownSync(segment, 0, 0)
+  else chmodSync(segment, 0)
+  await asNobody(async () => {
+    const storage = await open()
+    await assert.rejects(storage.log.recover(0), (error: ConcordError) => {
+      assert.equal(error.code, 'STORAGE_FAILED')
+      assert.ok(error.message.startsWith(`cannot recover ${join(dir, 'log')}: EACCES: `), error.message)
+      assert.ok(error.message.includes(segment), error.message)
+      assert.match(error.message, /\. Give it to the user who runs the node, or run the node as its owner$/)
+      return true
+    })
+    await storage.close(false)
+  })
+})
+
+test('a segment that the disk does not give back is named, though the system does not name it', async () => {
+  const disk = new CrashDisk()
+  const { storage } = await recoverOn(disk)
+  await storage.close(true)
+  const real = disk.open.bind(disk)
+  disk.open = async (path, mode, options) => {
+    const file = await real(path, mode, options)
+    if (!path.includes('segment')) return file
+    return Object.assign(file, {
+      read: () => Promise.reject(Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' })),
+    })
+  }
+  await assert.rejects(recoverOn(disk, { seed: 2 }), {
+    code: 'STORAGE_FAILED',
+    message:
+      /^cannot recover \/data\/log\/segment-0+1\.log: EIO: i\/o error, read\. The disk could not do it: /,
+  })
 })

@@ -1,6 +1,6 @@
 /** The ways in which a data directory says no: with the file and the offset, or in words for who opens it. */
 import { stat } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
+import { dirname } from 'node:path'
 
 import { MalformedError } from '../../bytes.ts'
 import { ConcordError } from '../../errors.ts'
@@ -29,20 +29,51 @@ export function corrupted(damage: Damage): ConcordError {
   })
 }
 
-/** What an unexpected error of the disk becomes. A `ConcordError` stays what it is. */
-export function storageFailed(action: string, file: string, cause: unknown): ConcordError {
+/**
+ * What an unexpected error of the disk becomes: the file, what the system said, and what to do. A `ConcordError`
+ * stays what it is.
+ *
+ * @param place the file, or the directory of the one that the error itself names.
+ */
+export function storageFailed(action: string, place: string, cause: unknown): ConcordError {
   if (ConcordError.is(cause)) return cause
   const why = cause instanceof Error ? cause.message : String(cause)
-  return new ConcordError('STORAGE_FAILED', `cannot ${action} ${basename(file)}: ${why}`, {
+  const { path } = (cause ?? {}) as NodeJS.ErrnoException
+  const file = path === undefined || why.includes(path) ? place : path
+  return new ConcordError('STORAGE_FAILED', `cannot ${action} ${file}: ${why}. ${cureOf(cause)}`, {
     cause,
-    details: { file, action },
+    details: { file: path ?? place, action },
   })
+}
+
+const TOO_MANY_FILES = 'Too many files are open: close some, or raise the limit (ulimit -n)'
+const NO_SPACE = 'Free some space on the volume'
+const NOT_ALLOWED = 'Give it to the user who runs the node, or run the node as its owner'
+const CURES: Readonly<Record<string, string>> = {
+  EACCES: NOT_ALLOWED,
+  EPERM: NOT_ALLOWED,
+  EROFS: 'The volume is read-only: mount it for writing',
+  EMFILE: TOO_MANY_FILES,
+  ENFILE: TOO_MANY_FILES,
+  ENOSPC: NO_SPACE,
+  EDQUOT: NO_SPACE,
+  ENOENT: 'It was there before: leave the data directory to the node alone',
+  EIO: "The disk could not do it: see the system's own log before you start the node again",
+}
+
+const cureOf = (cause: unknown): string =>
+  CURES[errorCode(cause) ?? ''] ?? "See the system's own log before you start the node again"
+
+/** An error that the system has said without the name of the file. */
+export function inFile(path: string, error: unknown): unknown {
+  if (!(error instanceof Error) || ConcordError.is(error) || 'path' in error) return error
+  return Object.assign(error, { path })
 }
 
 /** As `storageFailed`, for files that nothing depends on yet: there a full disk is not the end. */
 export function storageRefused(action: string, file: string, cause: unknown): ConcordError {
   if (ConcordError.is(cause) || !isDiskFull(cause)) return storageFailed(action, file, cause)
-  return new ConcordError('STORAGE_FULL', `cannot ${action} ${basename(file)}: no space left on the volume`, {
+  return new ConcordError('STORAGE_FULL', `cannot ${action} ${file}: no space left on the volume`, {
     cause,
     details: { file, action },
   })
@@ -80,7 +111,7 @@ async function whyNotOpened(dir: string, cause: unknown): Promise<string> {
   const file = await fileOnTheWay(path)
   if (file === dir) return `storage.dir is a file: ${dir}`
   if (file !== undefined) return `storage.dir ${dir}: ${file} is a file, expected a directory`
-  return `cannot open storage.dir ${dir}: ${message ?? String(cause)}`
+  return `cannot open storage.dir ${dir}: ${message ?? String(cause)}. ${cureOf(cause)}`
 }
 
 /** What is no directory where the system has met one: `path`, or above it. */

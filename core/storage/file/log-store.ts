@@ -5,8 +5,6 @@
  * one trip through the thread pool where write and fdatasync would be two (measured: docs/internals). Any
  * failure of the disk is final (H34): what an fsync that failed has left behind nobody knows.
  */
-import { basename } from 'node:path'
-
 import { assert } from '../../assert.ts'
 import { Writer } from '../../bytes.ts'
 import type { ConcordError } from '../../errors.ts'
@@ -351,7 +349,7 @@ export class FileLog implements LogStore {
 
   #fail(error: unknown, action: string): ConcordError {
     const file = this.#current?.path ?? this.#dir
-    const failure = storageFailed(action, basename(file), error)
+    const failure = storageFailed(action, file, error)
     if (failure.code === 'STORAGE_FAILED') {
       this.#failure ??= failure
       this.#tellFailure(this.#failure)

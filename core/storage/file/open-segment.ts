@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { Writer } from '../../bytes.ts'
 import type { HardState, Index } from '../../raft/types.ts'
 import { type Disk, type DiskFile, isDiskFull, syncFile, writeAll } from './disk.ts'
+import { inFile } from './errors.ts'
 import { segmentName } from './layout.ts'
 import { type Frame, writeBatch, writeSeal } from './record.ts'
 import type { ReadLog } from './recovery.ts'
@@ -88,7 +89,7 @@ export async function reopenSegment(
     await syncFile(file)
   } catch (error) {
     await file.close()
-    throw error
+    throw inFile(path, error)
   }
   // It may have been a sparse one; nobody knows any more.
   return { file, path, header, end, chain, durable: end, sparse: true, maxIndex }

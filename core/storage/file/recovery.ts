@@ -14,7 +14,7 @@ import { readEntry } from '../../entry-codec.ts'
 import { ConcordError } from '../../errors.ts'
 import type { Entry, HardState, Index } from '../../raft/types.ts'
 import type { Disk, DiskFile } from './disk.ts'
-import { corrupted, decodeOrRefuse } from './errors.ts'
+import { corrupted, decodeOrRefuse, inFile } from './errors.ts'
 import { parseSegmentName, segmentName } from './layout.ts'
 import {
   BatchReader,
@@ -163,6 +163,8 @@ export async function listSegments(disk: Disk, dir: string, only?: string): Prom
     const file = await disk.open(path, 'read')
     try {
       segments.push({ path, header: await readHeader(file, path, sequence) })
+    } catch (error) {
+      throw inFile(path, error)
     } finally {
       await file.close()
     }
@@ -296,6 +298,8 @@ export async function readLog(disk: Disk, dir: string, expected: Expected): Prom
         usedTo = await judgeEnd(file, segment, scan, image.next, expected)
         cleanStop = expected.closedBy !== null
       }
+    } catch (error) {
+      throw inFile(segment.path, error)
     } finally {
       await file.close()
     }

@@ -11,6 +11,7 @@ import { type Identity, type IdentityFile, type Run, writeIdentity } from './ide
 import { bootId, type DirectoryLock, lockDirectory } from './lock.ts'
 import { FileLog, type FsyncMode } from './log-store.ts'
 import { FileSnapshots } from './snapshot-store.ts'
+import { identityPath } from './layout.ts'
 import { Space } from './space.ts'
 
 export { checkDirectory, type Finding } from './check.ts'
@@ -200,7 +201,7 @@ class OpenStorage implements FileStorage {
       try {
         await this.#write(content)
       } catch (error) {
-        throw this.log.fail(storageFailed('write', 'identity.json', error))
+        throw this.log.fail(storageFailed('write', identityPath(this.#options.dir), error))
       }
       this.#content = content
     })
