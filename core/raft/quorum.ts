@@ -20,22 +20,22 @@ export function quorumValue(electorate: Electorate, valueOf: (id: NodeId) => num
   return Math.min(majorityValue(electorate.voters, valueOf), majorityValue(electorate.outgoing, valueOf))
 }
 
-/** Asked at every acknowledgement, of a handful of voters: comparing all with all allocates nothing. */
+/** Asked at every acknowledgement, of a handful of voters: each is asked once, and put in its place among them. */
 function majorityValue(ids: readonly NodeId[], valueOf: (id: NodeId) => number): number {
-  if (ids.length === 0) return Infinity
-  const needed = majorityOf(ids.length)
-  let reached = -Infinity
+  const count = ids.length
+  if (count === 0) return Infinity
+  if (count === 1) return valueOf(ids[0]!)
+  const highestFirst: number[] = []
   for (const id of ids) {
     const value = valueOf(id)
-    if (value > reached && countReaching(ids, valueOf, value) >= needed) reached = value
+    let at = highestFirst.length
+    while (at > 0 && highestFirst[at - 1]! < value) {
+      highestFirst[at] = highestFirst[at - 1]!
+      at--
+    }
+    highestFirst[at] = value
   }
-  return reached
-}
-
-function countReaching(ids: readonly NodeId[], valueOf: (id: NodeId) => number, value: number): number {
-  let count = 0
-  for (const id of ids) if (valueOf(id) >= value) count++
-  return count
+  return highestFirst[majorityOf(count) - 1]!
 }
 
 export type Outcome = 'won' | 'lost' | 'open'

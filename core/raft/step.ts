@@ -44,16 +44,17 @@ import type { EntryId, NodeId, Term, Time } from './types.ts'
 const MAX_UNCOMMITTED_BYTES = 64 * 1024 * 1024
 
 export function step(raft: RaftState, time: Time, input: Input): void {
-  if (raft.storageFailed) return refuseLateRead(raft, input)
+  if (raft.storageFailed) return refuseLate(raft, input)
   advanceTime(raft, time)
   handle(raft, input)
   if (!raft.storageFailed) campaignIfAlone(raft)
 }
 
 /** Whoever asks is told, even when nothing else is said any more. */
-function refuseLateRead(raft: RaftState, input: Input): void {
-  if (input.type !== 'read') return
-  read(raft, input.id)
+function refuseLate(raft: RaftState, input: Input): void {
+  if (input.type === 'read') read(raft, input.id)
+  else if (input.type === 'transfer') onTransfer(raft, input.to)
+  else return
   raft.touched = true
 }
 

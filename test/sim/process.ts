@@ -220,7 +220,7 @@ function perform(world: World, node: Node, work: Work): void {
       break
     case 'input':
       if (work.input.type === 'storageFailed') node.storageFailed = true
-      if (work.input.type === 'transfer' && !node.storageFailed) node.isHandingOver = true
+      if (work.input.type === 'transfer') node.isHandingOver = true
       step(node.raft!, timeOf(world, node), work.input)
       break
   }
