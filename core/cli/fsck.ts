@@ -1,20 +1,22 @@
 /**
- * `concord fsck`: reads a data directory as a node would, whole and offline, and changes nothing of it. Says
- * everything that is wrong, where a node stops at the first.
+ * `concord fsck`: reads a data directory as a node would, whole and offline, and changes nothing of it: the files,
+ * and then, in memory, the state that they amount to. Says everything that is wrong, where a node stops at the first.
  */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ConcordError } from '../errors.ts'
+import { ConcordError, type ErrorCode } from '../errors.ts'
+import type { Slice } from '../machine/index.ts'
 import { nodeDisk } from '../storage/file/disk.ts'
 import { cannotOpen } from '../storage/file/errors.ts'
 import { type IdentityFile, readIdentity } from '../storage/file/identity.ts'
 import { logDir, parseSnapshotName, snapshotDir } from '../storage/file/layout.ts'
 import { lockDirectory } from '../storage/file/lock.ts'
-import { readLog } from '../storage/file/recovery.ts'
+import { type ReadLog, readLog } from '../storage/file/recovery.ts'
 import { openSnapshotFile, verifySnapshot } from '../storage/file/snapshot-file.ts'
 import type { Cli } from './cli.ts'
 import { CliError, EXIT, NODE_EXIT, nodeExitCodeOf, sentenceOf } from './failure.ts'
-import { dataDirectory } from './node.ts'
+import { type Loaded, type Need, type State, loadState } from './fsck-state.ts'
+import { dataDirectory, loadConfig } from './node.ts'
 import { facts } from './text.ts'
 
 interface Report {
@@ -24,6 +26,10 @@ interface Report {
   readonly clusterId: string
   readonly snapshots: readonly { readonly file: string; readonly index: number; readonly bytes: number }[]
   readonly log: LogReport | null
+  /** What the files amount to; null when that was not asked for, or cannot be said. */
+  readonly state: State | null
+  /** The plugin without which the state is not whole here. */
+  readonly needs: Need | null
   readonly problems: readonly { readonly code: string; readonly message: string }[]
 }
 
@@ -37,14 +43,18 @@ interface LogReport {
   readonly tornBytes: number
 }
 
-export async function fsck(cli: Cli, given: string | undefined): Promise<number> {
+export async function fsck(
+  cli: Cli,
+  given: string | undefined,
+  { load }: { readonly load: boolean },
+): Promise<number> {
   let dir = given
   try {
     dir ??= await dataDirectory(cli)
     await requireDirectory(dir)
     const lock = await lockDirectory(dir)
     try {
-      const report = await check(dir)
+      const report = await check(dir, load ? () => slicesOf(cli) : undefined)
       cli.show(report, () => describe(report))
       return report.ok ? EXIT.ok : exitCodeFor(report)
     } finally {
@@ -64,7 +74,23 @@ async function requireDirectory(dir: string): Promise<void> {
   }
 }
 
-async function check(dir: string): Promise<Report> {
+/** The commands of plugins that the config has, if there is one that can be loaded. */
+async function slicesOf(cli: Cli): Promise<readonly Slice[]> {
+  try {
+    const { definitions } = await loadConfig(cli)
+    return Object.values(definitions).flatMap(({ name, slice }) =>
+      slice === undefined ? [] : [{ name, version: slice.version, apply: slice.apply.bind(slice) }],
+    )
+  } catch (error) {
+    cli.hint(
+      `No plugin can be asked for its commands: ${error instanceof Error ? error.message : String(error)}`,
+    )
+    return []
+  }
+}
+
+/** @param slices how to get at the commands of plugins; undefined: the state is not asked for. */
+async function check(dir: string, slices: (() => Promise<readonly Slice[]>) | undefined): Promise<Report> {
   const problems: ConcordError[] = []
   const attempt = async <R>(read: () => Promise<R>): Promise<R | undefined> => {
     try {
@@ -83,32 +109,60 @@ async function check(dir: string): Promise<Report> {
     )
   }
   const snapshots = await checkSnapshots(dir, attempt)
+  const newest = snapshots.at(-1)
   const log =
-    content === undefined
+    content === undefined ? undefined : await attempt(() => checkLog(dir, content, newest?.index ?? 0))
+  const loaded =
+    log === undefined || slices === undefined
       ? undefined
-      : await attempt(() => checkLog(dir, content, snapshots.at(-1)?.index ?? 0))
+      : await attempt(() => loadWith(dir, newest, log, slices))
+  problems.push(...(loaded?.problems ?? []))
   return {
     dir,
     ok: problems.length === 0,
     node: content?.identity.name ?? '',
     clusterId: content?.identity.clusterId ?? '',
-    snapshots,
-    log: log ?? null,
+    snapshots: snapshots.map(({ file, index, bytes }) => ({ file, index, bytes })),
+    log: log === undefined ? null : reportOf(log),
+    state: loaded?.state ?? null,
+    needs: loaded?.needs ?? null,
     problems: problems.map(({ code, message }) => ({ code, message })),
   }
 }
 
+/** A config is loaded only when the state needs a plugin: that takes longer than all the rest. */
+async function loadWith(
+  dir: string,
+  newest: Snapshot | undefined,
+  log: ReadLog,
+  slices: () => Promise<readonly Slice[]>,
+): Promise<Loaded> {
+  const snapshot = newest && { ...newest, path: join(snapshotDir(dir), newest.file) }
+  const loaded = await loadState(snapshot, log, [])
+  if (loaded.needs === null) return loaded
+  const known = await slices()
+  return known.length === 0 ? loaded : loadState(snapshot, log, known)
+}
+
+interface Snapshot {
+  readonly file: string
+  readonly index: number
+  readonly term: number
+  readonly bytes: number
+}
+
 type Attempt = <R>(read: () => Promise<R>) => Promise<R | undefined>
 
-async function checkSnapshots(dir: string, attempt: Attempt): Promise<Report['snapshots']> {
-  const found: Report['snapshots'][number][] = []
+async function checkSnapshots(dir: string, attempt: Attempt): Promise<Snapshot[]> {
+  const found: Snapshot[] = []
   const names = (await attempt(() => nodeDisk.list(snapshotDir(dir)))) ?? []
   for (const name of names.filter((one) => parseSnapshotName(one) !== undefined).sort()) {
     const whole = await attempt(async () => {
       const snapshot = await openSnapshotFile(nodeDisk, join(snapshotDir(dir), name))
       try {
         await verifySnapshot(snapshot)
-        return { file: name, index: snapshot.meta.index, bytes: snapshot.payloadBytes }
+        const { index, term } = snapshot.meta
+        return { file: name, index, term, bytes: snapshot.payloadBytes }
       } finally {
         await snapshot.file.close()
       }
@@ -118,16 +172,18 @@ async function checkSnapshots(dir: string, attempt: Attempt): Promise<Report['sn
   return found
 }
 
-async function checkLog(dir: string, content: IdentityFile, snapshotIndex: number): Promise<LogReport> {
+function checkLog(dir: string, content: IdentityFile, snapshotIndex: number): Promise<ReadLog> {
   const { identity, run, hasLog } = content
-  const { image, segments, last, usedTo, cleanStop } = await readLog(nodeDisk, logDir(dir), {
+  return readLog(nodeDisk, logDir(dir), {
     clusterId: identity.clusterId,
     incarnation: identity.incarnation,
     snapshotIndex,
     hasLog,
     closedBy: run?.closed === true ? run.id : null,
   })
-  const { entries } = image
+}
+
+function reportOf({ image: { entries }, segments, last, usedTo, cleanStop }: ReadLog): LogReport {
   return {
     segments: segments.length,
     entries: entries.length,
@@ -143,12 +199,14 @@ async function storageError(error: unknown, dir = ''): Promise<ConcordError> {
   return ConcordError.is(error) ? error : cannotOpen(dir, error)
 }
 
+/** What a node would end with: the worst of all that is wrong. */
 function exitCodeFor({ problems }: Report): number {
-  if (problems.some(({ code }) => code === 'STORAGE_FAILED')) return NODE_EXIT.storage
-  return problems.every(({ code }) => code === 'IDENTITY_MISMATCH') ? NODE_EXIT.config : NODE_EXIT.corrupted
+  const codes = problems.map(({ code }) => nodeExitCodeOf(new ConcordError(code as ErrorCode, '')))
+  const worst = [NODE_EXIT.storage, NODE_EXIT.corrupted, EXIT.unexpected, NODE_EXIT.config]
+  return worst.find((code) => codes.includes(code)) ?? EXIT.unexpected
 }
 
-function describe({ dir, ok, node, clusterId, snapshots, log, problems }: Report): string {
+function describe({ dir, ok, node, clusterId, snapshots, log, state, needs, problems }: Report): string {
   const pairs: [string, string][] = [
     ['directory', dir],
     ['node', `${node}, cluster ${clusterId}`],
@@ -164,6 +222,17 @@ function describe({ dir, ok, node, clusterId, snapshots, log, problems }: Report
     if (log.tornBytes > 0) {
       pairs.push(['torn', `${log.tornBytes} bytes of a write that was never acknowledged; a node cuts them`])
     }
+  }
+  if (state !== null) {
+    const { index, revision, keys, hash } = state
+    pairs.push(['state', `revision ${revision}, ${keys} keys, hash ${hash}, at entry ${index}`])
+  }
+  if (needs !== null) {
+    const { plugin, found, at } = needs
+    pairs.push([
+      'needs',
+      `plugin ${plugin}, ${found}: not applied are ${at} and what follows. Give the config that has it: --config FILE`,
+    ])
   }
   for (const { code, message } of problems) pairs.push(['problem', `${code}: ${message}`])
   pairs.push(['verdict', ok ? 'sound' : 'damaged'])

@@ -132,7 +132,8 @@ function addNode(program: Command, run: Run): void {
     )
   program
     .command('fsck [DIR]')
-    .description('Check the files of a node that does not run.')
+    .description('Check the files of a node that does not run, and the state that they amount to.')
+    .option('--no-load', 'read the files only, and do not build the state from them')
     .action(
       run(
         () => import('./fsck.ts'),
