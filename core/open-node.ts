@@ -84,7 +84,7 @@ export class OpenNode extends Kv implements Concord {
     const { config, host, rules } = parts
     const shared = {
       log: driver,
-      door: new Door(host.hooks),
+      door: new Door(host.hooks, config.limits.queueBytes),
       rules,
       events: new ApiEvents(parts.telemetry, rules.nowMs),
       iterators: createBudget(config.limits.iteratorBytes),

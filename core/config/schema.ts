@@ -221,7 +221,8 @@ const limits = {
     },
     queueBytes: {
       type: 'integer',
-      description: 'Commands that wait to be written. Past it new ones are refused with `OVERLOADED`.',
+      description:
+        'Commands that wait to be written, and, counted apart, writes that a plugin at the door holds. Past it new ones are refused with `OVERLOADED`.',
       default: 64 * MiB,
       minimum: MiB,
       maximum: 4096 * MiB,

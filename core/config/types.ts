@@ -135,7 +135,7 @@ export interface LimitsOptions {
    */
   readonly iteratorBytes?: number | undefined
   /**
-   * Commands that wait to be written. Past it new ones are refused with `OVERLOADED`. (default 67108864; 1 048 576 to 4 294 967 296; bytes)
+   * Commands that wait to be written, and, counted apart, writes that a plugin at the door holds. Past it new ones are refused with `OVERLOADED`. (default 67108864; 1 048 576 to 4 294 967 296; bytes)
    */
   readonly queueBytes?: number | undefined
   /**
@@ -332,7 +332,7 @@ export interface LimitsConfig {
    */
   readonly iteratorBytes: number
   /**
-   * Commands that wait to be written. Past it new ones are refused with `OVERLOADED`. (default 67108864; 1 048 576 to 4 294 967 296; bytes)
+   * Commands that wait to be written, and, counted apart, writes that a plugin at the door holds. Past it new ones are refused with `OVERLOADED`. (default 67108864; 1 048 576 to 4 294 967 296; bytes)
    */
   readonly queueBytes: number
   /**

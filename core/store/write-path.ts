@@ -2,8 +2,9 @@
  * The way of a write: past the door, one command, encoded once straight into the entry that is being
  * gathered, its result mapped for the caller.
  */
-import type { Writer } from '../bytes.ts'
+import { Writer } from '../bytes.ts'
 import type { Call } from './calls.ts'
+import { decodeValue, encodeValue } from '../codec.ts'
 import type { CheckedTxn } from './conditions.ts'
 import type { Door } from './door.ts'
 import { fingerprintOf } from './fingerprint.ts'
@@ -19,7 +20,10 @@ import {
   encodeTxn,
 } from '../machine/index.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
-import { copyOf } from './optimistic.ts'
+
+/** What a call that waits at the door takes beside its keys and values, and each of its writes. */
+const HELD_CALL_BYTES = 512
+const HELD_WRITE_BYTES = 64
 
 export type Encode = (writer: Writer, header: Header, writes: readonly Write[], maxBytes: number) => void
 
@@ -47,11 +51,11 @@ export class WritePath {
     const request = this.#door.admit(operation, [...writes.map(writeAccess), ...reads], call)
     if (!this.#door.rewrites) return this.#propose(request, writes, call, encode, map)
     // Captured now, and told apart now: a tap may take its time, and rewrite each try differently.
-    const given = writes.map(withOwnValue)
+    const { given, bytes } = captured(writes)
     const { fingerprint = fingerprintOf(call, [operation, given]) } = call
     const propose = (rewritten: readonly Write[]): Promise<R> =>
       this.#propose(request, rewritten, { ...call, fingerprint }, encode, map)
-    const incoming = this.#door.incoming(request, given)
+    const incoming = this.#door.incoming(request, given, bytes)
     return incoming instanceof Promise ? this.#log.within(incoming, call).then(propose) : propose(incoming)
   }
 
@@ -118,8 +122,19 @@ function headerOf(call: Call, actor?: string): Header {
     : { space: USERS, actor, requestId, fingerprint }
 }
 
-const withOwnValue = (write: Write): Write =>
-  write.op === 'put' ? { ...write, value: copyOf(write.value) } : write
+/** The writes with values of their own, and what they take of memory, near enough. */
+function captured(writes: readonly Write[]): { readonly given: readonly Write[]; readonly bytes: number } {
+  let bytes = HELD_CALL_BYTES
+  const given = writes.map((write) => {
+    bytes += HELD_WRITE_BYTES + write.key.length
+    if (write.op !== 'put') return write
+    const writer = new Writer(256)
+    encodeValue(writer, write.value)
+    bytes += writer.length
+    return { ...write, value: decodeValue(writer.take()) }
+  })
+  return { given, bytes }
+}
 
 const writeAccess = ({ op, key }: Write): Access => ({
   permission: op === 'delete' ? 'delete' : 'write',

@@ -194,3 +194,57 @@ test('the store of a plugin rejects with NOT_READY until the node runs, and is a
   assert.equal(done.length, 4)
   assert.deepEqual([done[1], done[3]], [1, 1])
 })
+
+test('writes that a slow tap holds are bounded, whoever still waits for them; past the bound they are refused', async (t) => {
+  const gates: (() => void)[] = []
+  let isSlow = true
+  const slow = definePlugin({
+    name: 'slow',
+    version: '1.0.0',
+    apiVersion: 1,
+    setup(ctx) {
+      ctx.hooks.write.tap(() => (isSlow ? new Promise<void>((resolve) => gates.push(resolve)) : undefined))
+    },
+  })
+  const db = await memoryNode(t, {
+    use: [slow],
+    plugins: { slow: true },
+    limits: { queueBytes: 1024 * 1024 },
+  } as never)
+  const value = 'x'.repeat(300 * 1024)
+  const held = [db.put('k1', value), db.put('k2', value)]
+  const gaveUp = await rejection(db.put('k3', value, { timeoutMs: 20 }))
+  assert.equal(gaveUp.code, 'TIMEOUT')
+  const refused = (await rejection(db.put('k4', value))) as ConcordError
+  assert.deepEqual([refused.code, refused.outcome, refused.retryable], ['OVERLOADED', 'not-applied', true])
+  assert.match(refused.message, /a plugin at the door holds/)
+  assert.equal(gates.length, 3, 'what is refused is not shown to the plugin')
+  const small = db.put('small', 1)
+  isSlow = false
+  for (const go of gates) go()
+  await Promise.all([...held, small])
+  await db.put('k4', value)
+  assert.deepEqual(await db.getMany(['k3', 'small']), [undefined, 1], 'nobody waited for k3 any more')
+})
+
+test('a thousand small writes that are held count, too, and each is let go of once', async (t) => {
+  let go!: () => void
+  const gate = new Promise<void>((resolve) => (go = resolve))
+  const slow = definePlugin({
+    name: 'slow',
+    version: '1.0.0',
+    apiVersion: 1,
+    setup: (ctx) => ctx.hooks.write.tap(() => gate),
+  })
+  const limits = { queueBytes: 1024 * 1024 }
+  const db = await memoryNode(t, { use: [slow], plugins: { slow: true }, limits } as never)
+  const deletes = Array.from({ length: 10_000 }, (_, at) => db.delete(`k${at}`))
+  const settled = Promise.allSettled(deletes)
+  go()
+  const refused = (await settled).filter(({ status }) => status === 'rejected')
+  assert.ok(refused.length > 0 && refused.length < 10_000, `${refused.length} were refused`)
+  for (let round = 0; round < 2; round++) {
+    const again = Array.from({ length: 1000 }, (_, at) => db.delete(`k${at}`))
+    assert.equal((await Promise.all(again)).length, 1000)
+  }
+})

@@ -15,7 +15,7 @@ import { identityPath } from './layout.ts'
 import { Space } from './space.ts'
 
 export { checkDirectory, type Finding } from './check.ts'
-export type { FsyncMode, Identity }
+export type { FsyncMode }
 
 const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
 const DEFAULT_INTERVAL_MS = 100
