@@ -300,6 +300,12 @@ export interface Transport {
   listen(handlers: TransportHandlers): Promise<string>
   /** Whom to keep connected to; replaces the list before. This node itself may be in it. */
   setPeers(peers: readonly PeerAddress[]): void
+  /**
+   * Ends the connections with this node, or with all, when the calls on them have ended (at most 5 s): both
+   * sides introduce themselves anew, and judge again. For a node that has founded or joined a cluster, or has
+   * learned that somebody is, or is no longer, a member: a verdict holds for its connection.
+   */
+  reintroduce(id?: NodeId): void
   /** Gone at once, or lost: no connection, a full queue. Never blocks, never throws. Order is kept while it can. */
   send(to: NodeId, message: Message): void
   /**

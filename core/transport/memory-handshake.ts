@@ -36,7 +36,7 @@ export function shakeHands(
     }
     members.set(station, verdict.accept === 'member')
   }
-  const session: MemorySession = { dialler, listener, hellos, members, isOpen: true }
+  const session: MemorySession = { dialler, listener, hellos, members, isOpen: true, calls: 0 }
   for (const station of [dialler, listener]) {
     endOlderRuns(session, station, network)
     station.sessions.add(session)

@@ -37,6 +37,8 @@ export interface MemorySession {
   /** Whether each end takes the other for a member. */
   readonly members: ReadonlyMap<Station, boolean>
   isOpen: boolean
+  /** Calls under way, of both ends. */
+  calls: number
 }
 
 export const otherEnd = (session: MemorySession, of: Station): Station =>

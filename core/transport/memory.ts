@@ -32,6 +32,8 @@ export { MemoryNetwork } from './memory-network.ts'
 const RETRY_MS = 50
 /** What is not answered by then is given up. */
 const HANDSHAKE_MS = 5000
+/** How long a connection that is to end waits for its calls. */
+const RETIRE_MS = 5000
 
 /** `listen`: `host:port` in that network; port 0 takes a free one. `clock`: this node's own, for deadlines. */
 export function memoryTransport(
@@ -111,6 +113,20 @@ class MemoryTransport implements Transport, Station {
       this.#peers.set(id, dialled)
       void this.#dial(dialled).catch(() => {})
     }
+  }
+
+  reintroduce(id?: NodeId): void {
+    for (const session of this.sessions) {
+      const isMeant = id === undefined || otherEnd(session, this).id === id
+      if (isMeant) this.#retire(session, this.#clock.monotonicMs() + RETIRE_MS)
+    }
+  }
+
+  /** Ends it when no call is under way, or when that takes too long. */
+  #retire(session: MemorySession, latestMs: number): void {
+    if (!session.isOpen) return
+    if (session.calls === 0 || this.#clock.monotonicMs() >= latestMs) return this.#network.end(session)
+    this.#clock.after(RETRY_MS, () => this.#retire(session, latestMs))
   }
 
   #dial(dialled: Dialled): Promise<MemorySession> {
@@ -252,7 +268,8 @@ class MemoryTransport implements Transport, Station {
     this.#calls.set(session, calls)
     const hello = session.hellos.get(this)!
     const caller = { id: this.id, hello, isMember: session.members.get(there) === true }
-    return calls.ask(there.id, patience, (id) => {
+    session.calls++
+    const asked = calls.ask(there.id, patience, (id) => {
       const reply = (status: number, answer: Uint8Array) => {
         const writer = new Writer()
         writer.varint(id)
@@ -273,6 +290,7 @@ class MemoryTransport implements Transport, Station {
       this.#network.carry(this.id, there.id, 'control', arrive, 'question')
       return () => false
     })
+    return asked.finally(() => session.calls--)
   }
 
   // ----------------------------------------------------------------------------------------- the end

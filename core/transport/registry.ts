@@ -64,6 +64,11 @@ export class Registry {
     return [...heard].map(([other, heardAgoMs]) => ({ runId: other, heardAgoMs }))
   }
 
+  retire(id: NodeId | undefined): void {
+    const sessions = id === undefined ? [...this.#sessions.values()].flat() : this.#of(id)
+    for (const session of sessions) session.retire()
+  }
+
   /** The newest that the peer has dialled itself. */
   acceptedFrom(id: NodeId, lane: Lane): Session | undefined {
     return this.#of(id).findLast((session) => session.lane === lane && !session.dialled && session.isOpen)

@@ -25,6 +25,9 @@ const CALL_ROOM_BYTES = 16
 /** A message behind no more than this, for no longer than that, is not late: it need not overtake. */
 const PROMPT_BYTES = 64 * 1024
 const PROMPT_MS = 20
+/** How long a connection that is to end waits for its calls, and for its last answer to leave. */
+const RETIRE_MS = 5000
+const LAST_WORD_MS = 1000
 
 export interface SessionFacts {
   readonly id: NodeId
@@ -65,6 +68,7 @@ export class Session implements SessionFacts {
   /** How many looks in a row have found nothing heard for too long. */
   #silent = 0
   #stopped = false
+  #isRetiring = false
 
   constructor(wire: Wire, facts: SessionFacts, world: TransportWorld) {
     this.id = facts.id
@@ -86,8 +90,9 @@ export class Session implements SessionFacts {
     this.#look()
   }
 
+  /** Whether it may be used for something new. */
   get isOpen(): boolean {
-    return this.#wire.isOpen
+    return this.#wire.isOpen && !this.#isRetiring
   }
 
   get isIdle(): boolean {
@@ -116,6 +121,18 @@ export class Session implements SessionFacts {
   close(cause: Closing['cause'], error?: Error): void {
     this.#stopped ||= cause === 'local'
     this.#wire.close(cause, error)
+  }
+
+  /** Takes nothing new, and ends when the calls that are under way have. */
+  retire(): void {
+    this.#isRetiring = true
+    this.#world.clock.cancel(this.#timer)
+    this.#timer = this.#world.clock.after(RETIRE_MS, () => this.close('local'))
+    this.#endIfIdle()
+  }
+
+  #endIfIdle(): void {
+    if (this.#isRetiring && this.isIdle) this.#wire.finish('local', LAST_WORD_MS)
   }
 
   // ------------------------------------------------------------------------------------------ out
@@ -183,7 +200,8 @@ export class Session implements SessionFacts {
       case KIND.call:
         return this.#serve(reader)
       case KIND.answer:
-        return this.#calls.answered(reader)
+        this.#calls.answered(reader)
+        return this.#endIfIdle()
       case KIND.ping:
         this.#reply(this.#world.frames.frame(KIND.pong, (writer) => writer.varint(reader.varint())))
         return reader.finish()
@@ -240,6 +258,7 @@ export class Session implements SessionFacts {
       .then(() => {
         this.#served--
         this.#servedBytes -= question.length
+        this.#endIfIdle()
       })
   }
 

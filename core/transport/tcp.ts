@@ -110,6 +110,10 @@ class TcpTransport implements Transport {
     this.#dial()
   }
 
+  reintroduce(id?: NodeId): void {
+    this.#running?.registry.retire(id)
+  }
+
   #dial(): void {
     const running = this.#running
     if (running === undefined || this.#stopped) return

@@ -164,6 +164,35 @@ test('a new run that is let in ends the connections of the one before', async (t
   )
 })
 
+test('a verdict holds for its connection; introduced anew, both sides judge again, and no call is cut off', async (t) => {
+  const [a, b] = [await startNode(t, 'a'), await startNode(t, 'b')]
+  b.judge = () => ({ accept: 'guest' })
+  introduce(a, b)
+  await Promise.all([connected(a, b), connected(b, a)])
+  let asked = 0
+  let finish = () => {}
+  b.answer = (_from, question) =>
+    new Promise((resolve) => {
+      asked++
+      finish = () => resolve(question)
+    })
+  const call = a.transport.call(b.id, bytes('x'), within(5000))
+  await until('b has been asked', () => asked === 1)
+  b.judge = () => ({ accept: 'member' })
+  b.hello = { ...b.hello, clusterId: 'founded' }
+  const before = a.introductions.length
+  b.transport.reintroduce()
+  await until('the idle ones have met anew', () => a.introductions.length > before)
+  finish()
+  await call
+  await until('a knows of the cluster, on every connection', () => a.introductions.length >= before + 4)
+  await Promise.all([connected(a, b), connected(b, a)])
+  assert.ok(a.introductions.slice(before).every(({ hello }) => hello.clusterId === 'founded'))
+  a.transport.send(b.id, heartbeat(1))
+  await until('a member is heard', () => b.messages.length === 1)
+  assert.deepEqual([...a.lost, ...b.lost], [])
+})
+
 // ----------------------------------------------------------------------------------------- versions
 
 const text = fc.string({ maxLength: 30 }).filter((each) => each.isWellFormed())

@@ -230,6 +230,28 @@ test('the handshake judges as over TCP: refusals are told once, guests do not re
   assert.deepEqual(runs, ['a-1'])
 })
 
+test('introduced anew, both sides judge again, and no call is cut off', async () => {
+  const world = new World()
+  const [a, b] = [await world.start('a'), await world.start('b')]
+  b.judge = () => ({ accept: 'guest' })
+  a.transport.setPeers([b])
+  await world.clock.settle()
+  let finish = () => {}
+  b.answer = (_from, question) => new Promise((resolve) => (finish = () => resolve(question)))
+  const call = a.transport.call(b.id, bytes('x'), world.within(4000))
+  await world.clock.settle()
+  b.judge = () => ({ accept: 'member' })
+  b.transport.reintroduce(a.id)
+  await world.clock.advance(200)
+  finish()
+  await world.clock.advance(200)
+  assert.equal(text(await call), 'x')
+  a.transport.send(b.id, heartbeat(1))
+  await world.clock.settle()
+  assert.equal(b.messages.length, 1)
+  assert.deepEqual(a.lost, [])
+})
+
 test('the same story, told twice, happens the same way', async () => {
   const story = async () => {
     const world = new World()
