@@ -128,16 +128,24 @@ function holdsEntry(world: World, id: string, entry: Entry): boolean {
 
 /**
  * What may have been in force for whoever committed the entry: the membership applied before it, one from there on
- * in some log, or the one that a leader has appended and not yet written.
+ * in some log, or the one that a leader has appended and not yet written. It may have crashed before it could: so
+ * once a joint membership is committed, the final one may be in force that nobody has on disk.
  */
 function electorates(world: World, applied: Membership, index: number): readonly Membership[] {
-  const found = [applied]
-  for (const written of world.judge.memberships) if (written.index >= index) found.push(written.membership)
+  const { judge } = world
+  const found = [applied, finalOf(applied)]
+  for (const written of judge.memberships) {
+    if (written.index < index) continue
+    found.push(written.membership)
+    if (written.index <= judge.commitIndex) found.push(finalOf(written.membership))
+  }
   for (const node of world.slots) {
     if (node?.raft && node.leadership.role === 'leader') found.push(status(node.raft).membership)
   }
   return found
 }
+
+const finalOf = (membership: Membership): Membership => ({ ...membership, outgoing: [] })
 
 function install(world: World, node: Node, index: number): void {
   const snapshot = snapshotAt(node, index)
