@@ -45,11 +45,11 @@ export type {
   SnapshotRead,
   SnapshotWrite,
 } from './ready.ts'
-export type { ChangeProblem, ChangeRefusal, MembershipChange } from './membership.ts'
+export type { MembershipChange } from './membership.ts'
 export { addLearner, changeDue, demote, promote, readdress, remove, replace } from './next-membership.ts'
-export type { Policy, Standing } from './next-membership.ts'
+export type { Standing } from './next-membership.ts'
 export type { Removal } from './removal.ts'
-export type { TransferEnd, TransferOutcome } from './handover.ts'
+export type { TransferEnd } from './handover.ts'
 export type { MembershipProposal } from './change.ts'
 export type { Status } from './status.ts'
 export type { Checked } from './invariants.ts'

@@ -5,11 +5,11 @@
  * `term` is the sender's current term, PreVote excepted. Who sent a message is not in it: the transport
  * knows, and says so in the input. Results are matched by exact term; a duplicate or a late one is harmless.
  *
- * All are plain data. Terms, indexes, rounds and offsets are integers from 0 to 2^53 - 1, times finite numbers
- * of milliseconds. All have a fixed size, except: AppendEntries (`maxMessageBytes` of entries, or one entry that
- * is larger) and InstallSnapshot (64 KiB of data, and a membership: at most 64 members, and a tombstone for each
- * incarnation that ever left). A sender has at most `inflightBytes` of entries (and one message more) or 1 MiB of
- * a snapshot under way to one peer; everything else is one message for each heartbeat, read round or answer.
+ * All are plain data. Terms, indexes, rounds and offsets are integers from 0 to 2^53 - 1, times finite numbers of
+ * milliseconds. All have a fixed size, except two. AppendEntries: `maxMessageBytes` of entries, or one entry that is
+ * larger. InstallSnapshot: 64 KiB of data, and a membership of at most 64 members (128 while it is joint) with a
+ * tombstone for each incarnation that ever left. A sender has at most `inflightBytes` of entries (and one message
+ * more) or 1 MiB of a snapshot under way to one peer; all else is one message for each heartbeat, read round or answer.
  */
 import type { Entry, Index, NodeId, SnapshotMeta, Term } from './types.ts'
 
