@@ -25,11 +25,6 @@ export interface DoorRequest {
   readonly access: readonly Access[]
   /** As given by the caller; what other plugins declare as call options is in here. */
   readonly options: CallOptions
-  /**
-   * The call was made on another node, and this one decides it. `options` then holds no secret;
-   * `actor` and `credential` are what that node's door found.
-   */
-  readonly forwarded: boolean
   /** Who calls. Set by the plugin that knows; travels with the command and stays in the log. */
   actor: string | undefined
   /** By what right: the id of a token, never its secret. */

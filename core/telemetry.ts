@@ -43,7 +43,7 @@ interface ManyWrites extends Ended {
  */
 export interface TelemetryEvents {
   // One per call of the store, on the node where it was made.
-  'api.put': KeyWrite & { readonly hasTtl: boolean; readonly compressed: boolean }
+  'api.put': KeyWrite & { readonly hasTtl: boolean }
   'api.get': KeyRead
   'api.get_with_ttl': KeyRead
   'api.ttl': KeyRead

@@ -39,7 +39,6 @@ export class Door {
       operation,
       access,
       options: call.options,
-      forwarded: false,
       actor: undefined,
       credential: undefined,
     }

@@ -336,7 +336,7 @@ export class Kv implements Store, JudgedWrites {
   }
 
   #toldPut(key: Key, value: Value, options: PutOptions | undefined): Promise<PutResult> {
-    const say = (): Said<'api.put'> => ({ key, hasTtl: options?.ttl !== undefined, compressed: false })
+    const say = (): Said<'api.put'> => ({ key, hasTtl: options?.ttl !== undefined })
     return this.#events.tell('api.put', say, () => this.#put(key, value, options))
   }
 

@@ -127,7 +127,6 @@ export function doorRequest(key = 'k'): DoorRequest {
     operation: 'put',
     access: [{ permission: 'write', key }],
     options: {},
-    forwarded: false,
     actor: undefined,
     credential: undefined,
   }
