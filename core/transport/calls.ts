@@ -73,15 +73,14 @@ export class Calls {
     pending.reject(status === STATUS.busy ? busy(pending.what) : failed(pending.what))
   }
 
-  /** The connection is gone. `stopped`: this side has closed it, for good. */
-  closed(stopped: boolean): void {
+  /** The connection is gone. What was not sent rejects with `notSent`. */
+  closed(notSent: ConcordError): void {
     for (const pending of this.#pending.values()) {
       pending.end()
-      const notSent = pending.withdraw()
-      if (!notSent)
-        pending.reject(new ConcordError('CONNECTION_LOST', `${pending.what} may have got the call`))
-      else if (stopped) pending.reject(stoppedError())
-      else pending.reject(cannotReach(pending.what))
+      const isUnsent = pending.withdraw()
+      pending.reject(
+        isUnsent ? notSent : new ConcordError('CONNECTION_LOST', `${pending.what} may have got the call`),
+      )
     }
   }
 }

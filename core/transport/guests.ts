@@ -4,6 +4,7 @@
  */
 import { ConcordError } from '../errors.ts'
 import type { Timer } from '../ports.ts'
+import { cannotReach } from './calls.ts'
 import { Line, type LineFailure, type LineOwner } from './line.ts'
 import type { TransportWorld } from './options.ts'
 import type { Secured } from './security.ts'
@@ -62,14 +63,14 @@ export class Guests {
     guest.timer = clock.after(settings.idleMs, () => {
       if (guest.line.session?.isIdle === false) return this.#keep(address, guest)
       this.#guests.delete(address)
-      guest.line.stop()
+      guest.line.stop(cannotReach(address, 'nobody has asked for long'))
     })
   }
 
-  close(): void {
+  close(why: ConcordError): void {
     for (const { line, timer } of this.#guests.values()) {
       this.#world.clock.cancel(timer)
-      line.stop()
+      line.stop(why)
     }
     this.#guests.clear()
   }

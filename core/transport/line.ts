@@ -8,10 +8,11 @@
  */
 import type { Socket } from 'node:net'
 
+import type { ConcordError } from '../errors.ts'
 import type { Introduction, RefusalReason, Timer } from '../ports.ts'
 import type { NodeId } from '../raft/types.ts'
 import { parseAddress } from './address.ts'
-import { cannotReach, stoppedError } from './calls.ts'
+import { cannotReach } from './calls.ts'
 import { Greeter, type HandshakeResult } from './handshake.ts'
 import type { Lane } from './hello.ts'
 import type { TransportWorld } from './options.ts'
@@ -215,7 +216,8 @@ export class Line {
     this.#pause = clock.after(delayMs, () => this.dial())
   }
 
-  stop(): void {
+  /** `why`: what calls that were not sent reject with. */
+  stop(why: ConcordError): void {
     if (this.#stopped) return
     this.#stopped = true
     this.#world.clock.cancel(this.#pause)
@@ -224,8 +226,8 @@ export class Line {
       this.#settle(attempt)
       attempt.socket?.destroy()
     }
-    for (const { reject } of this.#waiting.splice(0)) reject(stoppedError())
-    this.session?.close('local')
+    for (const { reject } of this.#waiting.splice(0)) reject(why)
+    this.session?.close('local', why)
   }
 }
 

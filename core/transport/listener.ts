@@ -93,7 +93,11 @@ export class Listener {
     this.#secured.accept(
       raw,
       (socket) => this.#greet(stranger, socket),
-      ({ message }) => this.#owner.failed(stranger.address, { kind: 'failed', message }),
+      (error) => {
+        // Who comes and goes without a word is nobody's business.
+        const { code, message } = error as NodeJS.ErrnoException
+        if (code !== 'ECONNRESET') this.#owner.failed(stranger.address, { kind: 'failed', message })
+      },
     )
   }
 

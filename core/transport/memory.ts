@@ -80,7 +80,7 @@ class MemoryTransport implements Transport, Station {
 
   async listen(handlers: TransportHandlers): Promise<string> {
     this.handlers = handlers
-    this.#notices = new Notices((notice) => handlers.tell(notice))
+    this.#notices = new Notices(this.#clock, (notice) => handlers.tell(notice))
     this.id = idOf(handlers.hello())
     const address = this.#network.listen(this.#listen, this)
     if (address === undefined) {
@@ -190,7 +190,7 @@ class MemoryTransport implements Transport, Station {
   }
 
   ended(session: MemorySession): void {
-    this.#calls.get(session)?.closed(this.#stopped)
+    this.#calls.get(session)?.closed(cannotReach(otherEnd(session, this).id))
     this.#calls.delete(session)
     const dialled = [...this.#peers.values(), ...this.#guests.values()].find(
       (each) => each.session === session,
@@ -317,7 +317,7 @@ class MemoryTransport implements Transport, Station {
     for (const { retry } of this.#peers.values()) this.#clock.cancel(retry)
     if (this.#address !== '') this.#network.leave(this.#address, this)
     for (const session of this.sessions) {
-      this.#calls.get(session)?.closed(true)
+      this.#calls.get(session)?.closed(stoppedError())
       this.sessions.delete(session)
     }
   }

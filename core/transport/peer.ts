@@ -3,6 +3,7 @@
  * results and small calls, `bulk` for entries, snapshots and large calls, so that the first never wait behind
  * megabytes of the second (H10). The peer does the same in the other direction.
  */
+import type { ConcordError } from '../errors.ts'
 import type { PeerAddress, PeerStats } from '../ports.ts'
 import type { Message } from '../raft/message.ts'
 import type { Lane } from './hello.ts'
@@ -111,8 +112,9 @@ export class Peer {
     }
   }
 
-  stop(): void {
-    this.#control.stop()
-    this.#bulk.stop()
+  /** `why`: what calls that were not sent reject with. */
+  stop(why: ConcordError): void {
+    this.#control.stop(why)
+    this.#bulk.stop(why)
   }
 }

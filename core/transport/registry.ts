@@ -2,6 +2,7 @@
  * All connections with nodes that are known, by their ids: which runs of a node are connected now, which of its
  * own connections a peer can be answered on, and how many there may be.
  */
+import type { ConcordError } from '../errors.ts'
 import type { Clock, Introduction } from '../ports.ts'
 import type { NodeId } from '../raft/types.ts'
 import type { Lane } from './hello.ts'
@@ -74,7 +75,7 @@ export class Registry {
     return this.#of(id).findLast((session) => session.lane === lane && !session.dialled && session.isOpen)
   }
 
-  close(): void {
-    for (const session of [...this.#sessions.values()].flat()) session.close('local')
+  close(why: ConcordError): void {
+    for (const session of [...this.#sessions.values()].flat()) session.close('local', why)
   }
 }

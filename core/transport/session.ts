@@ -9,7 +9,7 @@ import { AbortError, ConcordError } from '../errors.ts'
 import type { CallPatience, Caller, Hello, Timer } from '../ports.ts'
 import type { Message } from '../raft/message.ts'
 import type { NodeId } from '../raft/types.ts'
-import { Calls, STATUS } from './calls.ts'
+import { Calls, cannotReach, STATUS } from './calls.ts'
 import { type Frame, frameBytesFor, KIND } from './frames.ts'
 import type { Lane } from './hello.ts'
 import { readMessage, writeMessage } from './message-codec.ts'
@@ -67,7 +67,6 @@ export class Session implements SessionFacts {
   #timer: Timer
   /** How many looks in a row have found nothing heard for too long. */
   #silent = 0
-  #stopped = false
   #isRetiring = false
 
   constructor(wire: Wire, facts: SessionFacts, world: TransportWorld) {
@@ -119,7 +118,6 @@ export class Session implements SessionFacts {
   }
 
   close(cause: Closing['cause'], error?: Error): void {
-    this.#stopped ||= cause === 'local'
     this.#wire.close(cause, error)
   }
 
@@ -249,8 +247,8 @@ export class Session implements SessionFacts {
     }
     this.#served++
     this.#servedBytes += question.length
-    void this.#world.handlers
-      .answer(this.#caller, question)
+    const { handlers } = this.#world
+    void new Promise<Uint8Array>((resolve) => resolve(handlers.answer(this.#caller, question)))
       .then(
         (answer) => this.#answer(id, STATUS.answered, answer),
         () => this.#answer(id, STATUS.failed),
@@ -303,7 +301,8 @@ export class Session implements SessionFacts {
 
   #end(closing: Closing): void {
     this.#world.clock.cancel(this.#timer)
-    this.#calls.closed(this.#stopped)
+    const { error } = closing
+    this.#calls.closed(ConcordError.is(error) ? error : cannotReach(this.id, error?.message))
     this.closed(closing)
   }
 }

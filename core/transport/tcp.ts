@@ -81,7 +81,7 @@ class TcpTransport implements Transport {
     const frames = new FrameWriter(this.#secured.checksums)
     const world = { clock: this.#clock, entropy: this.#entropy, settings, frames, handlers }
     const registry = new Registry(this.#clock, settings.maxConnections)
-    const notices = new Notices((notice) => handlers.tell(notice))
+    const notices = new Notices(this.#clock, (notice) => handlers.tell(notice))
     const otherRuns: Registry['otherRuns'] = (id, runId) => registry.otherRuns(id, runId)
     const listener = new Listener(world, this.#secured, {
       otherRuns,
@@ -122,7 +122,7 @@ class TcpTransport implements Transport {
     for (const [id, peer] of this.#peers) {
       if (wanted.get(id) === peer.address) continue
       this.#peers.delete(id)
-      peer.stop()
+      peer.stop(cannotReach(id, 'it is no peer at that address any more'))
     }
     for (const [id, address] of wanted) {
       if (!this.#peers.has(id)) this.#peers.set(id, this.#peer({ id, address }, running))
@@ -235,9 +235,10 @@ class TcpTransport implements Transport {
   async close(): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
-    for (const peer of this.#peers.values()) peer.stop()
-    this.#running?.guests.close()
-    this.#running?.registry.close()
+    const why = stoppedError()
+    for (const peer of this.#peers.values()) peer.stop(why)
+    this.#running?.guests.close(why)
+    this.#running?.registry.close(why)
     await this.#running?.listener.close()
   }
 }

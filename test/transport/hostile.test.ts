@@ -34,6 +34,7 @@ test('P03: two thousand idle connections keep no peer out', async (t) => {
   }
   assert.ok(b.transport.stats().unauthenticated <= 64, `${b.transport.stats().unauthenticated} strangers`)
   await until('the others are closed', () => b.transport.stats().evicted >= 1900)
+  assert.deepEqual(b.notices, [], 'who comes and goes without a word is not worth one')
   introduce(a, b)
   await connected(a, b)
   await a.transport.call(b.id, bytes('x'), within(5000))

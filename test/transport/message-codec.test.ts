@@ -28,7 +28,7 @@ for (const [type, values] of Object.entries(messages)) {
         }
         assert.throws(() => readMessage(new Reader(Buffer.concat([bytes, Buffer.from([0])]))), MalformedError)
       }),
-      { numRuns: 50 },
+      { numRuns: 25 },
     )
   })
 
@@ -48,7 +48,7 @@ for (const [type, values] of Object.entries(messages)) {
           }
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 100 },
     )
   })
 }
