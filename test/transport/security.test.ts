@@ -1,10 +1,16 @@
 // Who is let in: by the secret, by a certificate, or nobody at all.
 
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { connect as connectPlain } from 'node:net'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect as connectPlain, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import tls from 'node:tls'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 
 import type { Security } from '../../core/transport/security.ts'
 import { presharedKey } from '../../core/transport/security.ts'
@@ -94,11 +100,34 @@ test('P01: with a secret, whoever shows a certificate instead is not talked to, 
   assert.deepEqual(heard, [])
 })
 
+test('P01: with a secret, not even a certificate that this machine trusts is taken for the secret', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'concord-'))
+  t.after(() => rm(directory, { recursive: true }))
+  const authorityOfTheWorld = createAuthority('an authority of the world')
+  const file = join(directory, 'ca.pem')
+  await writeFile(file, authorityOfTheWorld.cert)
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [fileURLToPath(new URL('impostor.ts', import.meta.url))],
+    {
+      env: {
+        ...process.env,
+        NODE_EXTRA_CA_CERTS: file,
+        CERTIFICATE: JSON.stringify(authorityOfTheWorld.issue('impostor')),
+      },
+      timeout: 20_000,
+    },
+  )
+  assert.deepEqual(stdout.trim().split('\n'), [
+    'trusted by its certificate',
+    'it shows a certificate, and not that it knows cluster.secret',
+  ])
+})
+
 test('what goes over the wire cannot be read', async (t) => {
   const b = await startNode(t, 'b')
   const a = await startNode(t, 'a')
   const passed: Buffer[] = []
-  const { createServer } = await import('node:net')
   const tap = createServer((near) => {
     const far = connectPlain(Number(b.address.split(':')[1]), '127.0.0.1')
     near.on('data', (chunk) => passed.push(chunk)).on('error', () => {})
