@@ -67,6 +67,7 @@ export class Line {
   #pause: Timer
   #backoffMs: number
   #suspectDials = 0
+  #upAtMs = 0
   #stopped = false
 
   constructor(goal: LineGoal, world: TransportWorld, secured: Secured, owner: LineOwner) {
@@ -175,6 +176,7 @@ export class Line {
     this.#suspectDials = 0
     this.session = session
     this.sessions++
+    this.#upAtMs = this.#world.clock.monotonicMs()
     session.closed = (closing) => this.#down(session, closing)
     this.#owner.up(session)
     for (const { resolve } of this.#waiting.splice(0)) resolve(session)
@@ -182,13 +184,16 @@ export class Line {
 
   #down(session: Session, closing: Closing): void {
     this.session = undefined
-    if (session.rttMs !== null) this.#backoffMs = this.#world.settings.minBackoffMs
+    const { clock, settings } = this.#world
+    // A peer that takes connections only to end them is not dialled without a pause.
+    const hasLived = clock.monotonicMs() - this.#upAtMs >= settings.pingMs
+    if (hasLived) this.#backoffMs = settings.minBackoffMs
     this.#owner.down(session, closing)
     if (!this.#goal.isKept || this.#stopped) return
-    if (closing.cause !== 'reset') return this.#dialLater()
-    this.#suspectDials = SUSPECT_DIALS
+    if (closing.cause === 'reset') this.#suspectDials = SUSPECT_DIALS
+    if (closing.cause !== 'reset' || !hasLived) return this.#dialLater()
     // At once, but not within the call that closes: the kernel of a dying peer is still closing its sockets.
-    this.#world.clock.soon(() => this.dial())
+    clock.soon(() => this.dial())
   }
 
   #failed(attempt: Attempt, failure: LineFailure, destroy = true): void {

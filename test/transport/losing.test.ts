@@ -158,6 +158,22 @@ test('H08: a node that stood still itself takes nobody for dead', async (t) => {
   for (const node of [a, b]) assert.equal(statsOf(node).reconnects, 0)
 })
 
+test('a peer that takes connections only to end them is dialled less and less often', async (t) => {
+  const [a, b] = [await startNode(t, 'a', { pingMs: 60_000 }), await startNode(t, 'b')]
+  const proxy = await proxyTo(t, b.address)
+  let met = 0
+  b.judge = ({ hello: { name } }) => {
+    met++
+    setTimeout(() => proxy.cut(), 30)
+    return name === 'a' ? { accept: 'member' } : { refuse: 'REMOVED', message: '' }
+  }
+  a.transport.setPeers([{ id: b.id, address: proxy.address }])
+  await until('it has been tried', () => met >= 5)
+  const before = met
+  await new Promise((resolve) => setTimeout(resolve, 400))
+  assert.ok(met - before <= 4, `${met - before} handshakes in 400 ms`)
+})
+
 test('whoever is no peer any more is not dialled, and hears nothing', async (t) => {
   const { a, b } = await pair(t)
   a.transport.setPeers([])
