@@ -75,14 +75,15 @@ async function lockedBy(dir: string): Promise<ConcordError> {
 async function lockByKernel(dir: string, key: string): Promise<() => Promise<void>> {
   const abstract = await listen(`\0concord-kv/${key}`)
   if (abstract === undefined) throw await lockedBy(dir)
-  // Through the descriptor, because the path of a socket may have 107 bytes only.
-  const fd = fs.openSync(dir, fs.constants.O_RDONLY)
-  const path = `/proc/self/fd/${fd}/${SOCKET}`
+  let fd: number | undefined
   const closeBoth = async (): Promise<void> => {
     await closeServer(abstract)
-    fs.closeSync(fd)
+    if (fd !== undefined) fs.closeSync(fd)
   }
   try {
+    // Through the descriptor, because the path of a socket may have 107 bytes only.
+    fd = fs.openSync(dir, fs.constants.O_RDONLY)
+    const path = `/proc/self/fd/${fd}/${SOCKET}`
     if (await answers(path)) throw await lockedBy(dir)
     await fs.promises.rm(path, { force: true })
     // Not every file system has sockets: then the abstract one has to do.
