@@ -67,7 +67,7 @@ export class Greeter implements WireOwner {
     this.#nonce = world.entropy.id()
     wire.owner = this
     const greeting = greetingOf(this.#own, world, { lane, to: expected ?? '', nonce: this.#nonce, echo: '' })
-    wire.send(world.frames.frame(KIND.hello, (writer) => writeGreeting(writer, greeting)))
+    wire.sendSoon(world.frames.frame(KIND.hello, (writer) => writeGreeting(writer, greeting)))
   }
 
   frame(kind: number, payload: Buffer): void {
@@ -84,7 +84,7 @@ export class Greeter implements WireOwner {
         ? judge(this.#own, introduction, welcome.to, this.#world.handlers)
         : { refuse: 'NOT_TRUSTED', message: problem }
     if ('refuse' in verdict) return refuse(this.#wire, this.#owner, this.#world, introduction.id, verdict)
-    this.#wire.send(this.#world.frames.frame(KIND.ready, (writer) => writer.utf8(welcome.nonce)))
+    this.#wire.sendSoon(this.#world.frames.frame(KIND.ready, (writer) => writer.utf8(welcome.nonce)))
     this.#owner.done({ session: sessionOf(this.#wire, this.#world, this.#owner, welcome, verdict, true) })
   }
 
@@ -143,7 +143,7 @@ export class Doorkeeper implements WireOwner {
     this.#admitted = { greeting, verdict }
     const { lane, nonce: echo } = greeting
     const welcome = greetingOf(own, this.#world, { lane, to: introduction.id, nonce: this.#nonce, echo })
-    this.#wire.send(this.#world.frames.frame(KIND.welcome, (writer) => writeGreeting(writer, welcome)))
+    this.#wire.sendSoon(this.#world.frames.frame(KIND.welcome, (writer) => writeGreeting(writer, welcome)))
   }
 
   closed(closing: Closing): void {
@@ -201,7 +201,7 @@ function refuse(
   verdict: Refused,
 ): void {
   const refusal = { reason: verdict.refuse, message: verdict.message }
-  wire.send(world.frames.frame(KIND.refusal, (writer) => writeRefusal(writer, refusal)))
+  wire.sendSoon(world.frames.frame(KIND.refusal, (writer) => writeRefusal(writer, refusal)))
   leave(wire)
   owner.done({ kind: 'refused', refusal, peer })
 }

@@ -139,19 +139,23 @@ export class Session implements SessionFacts {
   send(message: Message): boolean {
     if (this.#underWay.covers(message)) return true
     const frame = this.#world.frames.frame(KIND.message, (writer) => writeMessage(writer, message))
-    if (!this.#fits(frame)) {
+    if (!this.#fits(frame, true)) {
       this.dropped++
       return false
     }
     this.#underWay.add(message, frame.bytes, this.#world.clock.monotonicMs())
-    this.#wire.send(frame)
+    // Votes and results before calls; what is large keeps its order.
+    if (this.lane === 'control') this.#wire.sendSoon(frame)
+    else this.#wire.send(frame)
     return true
   }
 
-  #fits(frame: Frame): boolean {
-    const { settings } = this.#world
-    const room = this.lane === 'control' ? settings.controlQueueBytes : settings.bulkQueueBytes
+  /** On the control lane, messages have as much room again as calls: these never crowd those out. */
+  #fits(frame: Frame, isMessage: boolean): boolean {
+    const { controlQueueBytes, bulkQueueBytes } = this.#world.settings
+    const control = isMessage ? 2 * controlQueueBytes : controlQueueBytes
     const { queuedBytes } = this.#wire
+    const room = this.lane === 'control' ? control : bulkQueueBytes
     return this.#takes(frame.bytes) && (queuedBytes === 0 || queuedBytes + frame.bytes <= room)
   }
 
@@ -178,7 +182,7 @@ export class Session implements SessionFacts {
         writer.varint(id)
         writer.bytes(question)
       })
-      if (!this.#fits(frame)) {
+      if (!this.#fits(frame, false)) {
         throw new ConcordError('OVERLOADED', `too much waits to be sent to ${this.id}; nothing was sent`)
       }
       const ticket = this.#wire.send(frame)
@@ -201,7 +205,10 @@ export class Session implements SessionFacts {
         this.#calls.answered(reader)
         return this.#endIfIdle()
       case KIND.ping:
-        this.#reply(this.#world.frames.frame(KIND.pong, (writer) => writer.varint(reader.varint())))
+        this.#reply(
+          this.#world.frames.frame(KIND.pong, (writer) => writer.varint(reader.varint())),
+          true,
+        )
         return reader.finish()
       case KIND.pong:
         return this.#pong(reader)
@@ -223,14 +230,19 @@ export class Session implements SessionFacts {
   /** One for all that came with one read of the socket. */
   #sayReceived(): void {
     this.#owesReceived = false
-    this.#reply(this.#world.frames.frame(KIND.received, (writer) => writer.varint(this.#received)))
+    this.#reply(
+      this.#world.frames.frame(KIND.received, (writer) => writer.varint(this.#received)),
+      true,
+    )
   }
 
   /** For what the other side makes this one send: whoever asks on and on and does not read is cut off. */
-  #reply(frame: Frame): void {
+  #reply(frame: Frame, isUrgent = false): void {
     const { maxPayloadBytes, bulkQueueBytes } = this.#world.settings
-    if (this.#wire.queuedBytes <= maxPayloadBytes + bulkQueueBytes) this.#wire.send(frame)
-    else this.close('timeout', new Error('it asks and does not read the answers'))
+    if (this.#wire.queuedBytes <= maxPayloadBytes + bulkQueueBytes) {
+      if (isUrgent) this.#wire.sendSoon(frame)
+      else this.#wire.send(frame)
+    } else this.close('timeout', new Error('it asks and does not read the answers'))
   }
 
   #wasReceived(reader: Reader): void {
@@ -291,7 +303,7 @@ export class Session implements SessionFacts {
   #ping(now: number): void {
     this.#pings++
     this.#pingedAtMs = now
-    this.#wire.send(this.#world.frames.frame(KIND.ping, (writer) => writer.varint(this.#pings)))
+    this.#wire.sendSoon(this.#world.frames.frame(KIND.ping, (writer) => writer.varint(this.#pings)))
   }
 
   #pong(reader: Reader): void {

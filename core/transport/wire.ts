@@ -38,6 +38,9 @@ export class Wire {
   readonly #clock: Clock
   readonly #reader: FrameReader
   #owner: WireOwner | undefined
+  /** What has begun to leave, what goes before all that has not, and the rest. */
+  #current: Ticket | undefined
+  #urgent: Ticket[] = []
   #queue: Ticket[] = []
   #planned = false
   #writing = false
@@ -61,7 +64,7 @@ export class Wire {
     socket.on('error', (error) => (this.#closing ??= { cause: causeOf(error), error }))
     socket.on('end', () => (this.#closing ??= { cause: 'reset' }))
     socket.on('close', () => this.#end())
-    this.#enqueue([MAGIC], MAGIC.length)
+    this.#enqueue([MAGIC], MAGIC.length, this.#urgent)
   }
 
   /** Whoever reads the frames from now on. */
@@ -84,14 +87,20 @@ export class Wire {
 
   // ------------------------------------------------------------------------------------------ out
 
+  /** For what may have to wait. */
   send(frame: Frame): Ticket {
-    return this.#enqueue(frame.pieces, frame.bytes)
+    return this.#enqueue(frame.pieces, frame.bytes, this.#queue)
   }
 
-  #enqueue(pieces: readonly Uint8Array[], bytes: number): Ticket {
+  /** Before all that has not begun to leave, behind what was urgent earlier. */
+  sendSoon(frame: Frame): void {
+    this.#enqueue(frame.pieces, frame.bytes, this.#urgent)
+  }
+
+  #enqueue(pieces: readonly Uint8Array[], bytes: number, queue: Ticket[]): Ticket {
     const ticket = { bytes, begun: false, rest: pieces }
     if (!this.isOpen) return ticket
-    this.#queue.push(ticket)
+    queue.push(ticket)
     this.queuedBytes += bytes
     if (!this.#planned && !this.#writing) {
       this.#planned = true
@@ -111,9 +120,13 @@ export class Wire {
     return true
   }
 
+  get #isEmpty(): boolean {
+    return this.#current === undefined && this.#urgent.length === 0 && this.#queue.length === 0
+  }
+
   #write(): void {
     this.#planned = false
-    if (this.#queue.length === 0 || !this.isOpen) return
+    if (this.#isEmpty || !this.isOpen) return
     const pieces = this.#gather()
     const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0)
     this.#writing = true
@@ -134,14 +147,15 @@ export class Wire {
   #gather(): Uint8Array[] {
     const pieces: Uint8Array[] = []
     let room = WRITE_BYTES
-    while (room > 0 && this.#queue.length > 0) {
-      const ticket = this.#queue[0]!
+    while (room > 0) {
+      const ticket = this.#current ?? this.#urgent.shift() ?? this.#queue.shift()
+      if (ticket === undefined) break
       ticket.begun = true
       const [piece, ...rest] = ticket.rest as [Uint8Array, ...Uint8Array[]]
       const cut = piece.length > room ? room : piece.length
       pieces.push(cut < piece.length ? piece.subarray(0, cut) : piece)
       ticket.rest = cut < piece.length ? [piece.subarray(cut), ...rest] : rest
-      if (ticket.rest.length === 0) this.#queue.shift()
+      this.#current = ticket.rest.length > 0 ? ticket : undefined
       room -= cut
     }
     return pieces
@@ -177,7 +191,7 @@ export class Wire {
   /** When all that was sent has left, or after `patienceMs`: for a last word. */
   finish(cause: Closing['cause'], patienceMs: number): void {
     if (!this.isOpen) return
-    while (this.#queue.length > 0) for (const piece of this.#gather()) this.#socket.write(piece)
+    while (!this.#isEmpty) for (const piece of this.#gather()) this.#socket.write(piece)
     this.#closing = { cause }
     this.#socket.end()
     const timer = this.#clock.after(patienceMs, () => this.#socket.destroy())
@@ -187,6 +201,8 @@ export class Wire {
   #end(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#current = undefined
+    this.#urgent = []
     this.#queue = []
     this.queuedBytes = 0
     this.#owner?.closed(this.#closing ?? { cause: 'reset' })

@@ -44,6 +44,35 @@ test('H10: heartbeats, votes and small calls pass 4 MB of entries on a link of 1
   )
 })
 
+test('H10: results and votes do not wait behind calls that have not left yet, nor for room that these take', async (t) => {
+  const { a, b, proxy } = await slowPair(t)
+  let after = 0
+  b.answer = () => {
+    if (b.messages.length === 3) after++
+    return Promise.resolve(bytes(''))
+  }
+  // More than the kernel and the proxy hold: what is behind waits in the queue of the transport.
+  const calls: Promise<unknown>[] = []
+  while (calls.length < 3000) {
+    for (let n = 0; n < 200; n++) {
+      calls.push(a.transport.call(b.id, Buffer.alloc(15_000), within(60_000)).catch((error: Error) => error))
+    }
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.ok(a.transport.stats().peers[0]!.queuedBytes > 900_000, 'the queue is full of calls')
+  for (let round = 1; round <= 3; round++) {
+    a.transport.send(b.id, { type: 'preVoteResult', term: 1, round, granted: true })
+  }
+  assert.equal(a.transport.stats().peers[0]!.dropped, 0)
+  proxy.bytesPerSecond = undefined
+  await Promise.all(calls)
+  assert.deepEqual(
+    b.messages.map(({ message }) => (message as { round: number }).round),
+    [1, 2, 3],
+  )
+  assert.ok(after >= 40, `${after} calls came behind the results`)
+})
+
 test('H10: the entries themselves are not sent again while they are on their way', async (t) => {
   const { a, b, proxy } = await slowPair(t)
   for (let again = 0; again < 20; again++) {
