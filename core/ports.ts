@@ -129,6 +129,7 @@ export interface LogStore {
 }
 
 export interface SnapshotWriter {
+  /** The bytes are the caller's again when the promise settles. */
   write(chunk: Uint8Array): Promise<void>
   /** Durable and visible, whole: temp file, fsync, rename, fsync of the directory. */
   commit(): Promise<void>
@@ -138,7 +139,10 @@ export interface SnapshotWriter {
 export interface SnapshotReader {
   readonly meta: SnapshotMeta
   readonly sizeBytes: number
-  /** The bytes given to the writer, in order, checksums verified; rejects with `CORRUPTED`. */
+  /**
+   * The bytes given to the writer, in order, checksums verified; each piece is good until the next is asked
+   * for. Rejects with `CORRUPTED`.
+   */
   chunks(): AsyncIterable<Uint8Array>
   /** Up to `maxBytes` from `offset`, for sending to a peer. */
   read(offset: number, maxBytes: number): Promise<Uint8Array>

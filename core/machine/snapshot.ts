@@ -35,8 +35,11 @@ const MAX_FRAME_BYTES = 34 * 1024 * 1024
 const READ_KEYS = 64
 const READS_PER_STEP = 128
 const DEFAULT_LIMIT_BYTES = 256 * 1024 * 1024
-/** Writes that two-digit numbers of bytes past the mark do not make a slab grow. */
-const SLACK_BYTES = 8 * 1024
+/** Memory of a step that asks for no more than a frame, the last record past the mark included. */
+const STEP_BYTES = FRAME_BYTES + 8 * 1024
+const KEPT_BYTES = 1024 * 1024
+const LENGTH_BYTES = 4
+const PART_BYTES = 128 * 1024
 
 /** Writes one moment of a machine that goes on changing. Close it, whether or not it was read to its end. */
 export class SnapshotSource {
@@ -53,6 +56,8 @@ export class SnapshotSource {
   #count = 0
   #readsLeft = 0
   #stage: 'head' | 'records' | 'end' | 'done' = 'head'
+  /** Every step writes into the same memory: new memory costs more than what is done with it. */
+  #writer = new Writer(STEP_BYTES)
 
   constructor(machine: Machine, limitBytes: number) {
     this.index = machine.appliedIndex
@@ -72,18 +77,22 @@ export class SnapshotSource {
 
   /**
    * About `maxBytes` more, or one record that is larger, or nothing where only new keys are met; undefined
-   * after the end. Takes about 1 us per record. Throws `SNAPSHOT_TOO_OLD` when more than `limitBytes` had to be held: begin again, faster.
+   * after the end. Good until the next call. Takes about 1 us per record. Throws `SNAPSHOT_TOO_OLD` when more
+   * than `limitBytes` had to be held: begin again, faster.
    */
   next(maxBytes: number): Uint8Array | undefined {
     if (this.#stage === 'done') return undefined
-    const writer = new Writer(Math.min(maxBytes, 1024 * 1024) + SLACK_BYTES)
+    // What was made for one large value is not kept for the small ones behind it.
+    if (this.#writer.buffer.length > KEPT_BYTES) this.#writer = new Writer(STEP_BYTES)
+    const writer = this.#writer
+    writer.truncate(0)
     if (this.#stage === 'head') this.#writeHead(writer)
     this.#readsLeft = READS_PER_STEP
     while (this.#stage === 'records' && writer.length < maxBytes && this.#readsLeft > 0) {
       this.#writeRecords(writer, Math.min(FRAME_BYTES, maxBytes - writer.length))
     }
     if (this.#stage === 'end') this.#writeEnd(writer)
-    return writer.take()
+    return writer.buffer.subarray(0, writer.length)
   }
 
   close(): void {
@@ -157,10 +166,9 @@ export function snapshotSource(machine: Machine, limitBytes = DEFAULT_LIMIT_BYTE
  */
 export class SnapshotLoader {
   readonly #machine: Machine
-  #parts: Uint8Array[] = []
-  #bytes = 0
-  /** Until this many are there, nothing can be done. */
-  #wanted = 4
+  /** The beginning of a frame whose rest has not come. */
+  #part = Buffer.allocUnsafeSlow(PART_BYTES)
+  #partBytes = 0
   #stage: 'head' | 'facts' | 'records' | 'done' = 'head'
   #space = -1
   #last = ''
@@ -170,34 +178,63 @@ export class SnapshotLoader {
     this.#machine = createMachine(slices)
   }
 
-  /** The bytes are copied where they must be kept: the caller may use the array again. */
+  /** Frames are read where they lie; the caller may use the array again. */
   push(chunk: Uint8Array): void {
-    this.#parts.push(chunk)
-    this.#bytes += chunk.length
-    while (this.#bytes >= this.#wanted) this.#takeFrame()
-    const last = this.#parts.length - 1
-    if (last >= 0) this.#parts[last] = Buffer.from(this.#parts[last]!)
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
+    let at = this.#partBytes > 0 ? this.#complete(bytes) : 0
+    for (;;) {
+      const end = at + this.#wanted(bytes, at, bytes.length)
+      if (end > bytes.length) break
+      this.#load(new Reader(bytes, at + LENGTH_BYTES, end))
+      at = end
+    }
+    this.#keep(bytes, at, bytes.length)
   }
 
   /** The machine, once everything has been pushed. */
   finish(): Machine {
-    if (this.#stage !== 'done' || this.#bytes > 0) {
-      throw new MalformedError('the end of a snapshot expected', this.#bytes)
+    if (this.#stage !== 'done' || this.#partBytes > 0) {
+      throw new MalformedError('the end of a snapshot expected', this.#partBytes)
     }
     return this.#machine
   }
 
-  #takeFrame(): void {
-    const bytes = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts)
-    const length = new Reader(bytes).u32le()
-    if (length > MAX_FRAME_BYTES) throw new MalformedError(`a frame of ${length} bytes`, 0)
-    this.#wanted = 4 + length
-    this.#parts = [bytes]
-    if (this.#bytes < this.#wanted) return
-    this.#load(new Reader(bytes, 4, this.#wanted))
-    this.#parts = [bytes.subarray(this.#wanted)]
-    this.#bytes -= this.#wanted
-    this.#wanted = 4
+  /** Of the frame at `from`, its length included; just that of the length while this is not there. */
+  #wanted(bytes: Buffer, from: number, end: number): number {
+    if (end - from < LENGTH_BYTES) return LENGTH_BYTES
+    const length = bytes.readUInt32LE(from)
+    if (length > MAX_FRAME_BYTES) throw new MalformedError(`a frame of ${length} bytes`, from)
+    return LENGTH_BYTES + length
+  }
+
+  /** Adds to the frame that has begun; loads it when it is whole. Returns how many bytes that took. */
+  #complete(bytes: Buffer): number {
+    let at = 0
+    for (;;) {
+      const wanted = this.#wanted(this.#part, 0, this.#partBytes)
+      const to = Math.min(bytes.length, at + wanted - this.#partBytes)
+      this.#keep(bytes, at, to)
+      at = to
+      if (this.#partBytes < wanted) return at
+      if (this.#wanted(this.#part, 0, wanted) > wanted) continue
+      this.#load(new Reader(this.#part, LENGTH_BYTES, wanted))
+      this.#partBytes = 0
+      if (this.#part.length > KEPT_BYTES) this.#part = Buffer.allocUnsafeSlow(PART_BYTES)
+      return at
+    }
+  }
+
+  #keep(bytes: Buffer, from: number, to: number): void {
+    const kept = this.#partBytes
+    if (kept + to - from > this.#part.length) {
+      // Memory of that size is taken once, and touched only as the bytes come.
+      const wanted = Math.max(this.#wanted(this.#part, 0, kept), kept + to - from)
+      const larger = Buffer.allocUnsafeSlow(wanted)
+      this.#part.copy(larger, 0, 0, kept)
+      this.#part = larger
+    }
+    bytes.copy(this.#part, kept, from, to)
+    this.#partBytes += to - from
   }
 
   #load(reader: Reader): void {

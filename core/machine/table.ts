@@ -4,7 +4,8 @@
  * for memory is what a look-up among millions costs. A place takes 8 bytes for what a `Map` takes 30.
  *
  * It is many small tables, chosen by the upper bits of the hash: to double one that holds a million keys
- * takes tens of milliseconds, and all writes would wait for it.
+ * takes tens of milliseconds, and all writes would wait for it. They fill up evenly, so each has a level of
+ * its own at which it doubles: at one level, all of them would within a few hundred keys.
  */
 import type { Columns } from './columns.ts'
 import { keyAt } from './columns.ts'
@@ -13,11 +14,16 @@ const SHARD_BITS = 8
 /** With fewer keys than this there is one table; then it is dealt out, once. */
 const ONE_TABLE_KEYS = 4096
 const FIRST_PLACES = 16
+/** The parts of its places at which the first shard doubles, and the one after the last would. */
+const LEAST_FULL = 0.55
+const MOST_FULL = 0.8
 
 interface Shard {
   /** Pairs: the hash of a key, and its slot plus 1; 0 is free. The number of pairs is a power of 2. */
   pairs: Int32Array
   count: number
+  /** The part of its places that may be taken. */
+  readonly full: number
 }
 
 export interface Table {
@@ -26,7 +32,7 @@ export interface Table {
   count: number
 }
 
-export const createTable = (): Table => ({ shards: [createShard(FIRST_PLACES)], count: 0 })
+export const createTable = (): Table => ({ shards: [createShard(0)], count: 0 })
 
 /** The slot of a key, or -1. */
 export function findSlot(table: Table, columns: Columns, key: string, hash: number): number {
@@ -65,7 +71,12 @@ export function dropSlot(table: Table, slot: number, hash: number): void {
   table.count--
 }
 
-const createShard = (places: number): Shard => ({ pairs: new Int32Array(2 * places), count: 0 })
+/** @param part where the shard stands among all, from 0 to 1. */
+const createShard = (part: number): Shard => ({
+  pairs: new Int32Array(2 * FIRST_PLACES),
+  count: 0,
+  full: LEAST_FULL + part * (MOST_FULL - LEAST_FULL),
+})
 
 const shardOf = ({ shards }: Table, hash: number): Shard =>
   shards.length === 1 ? shards[0]! : shards[hash >>> (32 - SHARD_BITS)]!
@@ -74,7 +85,7 @@ const shardOf = ({ shards }: Table, hash: number): Shard =>
 const maskOf = (pairs: Int32Array): number => pairs.length - 2
 
 function place(shard: Shard, slot: number, hash: number): void {
-  if (++shard.count * 8 > shard.pairs.length * 3) grow(shard)
+  if (++shard.count > (shard.pairs.length / 2) * shard.full) grow(shard)
   settle(shard.pairs, slot + 1, hash)
 }
 
@@ -96,7 +107,7 @@ function grow(shard: Shard): void {
 
 function deal(table: Table): void {
   const { pairs } = table.shards[0]!
-  table.shards = Array.from({ length: 1 << SHARD_BITS }, () => createShard(FIRST_PLACES))
+  table.shards = Array.from({ length: 1 << SHARD_BITS }, (_, at) => createShard(at / (1 << SHARD_BITS)))
   for (let at = 0; at < pairs.length; at += 2) {
     const hash = pairs[at]!
     if (pairs[at + 1] !== 0) place(shardOf(table, hash), pairs[at + 1]! - 1, hash)

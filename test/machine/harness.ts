@@ -165,7 +165,7 @@ export function snapshotBytes(machine: Machine, maxBytes = 64 * 1024): Buffer {
   const source = machineApi.snapshotSource(machine)
   const chunks: Uint8Array[] = []
   for (let chunk = source.next(maxBytes); chunk !== undefined; chunk = source.next(maxBytes)) {
-    chunks.push(chunk)
+    chunks.push(Buffer.from(chunk))
   }
   return Buffer.concat(chunks)
 }

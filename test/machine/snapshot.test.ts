@@ -85,7 +85,7 @@ describe('snapshots', () => {
       assert.deepEqual([source.index, source.revision], [log.machine.appliedIndex, log.machine.revision])
       const chunks: Uint8Array[] = []
       for (let chunk = source.next(700); chunk !== undefined; chunk = source.next(700)) {
-        chunks.push(chunk)
+        chunks.push(Buffer.from(chunk))
         for (let i = chance(8); i > 0; i--) commitAny(log, chance, 150)
       }
       assert.equal(source.heldBytes, 0)
@@ -120,7 +120,9 @@ describe('snapshots', () => {
       log.commit(c.batch(Array.from({ length: 500 }, (_, i) => op(i))))
     }
     const chunks: Uint8Array[] = []
-    for (let chunk = source.next(65_536); chunk !== undefined; chunk = source.next(65_536)) chunks.push(chunk)
+    for (let chunk = source.next(65_536); chunk !== undefined; chunk = source.next(65_536)) {
+      chunks.push(Buffer.from(chunk))
+    }
     assert.ok(chunks.filter(({ length }) => length === 0).length >= 2, 'steps that met new keys alone')
     assert.deepEqual(dump(load(Buffer.concat(chunks))), expected)
   })

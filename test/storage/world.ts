@@ -124,6 +124,6 @@ export async function takeSnapshot(
 
 export async function readSnapshot(snapshot: { chunks(): AsyncIterable<Uint8Array> }): Promise<Buffer> {
   const chunks: Uint8Array[] = []
-  for await (const chunk of snapshot.chunks()) chunks.push(chunk)
+  for await (const chunk of snapshot.chunks()) chunks.push(Buffer.from(chunk))
   return Buffer.concat(chunks)
 }

@@ -14,9 +14,11 @@ import { corrupted, decodeOrRefuse } from './errors.ts'
 
 /** Bytes of the snapshot in each block but the last. */
 export const BLOCK_BYTES = 64 * 1024
+export const TRAILER_BYTES = 4
 /** Blocks that are read, or gathered for a write, at once. */
 export const RUN_BLOCKS = 8
-const TRAILER_BYTES = 4
+/** A full run with its checksums. */
+export const RUN_BYTES = RUN_BLOCKS * (BLOCK_BYTES + TRAILER_BYTES)
 const FOOTER_BYTES = 32
 const FIXED_HEADER_BYTES = 20
 const VERSION = 1
@@ -62,15 +64,10 @@ export const chainStart = (header: Buffer): number => header.readUInt32LE(16)
 const headerCrc = (header: Buffer): number =>
   crc32(header.subarray(FIXED_HEADER_BYTES), crc32(header.subarray(0, 16)))
 
-/** The checksum that follows a block, and the chain after it. */
-export function encodeBlock(
-  payload: Uint8Array,
-  block: number,
-  chain: number,
-): { readonly trailer: Buffer; readonly chain: number } {
-  const trailer = Buffer.allocUnsafe(TRAILER_BYTES)
-  trailer.writeUInt32LE(crc32(payload, block))
-  return { trailer, chain: crc32(trailer, chain) }
+/** Writes the checksum of `run[from .. to)`, one block, behind it. Returns the chain after the block. */
+export function sealBlock(run: Buffer, from: number, to: number, block: number, chain: number): number {
+  run.writeUInt32LE(crc32(run.subarray(from, to), block), to)
+  return crc32(run.subarray(to, to + TRAILER_BYTES), chain)
 }
 
 export function encodeFooter({ payloadBytes, chain }: { payloadBytes: number; chain: number }): Buffer {
@@ -163,17 +160,27 @@ async function readFooter(
   return { payloadBytes, chain: footer.readUInt32LE(16) }
 }
 
-/** The payload of some blocks, each compared with its checksum. Rejects with `CORRUPTED`. */
-export async function readBlocks(snapshot: SnapshotFile, first: number, count: number): Promise<Buffer> {
-  const { payload } = await readRun(snapshot, first, count, 0)
+/**
+ * The payload of some blocks, each compared with its checksum. Rejects with `CORRUPTED`.
+ *
+ * @param into where they are read to, if it is large enough; the payload is a part of it.
+ */
+export async function readBlocks(
+  snapshot: SnapshotFile,
+  first: number,
+  count: number,
+  into?: Buffer,
+): Promise<Buffer> {
+  const { payload } = await readRun(snapshot, first, count, 0, into)
   return payload
 }
 
 /** Reads every block and compares the chain. Rejects with `CORRUPTED`. */
 export async function verifySnapshot(snapshot: SnapshotFile): Promise<void> {
+  const run = Buffer.allocUnsafeSlow(RUN_BYTES)
   let chain = snapshot.chain.from
   for (let block = 0; block < snapshot.blocks; block += RUN_BLOCKS) {
-    chain = (await readRun(snapshot, block, RUN_BLOCKS, chain)).chain
+    chain = (await readRun(snapshot, block, RUN_BLOCKS, chain, run)).chain
   }
   if (chain === snapshot.chain.to) return
   throw corrupted({
@@ -188,11 +195,14 @@ async function readRun(
   first: number,
   count: number,
   chain: number,
+  into: Buffer | undefined,
 ): Promise<{ payload: Buffer; chain: number }> {
   const last = Math.min(blocks, first + count)
   const bytes = Math.min(payloadBytes, last * BLOCK_BYTES) - first * BLOCK_BYTES
   const start = headerBytes + first * (BLOCK_BYTES + TRAILER_BYTES)
-  const raw = Buffer.allocUnsafeSlow(bytes + (last - first) * TRAILER_BYTES)
+  const rawBytes = bytes + (last - first) * TRAILER_BYTES
+  const isEnough = into !== undefined && into.length >= rawBytes
+  const raw = isEnough ? into.subarray(0, rawBytes) : Buffer.allocUnsafeSlow(rawBytes)
   const read = await file.read(raw, start)
   if (read < raw.length)
     throw corrupted({ file: path, offset: start + read, problem: 'the file is cut short' })

@@ -11,25 +11,21 @@ import { assert } from '../../assert.ts'
 import { ConcordError } from '../../errors.ts'
 import type { SnapshotReader, SnapshotStore, SnapshotWriter } from '../../ports.ts'
 import type { EntryId, SnapshotMeta } from '../../raft/types.ts'
-import { type Disk, type DiskFile, isDiskFull, syncFile, writeAll } from './disk.ts'
+import type { Disk } from './disk.ts'
 import { corrupted, type Damage, storageFailed, storageRefused } from './errors.ts'
 import { parseSnapshotName, snapshotDir, snapshotName, temporary } from './layout.ts'
 import {
   BLOCK_BYTES,
-  chainStart,
-  encodeBlock,
-  encodeFooter,
   encodeHeader,
   openSnapshotFile,
   readBlocks,
   RUN_BLOCKS,
+  RUN_BYTES,
   type SnapshotFile,
   verifySnapshot,
 } from './snapshot-file.ts'
+import { FileSnapshotWriter } from './snapshot-writer.ts'
 import type { Space } from './space.ts'
-
-/** fsynced in between, so that the log's own fsync never waits for much. */
-const SYNC_BYTES = 4 * 1024 * 1024
 
 export interface SnapshotOptions {
   readonly disk: Disk
@@ -186,8 +182,9 @@ class FileSnapshotReader implements SnapshotReader {
   }
 
   async *chunks(): AsyncGenerator<Uint8Array> {
+    const run = Buffer.allocUnsafeSlow(RUN_BYTES)
     for (let block = 0; block < this.#file.blocks; block += RUN_BLOCKS) {
-      yield await readBlocks(this.#file, block, RUN_BLOCKS)
+      yield await readBlocks(this.#file, block, RUN_BLOCKS, run)
     }
   }
 
@@ -205,110 +202,5 @@ class FileSnapshotReader implements SnapshotReader {
     this.#open = false
     this.#released()
     await this.#file.file.close()
-  }
-}
-
-interface WriterContext {
-  readonly file: DiskFile
-  readonly space: Space
-  /** Gives the file its name, durably. */
-  readonly whole: (payloadBytes: number) => Promise<void>
-  readonly drop: () => Promise<void>
-  readonly fail: (action: string, error: unknown) => ConcordError
-}
-
-class FileSnapshotWriter implements SnapshotWriter {
-  readonly #context: WriterContext
-  readonly #pending = Buffer.allocUnsafeSlow(RUN_BLOCKS * BLOCK_BYTES)
-  #pendingBytes = 0
-  readonly #header: Buffer
-  #position = 0
-  #blocks = 0
-  #payloadBytes = 0
-  #chain: number
-  #unsynced = 0
-  #state: 'open' | 'closed' = 'open'
-
-  constructor(context: WriterContext, header: Buffer) {
-    this.#context = context
-    this.#header = header
-    this.#chain = chainStart(header)
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    assert(this.#state === 'open', 'a snapshot is written until it is committed or aborted')
-    try {
-      for (let at = 0; at < chunk.length;) {
-        const piece = chunk.subarray(at, at + this.#pending.length - this.#pendingBytes)
-        this.#pending.set(piece, this.#pendingBytes)
-        this.#pendingBytes += piece.length
-        at += piece.length
-        if (this.#pendingBytes === this.#pending.length) await this.#flush()
-      }
-    } catch (error) {
-      throw await this.#failed('write', error)
-    }
-  }
-
-  async #flush(): Promise<void> {
-    const parts: Uint8Array[] = this.#position === 0 ? [this.#header] : []
-    for (let at = 0; at < this.#pendingBytes; at += BLOCK_BYTES) {
-      const payload = this.#pending.subarray(at, Math.min(at + BLOCK_BYTES, this.#pendingBytes))
-      const block = encodeBlock(payload, this.#blocks++, this.#chain)
-      this.#chain = block.chain
-      parts.push(payload, block.trailer)
-    }
-    this.#payloadBytes += this.#pendingBytes
-    this.#pendingBytes = 0
-    await this.#put(Buffer.concat(parts))
-  }
-
-  async #put(bytes: Uint8Array): Promise<void> {
-    const { file, space } = this.#context
-    try {
-      await writeAll(file, bytes, this.#position)
-    } catch (error) {
-      // What was kept for a snapshot is for this one; a second time there is nothing left to give.
-      if (!isDiskFull(error) || !(await space.releaseBallast())) throw error
-      await writeAll(file, bytes, this.#position)
-    }
-    this.#position += bytes.length
-    this.#unsynced += bytes.length
-    if (this.#unsynced < SYNC_BYTES) return
-    this.#unsynced = 0
-    await syncFile(file)
-  }
-
-  async commit(): Promise<void> {
-    assert(this.#state === 'open', 'a snapshot is committed once')
-    try {
-      await this.#flush()
-      await this.#put(encodeFooter({ payloadBytes: this.#payloadBytes, chain: this.#chain }))
-      await syncFile(this.#context.file)
-      this.#state = 'closed'
-      await this.#context.file.close()
-      await this.#context.whole(this.#payloadBytes)
-    } catch (error) {
-      throw await this.#failed('commit', error)
-    }
-  }
-
-  async abort(): Promise<void> {
-    if (this.#state === 'closed') return
-    this.#state = 'closed'
-    try {
-      await this.#context.file.close()
-      await this.#context.drop()
-    } catch (error) {
-      throw this.#context.fail('abort', error)
-    }
-    this.#context.space.work()
-  }
-
-  /** A full disk costs this snapshot only, and gets its space back; anything else is the end. */
-  async #failed(action: string, error: unknown): Promise<ConcordError> {
-    const failure = this.#context.fail(action, error)
-    if (failure.code === 'STORAGE_FULL') await this.abort()
-    return failure
   }
 }
