@@ -85,6 +85,36 @@ export class Calls {
   }
 }
 
+/** Calls that one connection may have under way at a node, and the bytes of their questions. */
+const SERVED_CALLS = 1024
+const SERVED_BYTES = 32 * 1024 * 1024
+
+/** The questions of the other side. */
+export class Served {
+  calls = 0
+  #bytes = 0
+
+  /** `reply` is called once, and `calls` has fallen again before. */
+  serve(
+    question: Uint8Array,
+    answer: () => Promise<Uint8Array>,
+    reply: (status: number, answer?: Uint8Array) => void,
+  ): void {
+    if (this.calls >= SERVED_CALLS || this.#bytes + question.length > SERVED_BYTES) return reply(STATUS.busy)
+    this.calls++
+    this.#bytes += question.length
+    const done = (): void => {
+      this.calls--
+      this.#bytes -= question.length
+    }
+    // What throws is as bad as what rejects.
+    void new Promise<Uint8Array>((resolve) => resolve(answer())).then(
+      (found) => (done(), reply(STATUS.answered, found)),
+      () => (done(), reply(STATUS.failed)),
+    )
+  }
+}
+
 /** Waits for a connection no longer than the caller does; what arrives too late is nobody's. */
 export function whilePatient<T>(
   clock: Clock,

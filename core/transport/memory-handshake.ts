@@ -1,13 +1,34 @@
-/** The handshake of two transports in memory: both judge, first the one that was dialled. */
+/** Dialling in memory: a way there, the handshake, and a way back. */
 import type { Hello, Introduction } from '../ports.ts'
 import type { NodeId } from '../raft/types.ts'
 import { judge } from './handshake.ts'
 import { idOf } from './hello.ts'
 import { type MemoryNetwork, type MemorySession, otherEnd, type Station } from './memory-network.ts'
 
-export type Shaken = { readonly session: MemorySession } | { readonly refusal: string }
+type Shaken = { readonly session: MemorySession } | { readonly refusal: string }
 
-export function shakeHands(
+/** Undefined: nobody listens there. Never resolves when a link is cut. */
+export function knock(
+  dialler: Station,
+  address: string,
+  expected: NodeId | undefined,
+  network: MemoryNetwork,
+): Promise<Shaken | undefined> {
+  // Where nobody listens, the machine itself refuses; its links are those of whoever was meant.
+  const to = network.at(address)?.id ?? expected ?? address
+  return new Promise((resolve) => {
+    const back = (found: Shaken | undefined): void =>
+      network.carry(to, dialler.id, 'control', () => resolve(found), 'news')
+    const there = (): void => {
+      const listener = network.at(address)
+      back(listener === undefined ? undefined : shakeHands(dialler, listener, expected, network))
+    }
+    network.carry(dialler.id, to, 'control', there, 'news')
+  })
+}
+
+/** Both judge, first the one that was dialled. */
+function shakeHands(
   dialler: Station,
   listener: Station,
   expected: NodeId | undefined,

@@ -20,7 +20,7 @@ import type { Message } from '../raft/message.ts'
 import type { NodeId } from '../raft/types.ts'
 import { Calls, cannotReach, stoppedError, whilePatient } from './calls.ts'
 import { idOf } from './hello.ts'
-import { shakeHands } from './memory-handshake.ts'
+import { knock } from './memory-handshake.ts'
 import { type MemoryNetwork, type MemorySession, otherEnd, type Station } from './memory-network.ts'
 import { readMessage, writeMessage } from './message-codec.ts'
 import { Notices } from './notices.ts'
@@ -154,28 +154,11 @@ class MemoryTransport implements Transport, Station {
     const patience = { deadlineMs: this.#clock.monotonicMs() + HANDSHAKE_MS }
     const { isSuspect } = dialled
     dialled.isSuspect = false
-    const attempt = new Promise<MemorySession>((resolve, reject) => {
-      const there = this.#network.at(address)
-      // Where nobody listens, the machine itself refuses; its links are those of whoever was meant.
-      const to = there?.id ?? expected ?? address
-      const back = (arrive: () => void) => this.#network.carry(to, this.id, 'control', arrive, 'news')
-      this.#network.carry(
-        this.id,
-        to,
-        'control',
-        () => {
-          const listener = this.#network.at(address)
-          if (listener === undefined) {
-            return back(() => {
-              if (isSuspect && this.#keeps(dialled)) this.handlers.peerLost(expected as NodeId)
-              reject(cannotReach(what, 'nobody listens there'))
-            })
-          }
-          const made = shakeHands(this, listener, expected, this.#network)
-          back(() => ('refusal' in made ? reject(cannotReach(what, made.refusal)) : resolve(made.session)))
-        },
-        'news',
-      )
+    const attempt = knock(this, address, expected, this.#network).then((found) => {
+      if (found === undefined && isSuspect && this.#keeps(dialled)) this.handlers.peerLost(expected as NodeId)
+      if (found === undefined) throw cannotReach(what, 'nobody listens there')
+      if ('refusal' in found) throw cannotReach(what, found.refusal)
+      return found.session
     })
     return whilePatient(this.#clock, what, patience, attempt).then((session) => {
       if (!session.isOpen || (expected !== undefined && !this.#keeps(dialled))) {

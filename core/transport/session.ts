@@ -9,7 +9,7 @@ import { AbortError, ConcordError } from '../errors.ts'
 import type { CallPatience, Caller, Hello, Timer } from '../ports.ts'
 import type { Message } from '../raft/message.ts'
 import type { NodeId } from '../raft/types.ts'
-import { Calls, cannotReach, STATUS } from './calls.ts'
+import { Calls, cannotReach, Served, STATUS } from './calls.ts'
 import { type Frame, frameBytesFor, KIND } from './frames.ts'
 import type { Lane } from './hello.ts'
 import { readMessage, writeMessage } from './message-codec.ts'
@@ -17,9 +17,6 @@ import type { TransportWorld } from './options.ts'
 import { UnderWay } from './under-way.ts'
 import type { Closing, Wire } from './wire.ts'
 
-/** Calls that one connection may have under way at a node, and the bytes of their questions. */
-const SERVED_CALLS = 1024
-const SERVED_BYTES = 32 * 1024 * 1024
 /** What a frame holds beside the question or the answer of a call. */
 const CALL_ROOM_BYTES = 16
 /** A message behind no more than this, for no longer than that, is not late: it need not overtake. */
@@ -56,12 +53,11 @@ export class Session implements SessionFacts {
   readonly #world: TransportWorld
   readonly #wire: Wire
   readonly #calls: Calls
+  readonly #served = new Served()
   readonly #underWay = new UnderWay()
   readonly #caller: Caller
   #received = 0
   #owesReceived = false
-  #served = 0
-  #servedBytes = 0
   #pings = 0
   #pingedAtMs = 0
   #timer: Timer
@@ -95,7 +91,7 @@ export class Session implements SessionFacts {
   }
 
   get isIdle(): boolean {
-    return this.#calls.size === 0 && this.#served === 0
+    return this.#calls.size === 0 && this.#served.calls === 0
   }
 
   get heardAtMs(): number {
@@ -254,22 +250,11 @@ export class Session implements SessionFacts {
   #serve(reader: Reader): void {
     const id = reader.varint()
     const question = reader.bytes(reader.remaining)
-    if (this.#served >= SERVED_CALLS || this.#servedBytes + question.length > SERVED_BYTES) {
-      return this.#answer(id, STATUS.busy)
-    }
-    this.#served++
-    this.#servedBytes += question.length
-    const { handlers } = this.#world
-    void new Promise<Uint8Array>((resolve) => resolve(handlers.answer(this.#caller, question)))
-      .then(
-        (answer) => this.#answer(id, STATUS.answered, answer),
-        () => this.#answer(id, STATUS.failed),
-      )
-      .then(() => {
-        this.#served--
-        this.#servedBytes -= question.length
-        this.#endIfIdle()
-      })
+    const answer = () => this.#world.handlers.answer(this.#caller, question)
+    this.#served.serve(question, answer, (status, found) => {
+      this.#answer(id, status, found)
+      this.#endIfIdle()
+    })
   }
 
   /** An answer that the other side would not take is a failure: it may have been done. */
