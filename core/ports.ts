@@ -298,8 +298,7 @@ export interface Transport {
   /**
    * Listens, and from then on dials. Once. Resolves with the address that was bound, its port a real one.
    *
-   * @throws `CANNOT_CONNECT` - the address cannot be bound. `INVALID_OPTION` - it is beyond loopback, without
-   * `secret`, `tls` or `insecure`.
+   * @throws `CANNOT_CONNECT` - the address cannot be bound.
    */
   listen(handlers: TransportHandlers): Promise<string>
   /** Whom to keep connected to; replaces the list before. This node itself may be in it. */

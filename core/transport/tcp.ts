@@ -31,7 +31,10 @@ import { type Secured, secure } from './security.ts'
 import type { Session } from './session.ts'
 import type { Closing } from './wire.ts'
 
-/** @throws `INVALID_OPTION` - the address to listen on, or a certificate or its key, is not usable. */
+/**
+ * @throws `INVALID_OPTION` - the address to listen on is none, or is beyond loopback without `secret`, `tls` or
+ * `insecure`; or a certificate and its key cannot be used.
+ */
 export function tcpTransport(
   options: TcpOptions,
   world: { readonly clock: Clock; readonly entropy: Entropy },
