@@ -147,6 +147,10 @@ export class Writer {
   }
 }
 
+/** Bytes as units U+0000 to U+00FF. Node's own method under `toString('latin1')`, which its types leave out. */
+export const latin1Of = (bytes: Buffer, from: number, to: number): string =>
+  (bytes as Buffer & { latin1Slice(from: number, to: number): string }).latin1Slice(from, to)
+
 /** How many bytes `varint` writes for an integer from 0 to 2^53 - 1. */
 export function varintBytes(value: number): number {
   let bytes = 1
@@ -230,7 +234,7 @@ export class Reader {
   /** The next `n` bytes as units U+0000 to U+00FF. */
   latin1(n: number): string {
     const from = this.skip(n)
-    return this.buffer.toString('latin1', from, from + n)
+    return latin1Of(this.buffer, from, from + n)
   }
 
   /** A string with its byte length before it. Refuses what is not UTF-8. */

@@ -6,8 +6,20 @@
  */
 export { checkKey, compareKeys } from './codec/keys.ts'
 export { encodeValue } from './codec/encode.ts'
-export { Packed, type Stored, readStored, storedBytes, writeStored } from './codec/stored.ts'
-export { hashStored } from './codec/hash.ts'
+export {
+  Encoded,
+  Packed,
+  type Stored,
+  encodedOf,
+  pack,
+  readEncoded,
+  readStored,
+  storedAt,
+  storedBytes,
+  storedOf,
+  writeStored,
+} from './codec/stored.ts'
+export { WORDS_LIMIT_BYTES, hashKey, hashLong, hashWords } from './codec/hash.ts'
 export { packCompressed, valueBody } from './codec/compressed.ts'
-export { decodeValue, openStored } from './codec/decode.ts'
+export { decodeValue, openEncoded, openStored, unpacked } from './codec/decode.ts'
 export { deepEqualValues } from './codec/equal.ts'

@@ -5,7 +5,7 @@
  * made of it, and whatever the encoder does not write is refused: what opens is written again as the same
  * bytes.
  */
-import { MalformedError, Reader } from '../bytes.ts'
+import { MalformedError, Reader, latin1Of } from '../bytes.ts'
 import { decompress } from './compressed.ts'
 import {
   MAX_DEPTH,
@@ -20,9 +20,9 @@ import {
   TAG_SET,
   TAG_UNDEFINED,
 } from './format.ts'
-import { readScalar } from './scalars.ts'
+import { type Scalar, readScalar } from './scalars.ts'
 import { define, readNames } from './shapes.ts'
-import { Packed, readHead, readTopScalar, type Stored, TEXT_LIMIT_BYTES } from './stored.ts'
+import { Packed, readHead, readTopScalar, type Stored, textAt, TEXT_LIMIT_BYTES } from './stored.ts'
 
 /** The value in one whole envelope. Throws `MalformedError` for anything else. */
 export function decodeValue(bytes: Uint8Array): unknown {
@@ -34,7 +34,26 @@ export function openStored(stored: Stored): unknown {
   if (!(stored instanceof Packed)) return stored
   const { content } = stored
   if (typeof content !== 'string') return openEnvelope(new Reader(content))
-  return openEnvelope(new TextReader(content))
+  scratch.write(content, 0, 'latin1')
+  return openEnvelope(new TextReader(scratch, 0, content.length, content))
+}
+
+/** What leaves the machine of an envelope: a scalar as itself. */
+export function unpacked(envelope: Packed): Stored {
+  const { content } = envelope
+  const head = typeof content === 'string' ? content.charCodeAt(0) : content[0]
+  return head === SCALAR ? (openStored(envelope) as Scalar) : envelope
+}
+
+/**
+ * As `openStored`, of the envelope at `buffer[from .. to)`, which `readEncoded` has stepped over before. The
+ * value shares nothing with the buffer.
+ */
+export function openEncoded(buffer: Buffer, from: number, to: number): unknown {
+  const text = textAt(buffer, from, to)
+  if (text >= 0) return latin1Of(buffer, text, to)
+  if (to - from >= TEXT_LIMIT_BYTES) return openEnvelope(new Reader(buffer, from, to))
+  return openEnvelope(new TextReader(buffer, from, to))
 }
 
 const scratch = Buffer.allocUnsafeSlow(TEXT_LIMIT_BYTES)
@@ -43,25 +62,28 @@ const MAX_SHARED_UNITS = 256
 const MIN_SLICED_UNITS = 13
 
 /**
- * Reads the bytes that a string stands for. Strings inside are parts of that string, much cheaper than new
- * ones, unless a short part that is kept would keep a long whole alive.
+ * Makes one string of all its bytes when it meets the first string among them. Those inside are parts of it,
+ * much cheaper than new ones, unless a short part that is kept would keep a long whole alive.
  */
 class TextReader extends Reader {
-  readonly #text: string
+  readonly #from: number
+  #text: string | undefined
 
-  constructor(text: string) {
-    scratch.write(text, 0, 'latin1')
-    super(scratch, 0, text.length)
+  constructor(buffer: Buffer, from: number, to: number, text?: string) {
+    super(buffer, from, to)
+    this.#from = from
     this.#text = text
   }
 
   override latin1(n: number): string {
     const from = this.skip(n)
-    const { length } = this.#text
-    if (n < MIN_SLICED_UNITS || length <= MAX_SHARED_UNITS || n * 2 >= length) {
-      return this.#text.substring(from, from + n)
+    const { buffer, end } = this
+    const length = end - this.#from
+    if (n >= MIN_SLICED_UNITS && length > MAX_SHARED_UNITS && n * 2 < length) {
+      return latin1Of(buffer, from, from + n)
     }
-    return this.buffer.toString('latin1', from, from + n)
+    this.#text ??= latin1Of(buffer, this.#from, end)
+    return this.#text.substring(from - this.#from, from - this.#from + n)
   }
 }
 

@@ -1,13 +1,15 @@
 /**
- * A hash of stored values, 32 bits, the same on every node and in every version: it enters the hash of the
- * state that nodes compare. Not for secrets, and no defence against chosen values.
+ * Hashes of keys and of encoded values, 32 bits, the same on every node and in every version: they enter the
+ * hash of the state that nodes compare. Not for secrets, and no defence against chosen values.
  *
- * Blocks are mixed as in MurmurHash3, by two lanes in turn. A string is read by its units while it is short
- * and copied out to be read by words when it is long: whichever it is follows from its length and content,
- * never from its representation in memory.
+ * Blocks are mixed as in MurmurHash3, by two lanes in turn. A long value goes through the CRC of zlib first,
+ * which takes a gigabyte in less than a second. Which of the two it is follows from the length alone. A key
+ * is read by its units while it is short and copied out to be read by words when it is long: its
+ * representation in memory counts for nothing.
  */
+import { crc32 } from 'node:zlib'
+
 import { isLatin1 } from './scalars.ts'
-import { Packed, type Stored } from './stored.ts'
 
 const A = 0xcc9e2d51
 const B = 0x1b873593
@@ -15,37 +17,19 @@ const C = 0x85ebca6b
 const D = 0xc2b2ae35
 const LANE = 0x9e3779b9
 
-// What kind of value the hash began with: 1, '1', 1n and true differ.
-const STRING = 1
-const PACKED = 2
-const NUMBER = 3
-const BIGINT = 4
-const OTHER = 5
-
-/** A different `seed` gives an independent hash. The result is an unsigned integer of 32 bits. */
-export function hashStored(seed: number, stored: Stored): number {
-  if (typeof stored === 'string') return hashText(seed ^ Math.imul(STRING, LANE), stored)
-  if (stored instanceof Packed) {
-    const start = seed ^ Math.imul(PACKED, LANE)
-    const { content } = stored
-    // Bytes are kept from 4 KiB on, a length at which text is hashed by words as well.
-    return typeof content === 'string' ? hashText(start, content) : hashWords(start, content, content.length)
-  }
-  if (typeof stored === 'number') return hashNumber(seed ^ Math.imul(NUMBER, LANE), stored)
-  if (typeof stored === 'bigint') return hashText(seed ^ Math.imul(BIGINT, LANE), stored.toString(16))
-  return finish(seed ^ Math.imul(OTHER, LANE), stored === null ? 2 : Number(stored), 1)
-}
-
 /** Up to here reading units is faster than copying them out. */
 const SHORT_UNITS = 128
-const scratch = Buffer.allocUnsafeSlow(4096)
+/** Two bytes a unit, of a key of the users; one of the request table may be longer. */
+const scratch = Buffer.allocUnsafeSlow(2048)
 
-function hashText(seed: number, text: string): number {
-  const units = text.length
-  if (units < SHORT_UNITS) return hashUnits(seed, text)
-  if (!isLatin1(text)) return hashWords(~seed, Buffer.from(text, 'utf16le'), units * 2)
-  if (units > scratch.length) return hashWords(seed, Buffer.from(text, 'latin1'), units)
-  return hashWords(seed, scratch, scratch.write(text, 0, 'latin1'))
+/** A different `seed` gives an independent hash. The result is a signed integer of 32 bits, as all here. */
+export function hashKey(seed: number, key: string): number {
+  if (key.length < SHORT_UNITS) return hashUnits(seed, key)
+  const isNarrow = isLatin1(key)
+  const bytes = key.length * (isNarrow ? 1 : 2)
+  const units = bytes <= scratch.length ? scratch : Buffer.allocUnsafeSlow(bytes)
+  units.write(key, 0, isNarrow ? 'latin1' : 'utf16le')
+  return hashWords(isNarrow ? seed : ~seed, new DataView(units.buffer), 0, bytes)
 }
 
 function hashUnits(seed: number, text: string): number {
@@ -61,24 +45,31 @@ function hashUnits(seed: number, text: string): number {
   return finish(a, b, units)
 }
 
-function hashWords(seed: number, bytes: Uint8Array, length: number): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, length)
+/** Values of more bytes are hashed by `hashLong`. */
+export const WORDS_LIMIT_BYTES = 4096
+
+/** Of `length` bytes from `from` on. */
+export function hashWords(seed: number, view: DataView, from: number, length: number): number {
+  const end = from + length
   let a = seed
   let b = seed ^ LANE
-  let i = 0
-  for (; i + 8 <= length; i += 8) {
-    a = mix(a, view.getInt32(i, true))
-    b = mix(b, view.getInt32(i + 4, true))
+  let at = from
+  for (; at + 8 <= end; at += 8) {
+    a = mix(a, view.getInt32(at, true))
+    b = mix(b, view.getInt32(at + 4, true))
   }
-  for (; i < length; i++) a = mix(a, view.getUint8(i))
-  return finish(a, b, length)
+  if (at + 4 <= end) {
+    a = mix(a, view.getInt32(at, true))
+    at += 4
+  }
+  let rest = 0
+  for (; at < end; at++) rest = (rest << 8) | view.getUint8(at)
+  return finish(a, mix(b, rest), length)
 }
 
-const number = new DataView(new ArrayBuffer(8))
-
-function hashNumber(seed: number, value: number): number {
-  number.setFloat64(0, Number.isNaN(value) ? NaN : value)
-  return finish(mix(mix(seed, number.getInt32(0)), number.getInt32(4)), LANE, 8)
+export function hashLong(seed: number, bytes: Uint8Array): number {
+  const sum = crc32(bytes)
+  return finish(mix(seed, sum), mix(seed ^ LANE, ~sum), bytes.length)
 }
 
 function mix(lane: number, block: number): number {
@@ -91,5 +82,5 @@ function finish(a: number, b: number, length: number): number {
   let h = a ^ Math.imul((b << 16) | (b >>> 16), A) ^ length
   h = Math.imul(h ^ (h >>> 16), C)
   h = Math.imul(h ^ (h >>> 13), D)
-  return (h ^ (h >>> 16)) >>> 0
+  return h ^ (h >>> 16)
 }

@@ -1,27 +1,55 @@
 /**
- * How the machine keeps a value in memory: scalars as themselves, the rest as the bytes they came in.
+ * A value between its bytes and whoever reads it. `Encoded` is an envelope where it lies, in bytes that are
+ * somebody else's: what commands carry and what the machine copies. `Stored` is what leaves the machine:
+ * scalars as themselves, the rest as a `Packed`, which owns its bytes.
  *
- * Below 4 KiB those bytes are kept as a string with a byte a unit, above as an array of their own. For 100
- * bytes the string takes 160 bytes of heap (242 of RSS) and an array 340 (665), and making an array takes a
- * microsecond; large ones are better off outside the heap of V8.
+ * Below 4 KiB a `Packed` keeps them as a string with a byte a unit, above as an array of their own: for 100
+ * bytes the string takes 160 bytes of heap and an array 340, and a microsecond to make.
  */
-import { MalformedError, Reader, type Writer } from '../bytes.ts'
+import { isUtf8 } from 'node:buffer'
+
+import { MalformedError, Reader, Writer, latin1Of } from '../bytes.ts'
 import {
   BROTLI,
   MAX_VALUE_BYTES,
   PACKED,
   SCALAR,
+  SHORT_LIMIT,
   TAG_DATE,
   TAG_FALSE,
+  TAG_LATIN1,
   TAG_NULL,
   TAG_SET,
+  TAG_SHORT,
+  TAG_SMALL,
   TAG_TRUE,
+  TAG_UTF8,
 } from './format.ts'
 import { isLatin1, readScalar, type Scalar, writeBigint, writeNumber, writeString } from './scalars.ts'
 
 export const TEXT_LIMIT_BYTES = 4096
 
-/** An envelope, whole, with a container or something compressed in it. Not to be changed. */
+/**
+ * The envelope of a value at `buffer[from .. to)`, sound as far as `readEncoded` looks. The bytes belong to
+ * somebody else: good until he goes on.
+ */
+export class Encoded {
+  readonly buffer: Buffer
+  readonly from: number
+  readonly to: number
+
+  constructor(buffer: Buffer, from: number, to: number) {
+    this.buffer = buffer
+    this.from = from
+    this.to = to
+  }
+
+  get bytes(): number {
+    return this.to - this.from
+  }
+}
+
+/** An envelope, whole; in a `Stored` always of a container or of something compressed. Not to be changed. */
 export class Packed {
   /** The bytes of the envelope; below 4 KiB a unit of a string stands for each. */
   readonly content: string | Uint8Array
@@ -35,7 +63,7 @@ export type Stored = Scalar | Packed
 
 /** Keeps `buffer[from .. to)`, which begins with an envelope, without keeping `buffer`. */
 export function pack(buffer: Buffer, from: number, to: number): Packed {
-  if (to - from < TEXT_LIMIT_BYTES) return new Packed(buffer.toString('latin1', from, to))
+  if (to - from < TEXT_LIMIT_BYTES) return new Packed(latin1Of(buffer, from, to))
   return new Packed(new Uint8Array(buffer.subarray(from, to)))
 }
 
@@ -67,6 +95,46 @@ export function readHead(reader: Reader): Head {
 }
 
 /**
+ * Steps over one envelope, having held it against the format without making anything of it. Containers and
+ * what is compressed are taken as they are: whether they are sound is seen when they are opened. Throws
+ * `MalformedError`.
+ */
+export function readEncoded(reader: Reader): Encoded {
+  const from = reader.offset
+  if (reader.remaining > 0 && reader.buffer[from] === SCALAR) {
+    reader.offset++
+    skipTopScalar(reader)
+  } else {
+    reader.skip(readHead(reader).bytes)
+  }
+  return new Encoded(reader.buffer, from, reader.offset)
+}
+
+/** Strings, which may be long, are only looked at; other scalars are quick to read. */
+function skipTopScalar(reader: Reader): void {
+  const from = reader.offset
+  const tag = reader.u8()
+  if (tag >= TAG_SHORT && tag < TAG_SMALL) {
+    reader.skip(tag - TAG_SHORT)
+  } else if (tag === TAG_LATIN1) {
+    const units = reader.varint()
+    if (units < SHORT_LIMIT) throw new MalformedError('a length that has a shorter form', reader.offset)
+    reader.skip(units)
+  } else if (tag === TAG_UTF8) {
+    const bytes = reader.bytes(reader.varint())
+    if (!isUtf8(bytes)) throw new MalformedError('UTF-8 expected', from)
+    if (!bytes.some(isAboveLatin1))
+      throw new MalformedError('a string that has a shorter form', reader.offset)
+  } else {
+    reader.offset = from
+    readTopScalar(reader)
+  }
+}
+
+/** Whether a character above U+00FF begins with this byte of UTF-8. */
+const isAboveLatin1 = (byte: number): boolean => byte >= 0xc4
+
+/**
  * Reads one envelope. Containers and what is compressed are taken as they are: whether they are sound is
  * seen when they are opened. Throws `MalformedError`.
  */
@@ -85,6 +153,36 @@ export function readTopScalar(reader: Reader): Scalar {
     throw new MalformedError(`the tag of a scalar expected, found ${tag}`, reader.offset - 1)
   return value
 }
+
+/** What an envelope holds that `readEncoded` has stepped over, as it leaves the machine. */
+export const storedOf = ({ buffer, from, to }: Encoded): Stored => storedAt(buffer, from, to)
+
+export function storedAt(buffer: Buffer, from: number, to: number): Stored {
+  const text = textAt(buffer, from, to)
+  return text < 0 ? readStored(new Reader(buffer, from, to)) : latin1Of(buffer, text, to)
+}
+
+/** Where the units of a string begin of which each is a byte, up to the end; -1 when it is something else. */
+export function textAt(buffer: Buffer, from: number, to: number): number {
+  if (buffer[from] !== SCALAR) return -1
+  const tag = buffer[from + 1]!
+  if (tag >= TAG_SHORT && tag < TAG_SMALL) return from + 2
+  if (tag !== TAG_LATIN1) return -1
+  let at = from + 2
+  while (at < to && buffer[at]! >= 0x80) at++
+  return at + 1
+}
+
+/** What `writeStored` writes, in bytes that are good until the next call. */
+export function encodedOf(stored: Stored): Encoded {
+  if (scratch.buffer.length > SCRATCH_BYTES) scratch = new Writer(SCRATCH_BYTES)
+  scratch.truncate(0)
+  writeStored(scratch, stored)
+  return new Encoded(scratch.buffer, 0, scratch.length)
+}
+
+const SCRATCH_BYTES = 64 * 1024
+let scratch = new Writer(SCRATCH_BYTES)
 
 /** How many bytes the body of an envelope has, decompressed. */
 export function bodyBytes(packed: Packed): number {

@@ -19,9 +19,9 @@ import {
   encodeSliceRegister,
   encodeSpace,
   find,
+  openAt,
   pluginSpace,
   scan,
-  valueAt,
 } from '../machine/index.ts'
 import type { Writer } from '../bytes.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
@@ -169,7 +169,7 @@ export class PluginState implements PluginSpace {
     if (space === undefined) return undefined
     const slot = find(space, key)
     if (slot === -1 || dueAt(space, slot, clusterTime)) return undefined
-    return openStored(valueAt(space, slot))
+    return openAt(space, slot)
   }
 
   *#scanNow<T>(options: ScanOptions): Generator<{ key: Key; value: T }, void, undefined> {

@@ -127,7 +127,8 @@ function performOnKeys(
   const { machine } = run
   switch (command.kind) {
     case 'put': {
-      if (isTooLarge(machine, command.bytes)) return tooLarge(machine, command.key, command.bytes)
+      const { bytes } = command.value
+      if (isTooLarge(machine, bytes)) return tooLarge(machine, command.key, bytes)
       const slot = meet(run, space, command.key)
       const revision = ++machine.revision
       putKey(run, space, slot, command.key, command.value, command.ttlMs, revision)

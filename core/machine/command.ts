@@ -8,7 +8,7 @@
  * Conditions are revisions, never functions: no user code and no clock runs in `apply`.
  */
 import type { Writer } from '../bytes.ts'
-import type { Stored } from '../codec.ts'
+import type { Encoded, Stored } from '../codec.ts'
 import { encodeValue } from '../codec.ts'
 
 export const COMMAND_VERSION = 1
@@ -69,8 +69,8 @@ export interface Compare {
   readonly revision: number
 }
 
-/** A decoded operation; `bytes` is the size of the value as written. */
-export type StoredOp = Op<Stored> & { readonly bytes?: number | undefined }
+/** A decoded operation. Its value stays where it is, in the bytes of the entry. */
+export type DecodedOp = Op<Encoded>
 
 /** A decoded header. */
 export interface CommandHeader extends Header {
@@ -83,19 +83,18 @@ export type Command = { readonly header: CommandHeader } & (
   | {
       readonly kind: 'put'
       readonly key: string
-      readonly value: Stored
-      readonly bytes: number
+      readonly value: Encoded
       readonly ttlMs: number
     }
   | { readonly kind: 'delete'; readonly key: string }
   | { readonly kind: 'touch'; readonly key: string; readonly ttlMs: number }
   | { readonly kind: 'increment'; readonly key: string; readonly by: number | bigint; readonly ttlMs: number }
-  | { readonly kind: 'batch'; readonly ops: readonly StoredOp[] }
+  | { readonly kind: 'batch'; readonly ops: readonly DecodedOp[] }
   | {
       readonly kind: 'txn'
       readonly compares: readonly Compare[]
-      readonly success: readonly StoredOp[]
-      readonly failure: readonly StoredOp[]
+      readonly success: readonly DecodedOp[]
+      readonly failure: readonly DecodedOp[]
     }
   | {
       readonly kind: 'expire'

@@ -5,8 +5,8 @@
  */
 import { MalformedError, Reader } from '../bytes.ts'
 import type { Stored } from '../codec.ts'
-import { readStored } from '../codec.ts'
-import type { Command, CommandHeader, Compare, StoredOp } from './command.ts'
+import { readEncoded, readStored } from '../codec.ts'
+import type { Command, CommandHeader, Compare, DecodedOp } from './command.ts'
 import { COMMAND_VERSION, FLAG, KIND, OP } from './command.ts'
 import { fold, hashText } from './hash.ts'
 import { UnknownCommand } from './unsupported.ts'
@@ -115,9 +115,7 @@ function readBody(reader: Reader, kind: number, flags: number, header: CommandHe
 function readPut(reader: Reader, flags: number, header: CommandHeader): Command {
   const ttlMs = readTtl(reader, flags, false)
   const key = readKey(reader)
-  const from = reader.offset
-  const value = readStored(reader)
-  return { header, kind: 'put', key, value, bytes: reader.offset - from, ttlMs }
+  return { header, kind: 'put', key, value: readEncoded(reader), ttlMs }
 }
 
 /** What is not written on behalf of a call to the store's keys. */
@@ -144,13 +142,13 @@ function readRare(reader: Reader, kind: number, header: CommandHeader): Command 
   }
 }
 
-function readOps(reader: Reader): StoredOp[] {
-  const ops: StoredOp[] = []
+function readOps(reader: Reader): DecodedOp[] {
+  const ops: DecodedOp[] = []
   for (let left = reader.varint(); left > 0; left--) ops.push(readOp(reader))
   return ops
 }
 
-function readOp(reader: Reader): StoredOp {
+function readOp(reader: Reader): DecodedOp {
   const from = reader.offset
   const kind = reader.u8()
   const flags = reader.u8()
@@ -159,11 +157,8 @@ function readOp(reader: Reader): StoredOp {
   const ttlMs = readTtl(reader, flags, kind === OP.touch)
   const key = readKey(reader)
   switch (kind) {
-    case OP.put: {
-      const at = reader.offset
-      const value = readStored(reader)
-      return { op: 'put', key, value, ttlMs, bytes: reader.offset - at }
-    }
+    case OP.put:
+      return { op: 'put', key, value: readEncoded(reader), ttlMs }
     case OP.delete:
       return { op: 'delete', key }
     case OP.touch:

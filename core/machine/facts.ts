@@ -4,6 +4,7 @@
  * this file keeps the two the same, and builds the second from the first after a load.
  */
 import type { Stored } from '../codec.ts'
+import { encodedOf } from '../codec.ts'
 import { MalformedError } from '../bytes.ts'
 import type { Keyspace } from './keyspace.ts'
 import { createKeyspace, find, insert, remove, replace, scan } from './keyspace.ts'
@@ -97,8 +98,8 @@ function addSpace(machine: Machine, name: string, id: number): Keyspace {
 
 function setFact(machine: Machine, key: string, value: Stored, revision: number): void {
   const slot = find(machine.facts, key)
-  if (slot < 0) insert(machine.facts, key, value, revision, 0)
-  else replace(machine.facts, slot, value, revision, 0)
+  if (slot < 0) insert(machine.facts, key, encodedOf(value), revision, 0)
+  else replace(machine.facts, slot, encodedOf(value), revision, 0)
 }
 
 const malformed = (fact: string) => new MalformedError(`a fact that this format does not have: ${fact}`, 0)

@@ -3,18 +3,14 @@
  * and can be undone, so a change costs the same however many keys there are, and a node that was restored
  * from a snapshot arrives at the same hash as one that lived through the log.
  *
- * Each record remembers the hash of its key and value (`content`); the rest of it is folded in from the
+ * Each record remembers the hash of its key and of the bytes of its value (`content`); the rest of it is folded in from the
  * columns when it is added or taken away. The revision is in it, so no two states of a key cancel out.
  */
-import type { Stored } from '../codec.ts'
-import { hashStored } from '../codec.ts'
+import { hashKey } from '../codec.ts'
 
 const TWO_32 = 2 ** 32
 /** Of a key, in the space it is in: finds its slot, and is half of its record's content. */
-export const keyHash = (space: number, key: string): number => hashStored(space + 1, key) | 0
-
-/** Of a key and its value. */
-export const contentHash = (hashOfKey: number, value: Stored): number => hashStored(hashOfKey, value) | 0
+export const keyHash = (space: number, key: string): number => hashKey(space + 1, key)
 
 /** The two lanes of one record, computed one at a time so that nothing is allocated. */
 export function laneA(

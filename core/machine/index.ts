@@ -20,7 +20,17 @@ export {
   encodeTxn,
 } from './command.ts'
 export { decodeCommand, decodeCommands } from './decode.ts'
-export { type Keyspace, dueAt, expiresAt, find, findRecord, recordAt, scan, valueAt } from './keyspace.ts'
+export {
+  type Keyspace,
+  dueAt,
+  expiresAt,
+  find,
+  findRecord,
+  openAt,
+  recordAt,
+  scan,
+  valueAt,
+} from './keyspace.ts'
 export {
   type Machine,
   USERS,
@@ -36,7 +46,8 @@ export { lookUp } from './requests.ts'
 export type * from './result.ts'
 export { DEFAULT_SETTINGS, SETTING_BOUNDS, checkSettings } from './settings.ts'
 export type { Slice, SliceMeta, SliceSpace } from './slice.ts'
-export { snapshotLoader, snapshotSource } from './snapshot.ts'
+export { snapshotLoader } from './snapshot-loader.ts'
+export { snapshotSource } from './snapshot-source.ts'
 export { UnknownCommand, UnsupportedByThisNode } from './unsupported.ts'
 export { type Budget, createBudget } from './moment.ts'
 export { type View, type ViewOptions, openView } from './view.ts'

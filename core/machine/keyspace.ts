@@ -3,12 +3,12 @@
  * the moments that are being read, and the hash of it all. Every change of the replicated state, whoever
  * asked for it, goes through `insert`, `replace`, `extend` and `remove`, so none of these can be forgotten.
  */
-import type { Stored } from '../codec.ts'
+import type { Encoded, Stored } from '../codec.ts'
 import type { Columns } from './columns.ts'
 import * as columns from './columns.ts'
 import type { Deadlines } from './deadlines.ts'
 import { collectSlots, createDeadlines, earliest, schedule } from './deadlines.ts'
-import { contentHash, keyHash, laneA, laneB } from './hash.ts'
+import { keyHash, laneA, laneB } from './hash.ts'
 import type { Moment } from './moment.ts'
 import { keepBeforeChange, keepBeforeRemoval } from './moment.ts'
 import type { Order } from './order.ts'
@@ -16,6 +16,7 @@ import { appendKey, createOrder, isBefore, keyAppeared, keyGone, keysFrom, merge
 import type { RecordView } from './result.ts'
 import type { Table } from './table.ts'
 import { addSlot, createTable, dropSlot, findSlot } from './table.ts'
+import * as values from './values.ts'
 
 export interface Keyspace {
   readonly id: number
@@ -55,7 +56,14 @@ export function createKeyspace(id: number, isLarge = false): Keyspace {
 export const find = (space: Keyspace, key: string): number =>
   findSlot(space.table, space.columns, key, keyHash(space.id, key))
 
-export const valueAt = (space: Keyspace, slot: number): Stored => columns.valueAt(space.columns, slot)
+/** The value as it leaves the machine: a copy, which `openStored` opens. */
+export const valueAt = (space: Keyspace, slot: number): Stored => values.valueAt(space.columns, slot)
+
+/** The value opened, as `openStored(valueAt(…))` does, without a step between. */
+export const openAt = (space: Keyspace, slot: number): unknown => values.openAt(space.columns, slot)
+
+/** How many bytes the value takes, encoded. */
+export const bytesAt = (space: Keyspace, slot: number): number => values.bytesAt(space.columns, slot)
 
 /** Of the key's last change. */
 export const revisionAt = (space: Keyspace, slot: number): number => columns.revisionAt(space.columns, slot)
@@ -69,7 +77,7 @@ export function dueAt(space: Keyspace, slot: number, clusterTime: number): boole
   return at !== 0 && at <= clusterTime
 }
 
-export const recordAt = (space: Keyspace, slot: number): RecordView => columns.recordAt(space.columns, slot)
+export const recordAt = (space: Keyspace, slot: number): RecordView => values.recordAt(space.columns, slot)
 
 /** The record of a key as it stands; undefined when it is absent. */
 export function findRecord(space: Keyspace, key: string): RecordView | undefined {
@@ -144,7 +152,7 @@ export function firstDue(space: Keyspace, clusterTime: number): number {
 export function insert(
   space: Keyspace,
   key: string,
-  value: Stored,
+  value: Encoded,
   revision: number,
   deadline: number,
 ): number {
@@ -157,13 +165,13 @@ export function insert(
 export function replace(
   space: Keyspace,
   slot: number,
-  value: Stored,
+  value: Encoded,
   revision: number,
   deadline: number,
 ): void {
   if (space.moments.size > 0) keepBeforeChange(space, slot)
   hash(space, slot, -1)
-  columns.setValue(space.columns, slot, value, contentHash(columns.keyHashAt(space.columns, slot), value))
+  values.overwriteValue(space.columns, slot, value)
   columns.setRevision(space.columns, slot, revision)
   schedule(space.deadlines, space.columns, slot, deadline)
   hash(space, slot, 1)
@@ -184,30 +192,38 @@ export function remove(space: Keyspace, slot: number): void {
   schedule(space.deadlines, space.columns, slot, 0)
   const key = columns.keyAt(space.columns, slot)
   dropSlot(space.table, slot, columns.keyHashAt(space.columns, slot))
+  values.dropValue(space.columns, slot)
   columns.freeRow(space.columns, slot)
   space.count--
   if (keyGone(space.order, key)) mergeOrder(space)
 }
 
 /** Puts back a record as it was saved, behind all others of its space. */
-export function restore(space: Keyspace, record: RecordView): void {
-  const { key, value, revision, createRevision, version } = record
-  add(space, key, value, revision, createRevision, version, record.expiresAt)
+export function restore(
+  space: Keyspace,
+  key: string,
+  value: Encoded,
+  revision: number,
+  createRevision: number,
+  version: number,
+  deadline: number,
+): void {
+  add(space, key, value, revision, createRevision, version, deadline)
   appendKey(space.order, key)
 }
 
 function add(
   space: Keyspace,
   key: string,
-  value: Stored,
+  value: Encoded,
   revision: number,
   createRevision: number,
   version: number,
   deadline: number,
 ): number {
   const hashed = keyHash(space.id, key)
-  const content = contentHash(hashed, value)
-  const slot = columns.addRow(space.columns, key, hashed, value, content, revision, createRevision, version)
+  const slot = columns.addRow(space.columns, key, hashed, revision, createRevision, version)
+  values.writeValue(space.columns, slot, value)
   schedule(space.deadlines, space.columns, slot, deadline)
   addSlot(space.table, slot, hashed)
   hash(space, slot, 1)

@@ -8,11 +8,11 @@
  * that it holds, and is told when it reads on: whoever has been forgotten goes before whoever still reads.
  */
 import type { Columns } from './columns.ts'
-import { keyAt, recordAt, revisionAt } from './columns.ts'
-import { storedBytes } from '../codec.ts'
+import { keyAt, revisionAt } from './columns.ts'
 import type { Order } from './order.ts'
 import { isBefore } from './order.ts'
-import type { RecordView } from './result.ts'
+import type { RawRecord } from './values.ts'
+import { rawAt } from './values.ts'
 
 /** What one record put aside costs beside its key and value. */
 const OVERHEAD_BYTES = 160
@@ -36,7 +36,7 @@ export interface Reader {
 }
 
 interface Kept {
-  readonly record: RecordView
+  readonly record: RawRecord
   readonly bytes: number
   /** The key is no longer in the space's order, and stands in `gone`. */
   gone: boolean
@@ -162,7 +162,7 @@ export function dropFirstGone(order: Order, moment: Moment): void {
 }
 
 /** The record as it stood at the moment, if it was put aside; forgets it. */
-export function takeKept(moment: Moment, key: string): RecordView | undefined {
+export function takeKept(moment: Moment, key: string): RawRecord | undefined {
   if (moment.keptCount === 0) return undefined
   const map = keptMap(moment, key)
   const kept = map.get(key)
@@ -185,8 +185,8 @@ function isAhead(space: Momentary, moment: Moment, key: string): boolean {
 }
 
 function keep(space: Momentary, moment: Moment, slot: number, gone: boolean): void {
-  const record = recordAt(space.columns, slot)
-  const bytes = OVERHEAD_BYTES + record.key.length + storedBytes(record.value)
+  const record = rawAt(space.columns, slot)
+  const bytes = OVERHEAD_BYTES + record.key.length + record.envelope.content.length
   hold(moment, bytes)
   moment.keptCount++
   keptMap(moment, record.key).set(record.key, { record, bytes, gone })

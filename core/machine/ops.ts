@@ -8,10 +8,10 @@
  */
 import { assertNever } from '../assert.ts'
 import type { Stored } from '../codec.ts'
-import { storedBytes } from '../codec.ts'
-import type { Command, Compare, StoredOp } from './command.ts'
+import { encodedOf, storedBytes, storedOf } from '../codec.ts'
+import type { Command, Compare, DecodedOp } from './command.ts'
 import type { Keyspace } from './keyspace.ts'
-import { expiresAt, find, findRecord, valueAt } from './keyspace.ts'
+import { bytesAt, expiresAt, find, findRecord, valueAt } from './keyspace.ts'
 import type { Machine } from './machine.ts'
 import { isTooLarge, spaceOf } from './machine.ts'
 import type {
@@ -37,7 +37,7 @@ import {
 /** What `get` operations may leave in the request table. */
 const REMEMBERED_BYTES = 64 * 1024
 
-export function applyBatch(run: Run, space: Keyspace, ops: readonly StoredOp[]): BatchDone | Refused {
+export function applyBatch(run: Run, space: Keyspace, ops: readonly DecodedOp[]): BatchDone | Refused {
   const { machine } = run
   const refused = refuseOps(machine, ops)
   if (refused !== undefined) return refused
@@ -79,8 +79,9 @@ export function increment(
   const current = slot < 0 ? zeroLike(by) : valueAt(space, slot)
   const value = add(current, by, run.machine.settings.valueBytes)
   if (typeof value === 'string') return { ok: false, reason: value, current }
-  if (slot < 0) putKey(run, space, slot, key, value, ttlMs, revision)
-  else changeValue(run, space, slot, value, expiresAt(space, slot), revision)
+  const encoded = encodedOf(value)
+  if (slot < 0) putKey(run, space, slot, key, encoded, ttlMs, revision)
+  else changeValue(run, space, slot, encoded, expiresAt(space, slot), revision)
   return { ok: true, value, revision }
 }
 
@@ -94,7 +95,7 @@ export function boundRemembered(machine: Machine, command: Command): Refused | u
   if (space === undefined) return undefined
   const ops = command.kind === 'batch' ? command.ops : [...command.success, ...command.failure]
   let largestPut = 0
-  for (const op of ops) if (op.op === 'put') largestPut = Math.max(largestPut, op.bytes ?? 0)
+  for (const op of ops) if (op.op === 'put') largestPut = Math.max(largestPut, op.value.bytes)
   let bytes = 0
   for (const { op, key } of ops) if (op === 'get') bytes += Math.max(largestPut, sizeOf(space, key))
   if (command.kind === 'txn' && command.failure.length > 0) {
@@ -108,19 +109,19 @@ export function boundRemembered(machine: Machine, command: Command): Refused | u
 
 function sizeOf(space: Keyspace, key: string): number {
   const slot = find(space, key)
-  return slot < 0 ? 0 : storedBytes(valueAt(space, slot))
+  return slot < 0 ? 0 : bytesAt(space, slot)
 }
 
-function refuseOps(machine: Machine, ops: readonly (StoredOp | Compare)[]): Refused | undefined {
+function refuseOps(machine: Machine, ops: readonly (DecodedOp | Compare)[]): Refused | undefined {
   const { settings } = machine
   if (ops.length > settings.batch) {
     return { refused: 'BATCH_TOO_LARGE', details: { count: ops.length, max: settings.batch } }
   }
   for (const [index, op] of ops.entries()) {
-    if ('bytes' in op && op.bytes !== undefined && isTooLarge(machine, op.bytes)) {
-      const details = { index, key: op.key, bytes: op.bytes, maxBytes: settings.valueBytes }
-      return { refused: 'VALUE_TOO_LARGE', details }
-    }
+    if (!('value' in op) || !isTooLarge(machine, op.value.bytes)) continue
+    const { bytes } = op.value
+    const details = { index, key: op.key, bytes, maxBytes: settings.valueBytes }
+    return { refused: 'VALUE_TOO_LARGE', details }
   }
   return undefined
 }
@@ -130,7 +131,7 @@ function holds(space: Keyspace, compare: Compare): boolean {
 }
 
 /** Requires that none of the keys is due. */
-function runOps(run: Run, space: Keyspace, ops: readonly StoredOp[]): BatchDone {
+function runOps(run: Run, space: Keyspace, ops: readonly DecodedOp[]): BatchDone {
   const { machine } = run
   const failed = impossible(space, ops, machine.settings.valueBytes)
   if (failed !== undefined) return { revision: machine.revision, results: [], failed }
@@ -146,7 +147,7 @@ function runOps(run: Run, space: Keyspace, ops: readonly StoredOp[]): BatchDone 
 }
 
 /** `current` is the revision of the store for an operation that finds nothing to change. */
-function runOp(run: Run, space: Keyspace, op: StoredOp, revision: number, current: number): OpResult {
+function runOp(run: Run, space: Keyspace, op: DecodedOp, revision: number, current: number): OpResult {
   const slot = find(space, op.key)
   switch (op.op) {
     case 'put':
@@ -170,11 +171,11 @@ function runOp(run: Run, space: Keyspace, op: StoredOp, revision: number, curren
 }
 
 /** The first increment that cannot be done, seen as the operations before it leave its key. */
-function impossible(space: Keyspace, ops: readonly StoredOp[], maxBytes: number): FailedOp | undefined {
+function impossible(space: Keyspace, ops: readonly DecodedOp[], maxBytes: number): FailedOp | undefined {
   if (!ops.some((op) => op.op === 'increment')) return undefined
   const pending = new Map<string, Stored | undefined>()
   for (const [index, op] of ops.entries()) {
-    if (op.op === 'put') pending.set(op.key, op.value)
+    if (op.op === 'put') pending.set(op.key, storedOf(op.value))
     else if (op.op === 'delete') pending.set(op.key, undefined)
     else if (op.op === 'increment') {
       const slot = find(space, op.key)

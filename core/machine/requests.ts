@@ -7,6 +7,7 @@
  * long as was promised.
  */
 import { MalformedError, Reader, Writer } from '../bytes.ts'
+import { encodedOf } from '../codec.ts'
 import type { CommandHeader } from './command.ts'
 import { dueAt, find, firstDue, insert, remove, valueAt } from './keyspace.ts'
 import type { Machine } from './machine.ts'
@@ -41,7 +42,8 @@ export function remember(machine: Machine, header: CommandHeader, result: Comman
   const key = keyOf(header)
   const old = find(requests, key)
   if (old >= 0) remove(requests, old)
-  insert(requests, key, seal(header.call, result), revision, clusterTime + settings['requests.keepMs'])
+  const value = encodedOf(seal(header.call, result))
+  insert(requests, key, value, revision, clusterTime + settings['requests.keepMs'])
 }
 
 /** Called at every entry, so that the table empties when no new ids come. */
@@ -61,7 +63,7 @@ function forgetDue(machine: Machine, limit: number): void {
 /** The length in front keeps two pairs of actor and id from having the same key. */
 const keyOf = ({ actor = '', requestId }: CommandHeader): string => `${actor.length}:${actor}${requestId}`
 
-/** Bytes, a unit of a string each: the form that a small value has in memory anyway. */
+/** Bytes, a unit of a string each: as a value they take three bytes more. */
 function seal(call: string, result: CommandResult): string {
   const writer = new Writer(256)
   writer.utf8(call)

@@ -4,12 +4,11 @@
  *
  * A slice that throws is a bug on every node, and the end of this one: the error leaves `apply`.
  */
-import { Reader, Writer } from '../bytes.ts'
-import type { Stored } from '../codec.ts'
-import { checkKey, encodeValue, openStored, readStored } from '../codec.ts'
+import { Writer } from '../bytes.ts'
+import { Encoded, checkKey, encodeValue, openStored } from '../codec.ts'
 import type { Command } from './command.ts'
 import type { Keyspace, ScanOptions } from './keyspace.ts'
-import { dueAt, find, scan, valueAt } from './keyspace.ts'
+import { dueAt, find, openAt, scan } from './keyspace.ts'
 import type { ActiveSlice, Machine } from './machine.ts'
 import { UnsupportedByThisNode } from './unsupported.ts'
 import type { Run } from './write.ts'
@@ -95,11 +94,11 @@ function sliceSpace(run: Run, space: Keyspace): SliceSpace {
     get: <T>(key: string) => {
       const slot = find(space, key)
       if (slot < 0 || dueAt(space, slot, machine.clusterTime)) return undefined
-      return openStored(valueAt(space, slot)) as T
+      return openAt(space, slot) as T
     },
     put: (key, value) => {
-      const stored = store(value, machine.settings.valueBytes)
-      putKey(run, space, meet(checkKey(key)), key, stored, 0, revision)
+      const encoded = encode(value, machine.settings.valueBytes)
+      putKey(run, space, meet(checkKey(key)), key, encoded, 0, revision)
       machine.revision = revision
     },
     delete: (key) => {
@@ -127,8 +126,8 @@ function* scanValues<T>(
   }
 }
 
-function store(value: unknown, maxBytes: number): Stored {
+function encode(value: unknown, maxBytes: number): Encoded {
   const writer = new Writer(256)
   encodeValue(writer, value, maxBytes)
-  return readStored(new Reader(writer.take()))
+  return new Encoded(writer.buffer, 0, writer.length)
 }

@@ -4,7 +4,9 @@
  *
  * A view costs writers a little as long as it is open: close what is not read to its end.
  */
+import { unpacked } from '../codec.ts'
 import { ConcordError } from '../errors.ts'
+import { createRevisionAt } from './columns.ts'
 import type { Keyspace } from './keyspace.ts'
 import { createKeyspace, find, keysInOrder, recordAt } from './keyspace.ts'
 import type { Machine } from './machine.ts'
@@ -21,6 +23,17 @@ import {
 } from './moment.ts'
 import { isBefore } from './order.ts'
 import type { RecordView } from './result.ts'
+import type { RawRecord } from './values.ts'
+
+/** Whoever takes the records of a view, one after another. */
+export interface Taker {
+  /** Asked before each record. */
+  readonly hasRoom: boolean
+  /** A record that has not changed since the moment: it is still in its slot. */
+  slot(slot: number): void
+  /** A record as it was put aside. */
+  kept(record: RawRecord): void
+}
 
 export interface ViewOptions {
   /** Default: the users' space. */
@@ -64,19 +77,34 @@ export class View {
    * was the oldest; then `details.cursor` is the last key read, to go on after at a later moment.
    */
   next(max: number): RecordView[] | undefined {
+    const records: RecordView[] = []
+    const count = this.read(max, {
+      hasRoom: true,
+      slot: (slot) => void records.push(recordAt(this.#space, slot)),
+      kept: (record) => void records.push(opened(record)),
+    })
+    this.#last = records.at(-1)?.key ?? this.#last
+    return count === undefined ? undefined : records
+  }
+
+  /** As `next`, for a taker that reads the records where they are. Returns how many it was given. */
+  read(max: number, taker: Taker): number | undefined {
     if (!this.#isOpen) return undefined
     if (this.#moment.reader.lost) throw this.#lost()
-    const records: RecordView[] = []
-    const { bound, inclusive } = this.#moment
+    let count = 0
+    const { bound, inclusive, prefix } = this.#moment
     const keys = keysInOrder(this.#space, bound, inclusive, max)
     for (const key of keys) {
-      if (!key.startsWith(this.#moment.prefix)) break
-      if (!this.#readGone(records, max, key) || records.length >= max) return this.#pass(records)
-      this.#read(records, key)
+      if (!key.startsWith(prefix)) break
+      count += this.#readGone(taker, max - count, key)
+      if (count >= max || !taker.hasRoom) return count
+      if (this.#read(taker, key)) count++
     }
-    const isEnd = keys.length < max || !keys.at(-1)!.startsWith(this.#moment.prefix)
-    if (isEnd && this.#readGone(records, max, undefined)) this.close()
-    return isEnd && records.length === 0 ? undefined : this.#pass(records)
+    const isEnd = keys.length < max || !keys.at(-1)!.startsWith(prefix)
+    if (!isEnd) return count
+    count += this.#readGone(taker, max - count, undefined)
+    if (firstGone(this.#moment) === undefined) this.close()
+    return count === 0 && !this.#isOpen ? undefined : count
   }
 
   close(): void {
@@ -85,41 +113,41 @@ export class View {
     closeMoment(this.#moment)
   }
 
-  /** Adds what went since, up to `key`, and `key` itself if it went and came back. False: no room. */
-  #readGone(records: RecordView[], max: number, key: string | undefined): boolean {
+  /** Gives what went since, up to `key`, and `key` itself if it went and came back. */
+  #readGone(taker: Taker, max: number, key: string | undefined): number {
     const { order } = this.#space
-    for (;;) {
+    let count = 0
+    while (count < max && taker.hasRoom) {
       const gone = firstGone(this.#moment)
-      if (gone === undefined || (key !== undefined && isBefore(order, key, gone))) return true
-      if (records.length >= max) return false
+      if (gone === undefined || (key !== undefined && isBefore(order, key, gone))) break
       dropFirstGone(order, this.#moment)
       this.#advance(gone)
       const record = takeKept(this.#moment, gone)
-      if (record !== undefined) records.push(record)
+      if (record === undefined) continue
+      taker.kept(record)
+      count++
     }
+    return count
   }
 
-  /** Adds a key that is there now, unless it is newer than the moment. */
-  #read(records: RecordView[], key: string): void {
-    if (this.#moment.bound === key && !this.#moment.inclusive) return
+  /** Gives a key that is there now, unless it is newer than the moment. */
+  #read(taker: Taker, key: string): boolean {
+    if (this.#moment.bound === key && !this.#moment.inclusive) return false
     this.#advance(key)
     const kept = takeKept(this.#moment, key)
     if (kept !== undefined) {
-      records.push(kept)
-      return
+      taker.kept(kept)
+      return true
     }
-    const record = recordAt(this.#space, find(this.#space, key))
-    if (record.createRevision <= this.revision) records.push(record)
+    const slot = find(this.#space, key)
+    if (createRevisionAt(this.#space.columns, slot) > this.revision) return false
+    taker.slot(slot)
+    return true
   }
 
   #advance(key: string): void {
     this.#moment.bound = key
     this.#moment.inclusive = false
-  }
-
-  #pass(records: RecordView[]): RecordView[] {
-    this.#last = records.at(-1)?.key ?? this.#last
-    return records
   }
 
   #lost(): ConcordError {
@@ -130,6 +158,10 @@ export class View {
       { details: { cursor: this.#last, limitBytes } },
     )
   }
+}
+
+function opened({ envelope, ...record }: RawRecord): RecordView {
+  return { ...record, value: unpacked(envelope) }
 }
 
 /** Opens a view of the machine as it is now. A space that has not been given out has no keys. */

@@ -2,7 +2,7 @@
  * The changes that commands make of keys, and what watchers are told of them. Every write path ends here:
  * single commands, batches, transactions, expiry and slices alike (H72).
  */
-import type { Stored } from '../codec.ts'
+import type { Encoded } from '../codec.ts'
 import type { Entry } from '../raft/types.ts'
 import type { CommandHeader } from './command.ts'
 import type { Keyspace } from './keyspace.ts'
@@ -57,7 +57,7 @@ export function putKey(
   space: Keyspace,
   slot: number,
   key: string,
-  value: Stored,
+  value: Encoded,
   ttlMs: number,
   revision: number,
 ): void {
@@ -72,7 +72,7 @@ export function changeValue(
   run: Run,
   space: Keyspace,
   slot: number,
-  value: Stored,
+  value: Encoded,
   deadline: number,
   revision: number,
 ): void {
@@ -109,7 +109,7 @@ function setKey(
   space: Keyspace,
   slot: number,
   key: string,
-  value: Stored,
+  value: Encoded,
   ttlMs: number,
   revision: number,
 ): number {

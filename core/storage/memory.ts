@@ -79,7 +79,8 @@ class MemorySnapshots implements SnapshotStore {
     let pieces: Uint8Array[] = []
     return {
       write: async (chunk) => {
-        pieces.push(chunk.slice())
+        // A copy, which `slice` of a Buffer is not: the caller uses its memory again.
+        pieces.push(Uint8Array.from(chunk))
       },
       commit: async () => {
         if ((this.#latest?.meta.index ?? 0) <= meta.index) this.#latest = { meta, pieces }

@@ -17,13 +17,13 @@ import {
   checkTtl,
 } from './calls.ts'
 import { clusterCalls } from './cluster-calls.ts'
-import { checkKey, openStored } from '../codec.ts'
+import { checkKey } from '../codec.ts'
 import { ConditionalPath } from './conditional-path.ts'
 import { checkBy, checkCondition } from './conditions.ts'
 import type { Door } from './door.ts'
 import { JudgedPath, type JudgedWrites } from './judged-path.ts'
 import { localReads } from './local-reads.ts'
-import { type Budget, valueAt } from '../machine/index.ts'
+import { type Budget, openAt } from '../machine/index.ts'
 import { ManyPath } from './many-path.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
 import { promised } from './promised.ts'
@@ -149,7 +149,7 @@ export class Kv implements Store, JudgedWrites {
       const call = options === undefined ? undefined : this.#check(options, OPTIONS.read)
       const slot = this.#slotNow(checkKey(key), call)
       if (slot === -1) return ABSENT
-      if (slot !== undefined) return Promise.resolve(openStored(valueAt(this.#log.machine.users, slot)) as T)
+      if (slot !== undefined) return Promise.resolve(openAt(this.#log.machine.users, slot) as T)
       return this.#reads.one(
         'get',
         key,

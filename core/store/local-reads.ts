@@ -3,9 +3,9 @@
  * when nobody stands at the door; no promise, no entry, no call is made for it.
  */
 import type { Call } from './calls.ts'
-import { checkKey, openStored } from '../codec.ts'
+import { checkKey } from '../codec.ts'
 import type { Door } from './door.ts'
-import { expiresAt, find, valueAt } from '../machine/index.ts'
+import { expiresAt, find, openAt } from '../machine/index.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
 import type { ReadPath } from './read-path.ts'
 import type { LocalReads } from '../store.ts'
@@ -19,7 +19,7 @@ export function localReads(log: ReplicatedLog, door: Door, reads: ReadPath, call
     const { users } = log.machine
     const slot = find(users, checkKey(key))
     if (slot === -1 || expiresAt(users, slot) !== 0) return entryOf(key)?.value
-    return openStored(valueAt(users, slot))
+    return openAt(users, slot)
   }
   return { get: valueOf as LocalReads['get'], getEntry: entryOf as LocalReads['getEntry'] }
 }

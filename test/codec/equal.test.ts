@@ -5,7 +5,14 @@ import { describe, test } from 'node:test'
 
 import * as fc from 'fast-check'
 
-import { deepEqualValues, hashStored, openStored } from '../../core/codec.ts'
+import {
+  WORDS_LIMIT_BYTES,
+  deepEqualValues,
+  hashKey,
+  hashLong,
+  hashWords,
+  openStored,
+} from '../../core/codec.ts'
 import { anyValue, nested, values } from './corpus.ts'
 import { encode, store } from './help.ts'
 
@@ -92,27 +99,48 @@ describe('equality of values', () => {
   })
 })
 
-describe('the hash of values', () => {
+/** Of an encoded value, as the machine hashes it. */
+function hashOf(seed: number, value: unknown): number {
+  const bytes = encode(value)
+  if (bytes.length > WORDS_LIMIT_BYTES) return hashLong(seed, bytes)
+  return hashWords(seed, new DataView(bytes.buffer, bytes.byteOffset), 0, bytes.length)
+}
+
+describe('the hash', () => {
   test('is what it was: states of different versions of Concord are compared by it', () => {
-    const some = ['abc', 'x'.repeat(5000), '€'.repeat(200), 1.5, null, store({ a: 1 })]
+    const some = ['abc', 'x'.repeat(5000), '€'.repeat(200), 1.5, null, { a: 1 }]
     assert.deepEqual(
-      some.map((stored) => hashStored(0, stored)),
-      [1102761552, 3718735057, 3585884156, 3455651140, 2585367538, 3458156420],
+      some.map((value) => hashOf(0, value)),
+      [-1820767474, 1579773461, -17355599, 1564703620, 76347067, 1237461699],
+    )
+    assert.deepEqual(
+      ['k', 'x'.repeat(200), '€'.repeat(200)].map((key) => hashKey(1, key)),
+      [-980623302, 506812363, 1117156181],
     )
   })
 
-  test('depends on the content alone, not on how V8 holds the string', () => {
-    for (const units of [3, 50, 127, 128, 129, 4095, 4096, 4097, 100_000]) {
+  test('of a key depends on its units alone, not on how V8 holds the string', () => {
+    for (const units of [3, 50, 127, 128, 129, 1024, 5000]) {
       const flat = Buffer.alloc(units, 'abcdefg').toString('latin1')
       const twoByte = `€${flat}`.slice(1)
       const rope = flat.slice(0, units >> 1) + flat.slice(units >> 1)
-      assert.equal(hashStored(7, twoByte), hashStored(7, flat))
-      assert.equal(hashStored(7, rope), hashStored(7, flat))
+      assert.equal(hashKey(7, twoByte), hashKey(7, flat))
+      assert.equal(hashKey(7, rope), hashKey(7, flat))
+    }
+  })
+
+  test('of a value is of its bytes, wherever they lie', () => {
+    for (const length of [2, 3, 7, 8, 9, 15, 103, 4096]) {
+      const bytes = Buffer.alloc(length + 20, 'bytes that repeat')
+      const moved = Buffer.concat([Buffer.alloc(13, 0xff), bytes])
+      const at = (buffer: Buffer, from: number) =>
+        hashWords(5, new DataView(buffer.buffer, buffer.byteOffset), from, length)
+      assert.equal(at(moved, 13), at(bytes, 0), `${length} bytes`)
     }
   })
 
   test('tells values apart: all of the corpus, each bit, each length, each seed', () => {
-    const hashes = new Set(values.map((value) => hashStored(1, store(value))))
+    const hashes = new Set(values.map((value) => hashOf(1, value)))
     assert.equal(hashes.size, values.length)
     for (const base of [
       'key',
@@ -121,29 +149,33 @@ describe('the hash of values', () => {
       '€'.repeat(200),
       JSON.stringify({ a: 'z'.repeat(5000) }),
     ]) {
-      const near = new Set<number>([hashStored(1, base), hashStored(2, base), hashStored(1, `${base}\0`)])
-      let expected = 3
-      for (let at = 0; at < base.length; at += 1 + (base.length >> 6)) {
-        for (let bit = 0; bit < 7; bit++) {
-          const changed = String.fromCharCode(base.charCodeAt(at) ^ (1 << bit))
-          near.add(hashStored(1, base.slice(0, at) + changed + base.slice(at + 1)))
-          expected++
+      for (const hash of [hashOf, hashKey]) {
+        const near = new Set<number>([hash(1, base), hash(2, base), hash(1, `${base}\0`)])
+        let expected = 3
+        for (let at = 0; at < base.length; at += 1 + (base.length >> 6)) {
+          for (let bit = 0; bit < 7; bit++) {
+            const changed = String.fromCharCode(base.charCodeAt(at) ^ (1 << bit))
+            near.add(hash(1, base.slice(0, at) + changed + base.slice(at + 1)))
+            expected++
+          }
         }
+        assert.equal(near.size, expected)
       }
-      assert.equal(near.size, expected)
     }
   })
 
   test('spreads: every bit is set in about half of the hashes, collisions are as rare as chance has them', () => {
-    const counts = Array.from({ length: 32 }, () => 0)
-    const seen = new Set<number>()
-    const total = 20_000
-    for (let i = 0; i < total; i++) {
-      const hash = hashStored(0, i % 2 === 0 ? `user:${i}` : i)
-      seen.add(hash)
-      for (let bit = 0; bit < 32; bit++) counts[bit]! += (hash >>> bit) & 1
+    for (const hash of [hashOf, hashKey]) {
+      const counts = Array.from({ length: 32 }, () => 0)
+      const seen = new Set<number>()
+      const total = 20_000
+      for (let i = 0; i < total; i++) {
+        const found = hash(0, i % 2 === 0 ? `user:${i}` : `${i}`)
+        seen.add(found)
+        for (let bit = 0; bit < 32; bit++) counts[bit]! += (found >>> bit) & 1
+      }
+      assert.ok(counts.every((count) => Math.abs(count / total - 0.5) < 0.02))
+      assert.ok(total - seen.size < 5)
     }
-    assert.ok(counts.every((count) => Math.abs(count / total - 0.5) < 0.02))
-    assert.ok(total - seen.size < 5)
   })
 })

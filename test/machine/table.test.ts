@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { encodedOf } from '../../core/codec.ts'
 import { createKeyspace, find, insert, remove } from '../../core/machine/keyspace.ts'
 import { addSlot, createTable } from '../../core/machine/table.ts'
 import { random } from './harness.ts'
@@ -40,7 +41,7 @@ describe('the table', () => {
         remove(space, slot)
         there.delete(key)
       } else if (slot < 0) {
-        insert(space, key, step, step + 1, 0)
+        insert(space, key, encodedOf(step), step + 1, 0)
         there.add(key)
       }
     }

@@ -160,52 +160,73 @@ async function readFooter(
   return { payloadBytes, chain: footer.readUInt32LE(16) }
 }
 
-/**
- * The payload of some blocks, each compared with its checksum. Rejects with `CORRUPTED`.
- *
- * @param into where they are read to, if it is large enough; the payload is a part of it.
- */
-export async function readBlocks(
-  snapshot: SnapshotFile,
-  first: number,
-  count: number,
-  into?: Buffer,
-): Promise<Buffer> {
-  const { payload } = await readRun(snapshot, first, count, 0, into)
+/** The payload of some blocks, each compared with its checksum. Rejects with `CORRUPTED`. */
+export async function readBlocks(snapshot: SnapshotFile, first: number, count: number): Promise<Buffer> {
+  const last = Math.min(snapshot.blocks, first + count)
+  const { payload } = unseal(snapshot, first, last, await readRun(snapshot, first, last), 0)
   return payload
+}
+
+/**
+ * All of the payload, in runs, each good until the next is asked for: while one is looked at, the next is
+ * read into the other of two buffers. Rejects with `CORRUPTED`, in the end also when the chain is another.
+ */
+export async function* readRuns(snapshot: SnapshotFile): AsyncGenerator<Buffer, void, undefined> {
+  const { blocks, chain: ends, path } = snapshot
+  const endOf = (first: number): number => Math.min(blocks, first + RUN_BLOCKS)
+  let [run, other] = [Buffer.allocUnsafeSlow(RUN_BYTES), Buffer.allocUnsafeSlow(RUN_BYTES)]
+  let chain = ends.from
+  let reading = readRun(snapshot, 0, endOf(0), run)
+  try {
+    for (let first = 0; first < blocks; first += RUN_BLOCKS) {
+      const last = endOf(first)
+      const raw = await reading
+      reading = readRun(snapshot, last, endOf(last), other)
+      // Until it is waited for, what becomes of it is nobody's.
+      reading.catch(() => undefined)
+      const { payload, chain: next } = unseal(snapshot, first, last, raw, chain)
+      chain = next
+      yield payload
+      ;[run, other] = [other, run]
+    }
+  } finally {
+    // Nobody closes the file under it.
+    await reading.catch(() => undefined)
+  }
+  if (chain === ends.to) return
+  throw corrupted({ file: path, offset: 0, problem: 'the blocks do not belong to this header and footer' })
 }
 
 /** Reads every block and compares the chain. Rejects with `CORRUPTED`. */
 export async function verifySnapshot(snapshot: SnapshotFile): Promise<void> {
-  const run = Buffer.allocUnsafeSlow(RUN_BYTES)
-  let chain = snapshot.chain.from
-  for (let block = 0; block < snapshot.blocks; block += RUN_BLOCKS) {
-    chain = (await readRun(snapshot, block, RUN_BLOCKS, chain, run)).chain
-  }
-  if (chain === snapshot.chain.to) return
-  throw corrupted({
-    file: snapshot.path,
-    offset: 0,
-    problem: 'the blocks do not belong to this header and footer',
-  })
+  for await (const run of readRuns(snapshot)) void run
 }
 
+/** Blocks `[first .. last)` with their checksums, as they stand in the file. */
 async function readRun(
-  { file, path, headerBytes, payloadBytes, blocks }: SnapshotFile,
+  { file, path, headerBytes, payloadBytes }: SnapshotFile,
   first: number,
-  count: number,
-  chain: number,
-  into: Buffer | undefined,
-): Promise<{ payload: Buffer; chain: number }> {
-  const last = Math.min(blocks, first + count)
+  last: number,
+  into?: Buffer,
+): Promise<Buffer> {
   const bytes = Math.min(payloadBytes, last * BLOCK_BYTES) - first * BLOCK_BYTES
-  const start = headerBytes + first * (BLOCK_BYTES + TRAILER_BYTES)
+  if (first >= last) return Buffer.alloc(0)
   const rawBytes = bytes + (last - first) * TRAILER_BYTES
-  const isEnough = into !== undefined && into.length >= rawBytes
-  const raw = isEnough ? into.subarray(0, rawBytes) : Buffer.allocUnsafeSlow(rawBytes)
+  const raw = into === undefined ? Buffer.allocUnsafeSlow(rawBytes) : into.subarray(0, rawBytes)
+  const start = headerBytes + first * (BLOCK_BYTES + TRAILER_BYTES)
   const read = await file.read(raw, start)
-  if (read < raw.length)
-    throw corrupted({ file: path, offset: start + read, problem: 'the file is cut short' })
+  if (read === rawBytes) return raw
+  throw corrupted({ file: path, offset: start + read, problem: 'the file is cut short' })
+}
+
+/** Compares the checksums of a run and squeezes them out, in place. */
+function unseal(
+  { path, headerBytes, payloadBytes }: SnapshotFile,
+  first: number,
+  last: number,
+  raw: Buffer,
+  chain: number,
+): { readonly payload: Buffer; readonly chain: number } {
   let filled = 0
   let at = 0
   let next = chain
@@ -215,12 +236,11 @@ async function readRun(
     if (crc32(raw.subarray(at, at + length), block) !== trailer.readUInt32LE(0)) {
       throw corrupted({
         file: path,
-        offset: start + at,
+        offset: headerBytes + first * (BLOCK_BYTES + TRAILER_BYTES) + at,
         problem: `block ${block} does not match its checksum`,
       })
     }
     next = crc32(trailer, next)
-    // The trailers are squeezed out in place.
     if (filled !== at) raw.copyWithin(filled, at, at + length)
     filled += length
     at += length + TRAILER_BYTES

@@ -19,8 +19,7 @@ import {
   encodeHeader,
   openSnapshotFile,
   readBlocks,
-  RUN_BLOCKS,
-  RUN_BYTES,
+  readRuns,
   type SnapshotFile,
   verifySnapshot,
 } from './snapshot-file.ts'
@@ -181,11 +180,8 @@ class FileSnapshotReader implements SnapshotReader {
     return this.#file.payloadBytes
   }
 
-  async *chunks(): AsyncGenerator<Uint8Array> {
-    const run = Buffer.allocUnsafeSlow(RUN_BYTES)
-    for (let block = 0; block < this.#file.blocks; block += RUN_BLOCKS) {
-      yield await readBlocks(this.#file, block, RUN_BLOCKS, run)
-    }
+  chunks(): AsyncGenerator<Uint8Array> {
+    return readRuns(this.#file)
   }
 
   async read(offset: number, maxBytes: number): Promise<Uint8Array> {
