@@ -219,7 +219,7 @@ export const laterMutants: readonly LaterMutant[] = [
     id: 'M21',
     name: 'leaves the table of request ids out of its snapshot',
     level: 'machine',
-    file: 'core/machine/snapshot.ts',
+    file: 'core/machine/snapshot-source.ts',
     change: 'SnapshotSource: drop the part of space REQUESTS',
   },
   {
