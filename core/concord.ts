@@ -5,13 +5,7 @@
  */
 import { agreeOnSettings } from './agreed-settings.ts'
 import type { CallRules } from './store/calls.ts'
-import {
-  type Config,
-  type ResolvedConfig,
-  clusterRefusal,
-  loadConfig,
-  resolveConfig,
-} from './config/index.ts'
+import { type Config, type ResolvedConfig, loadConfig, resolveConfig } from './config/index.ts'
 import { frameBytes } from './endpoint/frames.ts'
 import { type Endpoint, openEndpoint } from './endpoint/server.ts'
 import { ConcordError } from './errors.ts'
@@ -19,16 +13,17 @@ import { type NodeLog, createLog } from './log.ts'
 import { Driver } from './node/driver.ts'
 import { nobody } from './node/network.ts'
 import type { ReplicatedLog } from './node/replicated-log.ts'
-import { alone, beginning, idOf } from './node/beginning.ts'
+import { alone, beginning, foundingOf, idOf } from './node/beginning.ts'
 import { recover } from './node/recovery.ts'
 import { newsOf, tellStatus } from './node-news.ts'
+import { type OpenTransport, type Peers, openTransport, peersOf } from './node-peers.ts'
 import { type NodeStorage, type OpenStorage, openStorage } from './node-storage.ts'
 import { type Concord, OpenNode } from './open-node.ts'
 import { PluginHost } from './host/host.ts'
 import { PluginState } from './host/space.ts'
 import type { BuiltinPlugins } from './plugin.ts'
-import type { Clock, Entropy } from './ports.ts'
-import type { RaftConfig } from './raft/index.ts'
+import type { Clock, Entropy, Founding } from './ports.ts'
+import { type RaftConfig, createRaft } from './raft/index.ts'
 import { LateStore } from './store/late-store.ts'
 import type { Store } from './store.ts'
 import { type Telemetry, createTelemetry } from './telemetry.ts'
@@ -51,12 +46,13 @@ export async function openConfigured(config: Config | undefined, context: OpenCo
   return openResolved(config === undefined ? await loadConfig(context) : await resolveConfig(config, context))
 }
 
-/** All that a node takes from outside: time, chance, and what it stands on. */
+/** All that a node takes from outside: time, chance, what it stands on, the way to its peers. */
 export interface NodeWorld extends World {
   readonly openStorage: OpenStorage
+  readonly openTransport: OpenTransport
 }
 
-const SYSTEM: NodeWorld = { ...systemWorld, openStorage }
+const SYSTEM: NodeWorld = { ...systemWorld, openStorage, openTransport }
 
 /**
  * As `openConfigured`, with a config that has been loaded already, in a world of which a part, or all, may be
@@ -66,8 +62,6 @@ export async function openResolved(
   config: ResolvedConfig,
   world: Partial<NodeWorld> = {},
 ): Promise<OpenNode> {
-  const refusal = clusterRefusal(config)
-  if (refusal !== undefined) throw refusal
   const node = new Assembly(config, { ...SYSTEM, ...world })
   try {
     return await node.open()
@@ -99,6 +93,7 @@ class Assembly {
   readonly rules: CallRules
   readonly #world: NodeWorld
   storage: NodeStorage | undefined
+  peers: Peers | undefined
   driver: Driver | undefined
   node: OpenNode | undefined
 
@@ -155,15 +150,17 @@ class Assembly {
     const storage = (this.storage = await this.#world.openStorage(config, this.#world))
     const { identity } = storage
     const id = idOf(identity)
-    const founding = await alone(identity, clock, entropy)
+    const peers = (this.peers = await this.#openPeers(storage))
+    const founding = peers === undefined ? await alone(identity, clock, entropy) : foundingOf(identity)
+    const consensus = raftConfig(config, id, entropy)
     const { raft, machine, recoveredIndex, log, loaded } = await recover(
-      raftConfig(config, id, entropy),
+      consensus,
       beginning(founding),
       host.slices,
-      { clock, log: storage.log, snapshots: storage.snapshots },
+      { clock, log: storage.log, snapshots: storage.snapshots, tailInDoubt: storage.tailInDoubt },
     )
     // The only copy there is: nobody else could tell what is missing, or vote in its place.
-    if (storage.tailInDoubt) await storage.settle()
+    if (storage.tailInDoubt && peers === undefined) await storage.settle()
     if (loaded !== undefined) {
       nodeLog.log.info({ ...loaded, durationMs: Math.round(loaded.durationMs) }, 'snapshot loaded')
       this.telemetry.event('snapshot.installed').emit(loaded)
@@ -176,23 +173,57 @@ class Assembly {
         telemetry: this.telemetry,
         log: storage.log,
         snapshots: storage.snapshots,
-        network: nobody,
+        network: peers?.peering ?? nobody,
       },
       {
         entryBytes: config.limits.entryBytes,
         queueBytes: config.limits.queueBytes,
         snapshotLogBytes: config.snapshot.logBytes,
+        voters: peers?.voters ?? 1,
       },
-      newsOf({ id, hooks: host.hooks, log: nodeLog.log, telemetry: this.telemetry, node: () => this.node }),
+      newsOf({
+        id,
+        hooks: host.hooks,
+        log: nodeLog.log,
+        telemetry: this.telemetry,
+        peering: peers?.peering,
+        node: () => this.node,
+      }),
     ))
     const node = (this.node = new OpenNode(this, driver, storage, id))
+    await peers?.peering.listen(driver, peers.founder)
     driver.start()
     tellStatus(driver, clock, this.telemetry)
-    await agreeOnSettings(driver, config)
+    if (peers === undefined) await agreeOnSettings(driver, config)
+    else await this.#meet(peers, driver, consensus)
     host.hooks.started.call({ appliedIndex: driver.machine.appliedIndex, revision: driver.machine.revision })
     await host.ready()
     node.attach(await this.#openEndpoint(node))
     return node
+  }
+
+  async #openPeers(storage: NodeStorage): Promise<Peers | undefined> {
+    const { config } = this
+    if (config.cluster === undefined) return undefined
+    const transport = await this.#world.openTransport(config.cluster, config, this.#world)
+    return peersOf(config.cluster, config, storage, transport, this.nodeLog.log, this.#world)
+  }
+
+  /** Looks for the others, and waits for nobody: a node that belongs to no cluster yet goes on looking for one. */
+  async #meet(peers: Peers, driver: Driver, consensus: RaftConfig): Promise<void> {
+    const { clock } = this
+    const { founder, peering } = peers
+    await peers.look()
+    if (this.storage?.identity.clusterId !== '') return
+    const begin = (founding: Founding | undefined): void => {
+      if (founding === undefined || driver.isStopped) return
+      this.nodeLog.log.info({ clusterId: founding.id }, 'belongs to a cluster')
+      const time = { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs() }
+      const recovered = { hardState: { term: 0, votedFor: null }, snapshot: beginning(founding), entries: [] }
+      driver.begin(createRaft(consensus, recovered, time))
+      peering.joined()
+    }
+    void founder.run().then(begin, (error: Error) => this.node?.stop({ reason: 'failed', error }))
   }
 
   /** Where other processes reach this node; none for a node that has no directory to say so in. */
@@ -224,6 +255,9 @@ class Assembly {
     await this.host
       .close()
       .catch((error: unknown) => this.nodeLog.log.error({ err: error }, 'plugins failed to close'))
+    await this.peers
+      ?.close()
+      .catch((error: unknown) => this.nodeLog.log.error({ err: error }, 'while closing'))
     await this.storage?.close(false)
     this.nodeLog.flush()
   }

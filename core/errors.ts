@@ -40,6 +40,7 @@ export const ERROR_CODES = {
   // The state of the cluster or of this node. Nothing was proposed.
   NO_LEADER: later,
   NOT_LEADER: later,
+  CHANGE_REFUSED: later,
   NOT_READY: later,
   OVERLOADED: later,
   STORAGE_FULL: later,
@@ -55,6 +56,7 @@ export const ERROR_CODES = {
   STORAGE_FAILED: unknown,
   DIRECTORY_LOCKED: later,
   IDENTITY_MISMATCH: never,
+  NODE_REMOVED: never,
   // Written by a newer version of Concord.
   UNSUPPORTED: never,
   CONFIG_NOT_FOUND: never,

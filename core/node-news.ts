@@ -5,6 +5,7 @@
 import { appliedBatch } from './host/applied.ts'
 import type { Hooks } from './hooks.ts'
 import type { Driver, DriverEvents } from './node/driver.ts'
+import type { Peering } from './node/peering.ts'
 import type { OpenNode } from './open-node.ts'
 import type { Log } from './plugin.ts'
 import type { Clock } from './ports.ts'
@@ -19,11 +20,13 @@ export interface NewsParts {
   readonly hooks: Hooks
   readonly log: Log
   readonly telemetry: Telemetry
+  /** Undefined on a node that is configured without peers. */
+  readonly peering: Peering | undefined
   /** Undefined while the node is being opened. */
   readonly node: () => OpenNode | undefined
 }
 
-export function newsOf({ id, hooks, log, telemetry, node }: NewsParts): DriverEvents {
+export function newsOf({ id, hooks, log, telemetry, peering, node }: NewsParts): DriverEvents {
   const stall = telemetry.event('node.stall')
   const change = telemetry.event('state.change')
   const created = telemetry.event('snapshot.created')
@@ -34,6 +37,7 @@ export function newsOf({ id, hooks, log, telemetry, node }: NewsParts): DriverEv
     leadership: ({ role, term, leader, established }) => {
       log.info({ role, term, leader, established }, 'leadership')
       if (change.isWanted) change.emit({ status: role, term, leader })
+      if (established) peering?.leads()
       node()?.tellLeader({ leader, term, isSelf: leader === id })
     },
     stall: (durationMs) => {
@@ -44,6 +48,10 @@ export function newsOf({ id, hooks, log, telemetry, node }: NewsParts): DriverEv
     snapshot: ({ meta, sizeBytes, durationMs }) => {
       log.info({ index: meta.index, sizeBytes, durationMs: Math.round(durationMs) }, 'snapshot taken')
       if (created.isWanted) created.emit({ index: meta.index, sizeBytes, durationMs })
+    },
+    membership: (membership) => {
+      log.info({ voters: membership.voters, learners: membership.learners }, 'membership')
+      peering?.membership(membership)
     },
     installed: ({ index }) => log.info({ index }, "caught up by a leader's snapshot"),
     failed: (error) => void node()?.stop({ reason: 'failed', error }),

@@ -63,6 +63,8 @@ export interface NodeParts {
   readonly rules: CallRules
   readonly nodeLog: NodeLog
   readonly telemetry: Telemetry
+  /** The way to other nodes; none on a node alone. */
+  readonly peers: { close(): Promise<void> } | undefined
 }
 
 const EVENTS: readonly (keyof ConcordEvents)[] = ['leader', 'ready', 'stall', 'stopped']
@@ -196,6 +198,7 @@ export class OpenNode extends Kv implements Concord {
     if (why.error !== undefined) nodeLog.log.fatal({ err: why.error }, 'the node has failed and stops')
     const report = (error: unknown): void => nodeLog.log.error({ err: error }, 'while stopping')
     await host.drain().catch(report)
+    await this.#driver.yieldLeadership(config.shutdownMs / 2)
     await this.#driver.drain(config.shutdownMs)
     host.hooks.stopped.call(why)
     await host.close().catch(report)
@@ -209,6 +212,7 @@ export class OpenNode extends Kv implements Concord {
   async #letGo(clean: boolean, report: (error: unknown) => void): Promise<void> {
     await this.#driver.stop(this.#lastError).catch(report)
     await this.#endpoint?.close().catch(report)
+    await this.#parts.peers?.close().catch(report)
     await this.#storage.close(clean)
   }
 

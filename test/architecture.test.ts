@@ -52,7 +52,7 @@ const raft = under('core/raft')
 const machine = under('core/machine')
 const outer = under('core/storage', 'core/transport', 'core/discovery')
 const composers = (path: string) =>
-  oneOf('core/concord.ts', 'core/node-storage.ts')(path) ||
+  oneOf('core/concord.ts', 'core/node-peers.ts', 'core/node-storage.ts')(path) ||
   under('core/cli', 'core/testing')(path) ||
   outer(path)
 const folderOf = (path: string) => path.split('/').slice(0, 2).join('/')
@@ -111,7 +111,7 @@ const floors: readonly Floor[] = [
   },
   {
     name:
-      'only core/concord.ts (with its core/node-storage.ts), core/cli/ and core/testing/ compose storage/, ' +
+      'only core/concord.ts (with its core/node-peers.ts and core/node-storage.ts), core/cli/ and core/testing/ compose storage/, ' +
       'transport/ and discovery/',
     holds: (file) => inCore(file) && !composers(file),
     allows: ({ target }) => !outer(target),

@@ -34,7 +34,18 @@ export function checkTogether(config: CoreConfig, sources: ReadonlyMap<string, L
   }
   if (cluster === undefined) return problems
 
-  if (!Object.hasOwn(cluster.members, config.node.id)) {
+  if ((cluster.members === undefined) === (cluster.expect === undefined)) {
+    wrong('cluster', 'expected either members or expect: who founds the cluster')
+  }
+  const { discovery } = cluster
+  const finds = discovery !== undefined && (discovery.dns !== undefined || discovery.multicast)
+  if (cluster.expect !== undefined && !finds) {
+    wrong('cluster.discovery', 'expected with cluster.expect: how nodes find each other')
+  }
+  if (cluster.members === undefined && cluster.advertise === undefined && isWildcard(cluster.listen)) {
+    wrong('cluster.advertise', `expected, since nobody can reach this node at ${cluster.listen}`)
+  }
+  if (cluster.members !== undefined && !Object.hasOwn(cluster.members, config.node.id)) {
     wrong(
       'cluster.members',
       `expected this node, "${config.node.id}", among them; node.id and members must match`,
@@ -58,6 +69,9 @@ export function checkTogether(config: CoreConfig, sources: ReadonlyMap<string, L
   }
   return problems
 }
+
+const isWildcard = (address: string): boolean =>
+  /^(?:0\.0\.0\.0|\[::\]):/.test(address) || address.endsWith(':0')
 
 function isLoopback(address: string): boolean {
   const host = address.slice(0, address.lastIndexOf(':'))

@@ -110,13 +110,35 @@ const tls = {
   },
 } as const satisfies Schema
 
+const discovery = {
+  title: 'DiscoveryOptions',
+  type: 'object',
+  description: 'How nodes find each other.',
+  additionalProperties: false,
+  properties: {
+    dns: {
+      type: 'array',
+      description:
+        'Names to look up, whole: `_peers._tcp.concord.default.svc.cluster.local` for SRV records, `concord.example.org:4100` for addresses.',
+      items: { type: 'string', minLength: 1 },
+      'x-env': 'CONCORD_CLUSTER_DISCOVERY_DNS',
+    },
+    multicast: {
+      type: 'boolean',
+      description: 'Announce this node on the local network (239.255.41.0, UDP port 4100), and hear others.',
+      default: false,
+      'x-env': 'CONCORD_CLUSTER_DISCOVERY_MULTICAST',
+    },
+  },
+} as const satisfies Schema
+
 const cluster = {
   title: 'ClusterOptions',
   type: 'object',
   description:
-    'The cluster this node founds or belongs to. Absent: a single node, and no port for peers is opened. Version 0.1 checks this section and refuses to start with it: it runs single nodes only.',
+    'The cluster this node founds or belongs to. Absent: a single node, and no port for peers is opened. Founded by `members`, or by the first `expect` nodes that `discovery` finds; afterwards both are only hints where others are.',
   additionalProperties: false,
-  required: ['name', 'members'],
+  required: ['name'],
   properties: {
     name: {
       type: 'string',
@@ -126,12 +148,30 @@ const cluster = {
       'x-env': 'CONCORD_CLUSTER_NAME',
     },
     members: {
+      title: 'FoundersOptions',
       type: 'object',
       description:
-        'The founders: node id to the address at which the other members reach it. In the variable: `n1=10.0.0.1:4100,n2=10.0.0.2:4100`.',
+        'The founders, all of them: node id to the address at which the other members reach it. In the variable: `n1=10.0.0.1:4100,n2=10.0.0.2:4100`.',
       minProperties: 1,
       additionalProperties: address,
       'x-env': 'CONCORD_CLUSTER_MEMBERS',
+    },
+    expect: {
+      type: 'integer',
+      description:
+        'Instead of `members`: the cluster is founded when so many nodes have found each other by `discovery`, and not while there are twice as many.',
+      minimum: 1,
+      maximum: 15,
+      'x-env': 'CONCORD_CLUSTER_EXPECT',
+    },
+    discovery,
+    voters: {
+      type: 'integer',
+      description:
+        'How many voters the leader keeps, out of nodes that join. Absent: as many as `members` or `expect` say. Others stay learners: they have the data and do not count.',
+      minimum: 1,
+      maximum: 15,
+      'x-env': 'CONCORD_CLUSTER_VOTERS',
     },
     secret: {
       type: 'string',

@@ -57,19 +57,23 @@ export interface FileStorageOptions {
   readonly segmentBytes?: number | undefined
 }
 /**
- * The cluster this node founds or belongs to. Absent: a single node, and no port for peers is opened. Version 0.1 checks this section and refuses to start with it: it runs single nodes only.
+ * The cluster this node founds or belongs to. Absent: a single node, and no port for peers is opened. Founded by `members`, or by the first `expect` nodes that `discovery` finds; afterwards both are only hints where others are.
  */
 export interface ClusterOptions {
   /**
    * Name of the cluster, the same on all members. (a letter or digit, then up to 62 letters, digits, dots, dashes and underscores)
    */
   readonly name: string
+  readonly members?: FoundersOptions | undefined
   /**
-   * The founders: node id to the address at which the other members reach it. In the variable: `n1=10.0.0.1:4100,n2=10.0.0.2:4100`. (at least 1)
+   * Instead of `members`: the cluster is founded when so many nodes have found each other by `discovery`, and not while there are twice as many. (1 to 15)
    */
-  readonly members: {
-    readonly [k: string]: string
-  }
+  readonly expect?: number | undefined
+  readonly discovery?: DiscoveryOptions | undefined
+  /**
+   * How many voters the leader keeps, out of nodes that join. Absent: as many as `members` or `expect` say. Others stay learners: they have the data and do not count. (1 to 15)
+   */
+  readonly voters?: number | undefined
   /**
    * Shared by all members; they authenticate and encrypt with it. At least 16 characters. (at least 16 characters)
    */
@@ -87,6 +91,25 @@ export interface ClusterOptions {
    * Listen for peers beyond loopback with neither `secret` nor `tls`. (default false)
    */
   readonly insecure?: boolean | undefined
+}
+/**
+ * The founders, all of them: node id to the address at which the other members reach it. In the variable: `n1=10.0.0.1:4100,n2=10.0.0.2:4100`. (at least 1)
+ */
+export interface FoundersOptions {
+  readonly [k: string]: string
+}
+/**
+ * How nodes find each other.
+ */
+export interface DiscoveryOptions {
+  /**
+   * Names to look up, whole: `_peers._tcp.concord.default.svc.cluster.local` for SRV records, `concord.example.org:4100` for addresses.
+   */
+  readonly dns?: string[] | undefined
+  /**
+   * Announce this node on the local network (239.255.41.0, UDP port 4100), and hear others. (default false)
+   */
+  readonly multicast?: boolean | undefined
 }
 /**
  * Mutual TLS between peers, instead of `secret`. PEM files.
@@ -254,19 +277,23 @@ export interface FileStorageConfig {
   readonly segmentBytes: number
 }
 /**
- * The cluster this node founds or belongs to. Absent: a single node, and no port for peers is opened. Version 0.1 checks this section and refuses to start with it: it runs single nodes only.
+ * The cluster this node founds or belongs to. Absent: a single node, and no port for peers is opened. Founded by `members`, or by the first `expect` nodes that `discovery` finds; afterwards both are only hints where others are.
  */
 export interface ClusterConfig {
   /**
    * Name of the cluster, the same on all members. (a letter or digit, then up to 62 letters, digits, dots, dashes and underscores)
    */
   readonly name: string
+  readonly members?: FoundersConfig | undefined
   /**
-   * The founders: node id to the address at which the other members reach it. In the variable: `n1=10.0.0.1:4100,n2=10.0.0.2:4100`. (at least 1)
+   * Instead of `members`: the cluster is founded when so many nodes have found each other by `discovery`, and not while there are twice as many. (1 to 15)
    */
-  readonly members: {
-    readonly [k: string]: string
-  }
+  readonly expect?: number | undefined
+  readonly discovery: DiscoveryConfig
+  /**
+   * How many voters the leader keeps, out of nodes that join. Absent: as many as `members` or `expect` say. Others stay learners: they have the data and do not count. (1 to 15)
+   */
+  readonly voters?: number | undefined
   /**
    * Shared by all members; they authenticate and encrypt with it. At least 16 characters. (at least 16 characters)
    */
@@ -284,6 +311,25 @@ export interface ClusterConfig {
    * Listen for peers beyond loopback with neither `secret` nor `tls`. (default false)
    */
   readonly insecure: boolean
+}
+/**
+ * The founders, all of them: node id to the address at which the other members reach it. In the variable: `n1=10.0.0.1:4100,n2=10.0.0.2:4100`. (at least 1)
+ */
+export interface FoundersConfig {
+  readonly [k: string]: string
+}
+/**
+ * How nodes find each other.
+ */
+export interface DiscoveryConfig {
+  /**
+   * Names to look up, whole: `_peers._tcp.concord.default.svc.cluster.local` for SRV records, `concord.example.org:4100` for addresses.
+   */
+  readonly dns?: string[] | undefined
+  /**
+   * Announce this node on the local network (239.255.41.0, UDP port 4100), and hear others. (default false)
+   */
+  readonly multicast: boolean
 }
 /**
  * Mutual TLS between peers, instead of `secret`. PEM files.

@@ -21,6 +21,10 @@ function foundersOf(members: readonly Introduced[]): Membership {
 
 const infoOf = ({ name, incarnation, address }: Introduced): Introduced => ({ name, incarnation, address })
 
+/** What the cluster of this node was founded by; null while it belongs to none. */
+export const foundingOf = ({ clusterId, founding }: IdentityStore): Founding | null =>
+  clusterId === '' ? null : founding
+
 /**
  * The cluster of a node that is configured without peers: the one it belongs to, or one that it founds alone,
  * reaching nobody and reached by nobody.

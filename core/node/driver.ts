@@ -16,17 +16,20 @@ import {
   clusterTimeNow,
   hasReady,
   leaseRead,
+  membershipNow,
   nextDeadline,
   propose,
   status,
   step,
   takeReady,
+  uncommittedBytes,
 } from '../raft/index.ts'
 import type {
   Entry,
   EntryId,
   Input,
   Leadership,
+  Membership,
   Message,
   NodeId,
   Persist,
@@ -37,13 +40,15 @@ import type {
 } from '../raft/index.ts'
 import type { Telemetry, TelemetryEvent, TelemetryEvents } from '../telemetry.ts'
 import type { Consistency } from '../types.ts'
+import { carryOut, type Operated, type Operation } from './cluster-operations.ts'
 import { Expiry } from './expiry.ts'
 import { Forwarding } from './forwarding.ts'
 import { Installs } from './installs.ts'
 import { logStatus } from './log-status.ts'
 import type { Network } from './network.ts'
-import { decodePoint, encodeCall } from './peer-calls.ts'
+import { decodeOperated, decodePoint, encodeCall } from './peer-calls.ts'
 import { Intake, overloaded, storageFull } from './intake.ts'
+import { Operations, type OperationsOwner, type Wish } from './operations.ts'
 import { Proposals } from './proposals.ts'
 import { Reads, type ReadPoint } from './reads.ts'
 import { RemoteReads } from './remote-reads.ts'
@@ -59,6 +64,8 @@ export interface DriverLimits {
   readonly queueBytes: number
   /** Log since the last snapshot at which the next one is taken. */
   readonly snapshotLogBytes: number
+  /** How many voters the cluster is to have. */
+  readonly voters: number
 }
 
 export interface DriverPorts {
@@ -79,6 +86,8 @@ export interface DriverEvents {
   snapshot(done: SnapshotDone): void
   /** The state was replaced by a leader's snapshot: changes up to it were not seen one by one. */
   installed(meta: SnapshotMeta): void
+  /** Who belongs to the cluster has changed; also said once at the start. */
+  membership(membership: Membership): void
   /** The node has failed. Said once; `stop` is still to be called. */
   failed(error: Error): void
 }
@@ -92,9 +101,9 @@ export interface DriverStart {
   readonly recoveredIndex: number
 }
 
-export class Driver implements ReplicatedLog, Served {
+export class Driver implements ReplicatedLog, Served, OperationsOwner {
   machine: Machine
-  readonly #raft: Raft
+  #raft: Raft
   readonly #clock: Clock
   /** The time of right now, each part looked up when it is asked for: most reads need none. */
   readonly #now: Time
@@ -111,6 +120,8 @@ export class Driver implements ReplicatedLog, Served {
   readonly #remoteReads: RemoteReads
   readonly #network: Network
   readonly #installs: Installs
+  readonly #operations: Operations
+  #membership: Membership | undefined
   readonly #expiry: Expiry
   readonly #stamps: Stamps
   readonly #snapshots: Snapshots
@@ -154,11 +165,12 @@ export class Driver implements ReplicatedLog, Served {
     })
     this.#appended = ports.telemetry.event('log.append')
     this.#appliedOne = ports.telemetry.event('operation.apply')
+    this.#operations = new Operations(this, limits.voters)
     this.#expiry = new Expiry(this, ports.telemetry.event('ttl.cleanup'))
     this.#stamps = new Stamps(this, ports.clock)
     this.#snapshots = new Snapshots(ports, limits.snapshotLogBytes, {
       machine: () => this.machine,
-      raft: this.#raft,
+      raft: () => this.#raft,
       taken: (done) => this.#snapshotTaken(done),
       failed: (error) => this.#fail(error),
     })
@@ -304,14 +316,74 @@ export class Driver implements ReplicatedLog, Served {
   append(datas: readonly Uint8Array[]): EntryId {
     if (!this.#takesCommands) throw this.#refusedAsStopped()
     const bytes = datas.reduce((sum, data) => sum + data.length, 0)
-    const { uncommittedBytes } = status(this.#raft)
-    if (uncommittedBytes + this.#proposals.queuedBytes > this.#queueBytes) throw overloaded()
+    if (uncommittedBytes(this.#raft) + bytes > this.#queueBytes) throw overloaded()
     if (!this.#log.hasRoom(this.#proposals.queuedBytes + bytes)) throw storageFull()
     const ids = propose(this.#raft, this.#time(), datas)
     this.#plan()
     if (ids === undefined) throw new ConcordError('NOT_LEADER', 'this node hands its leadership over')
     return ids[0]!
   }
+
+  /**
+   * The node belongs to a cluster from now on: its consensus begins. Until then it follows nobody and waits.
+   * Only while nothing has happened yet.
+   */
+  begin(raft: Raft): void {
+    assert(membershipNow(this.#raft).membership.voters.length === 0, 'a node begins once')
+    this.#raft = raft
+    this.#input({ type: 'tick' })
+  }
+
+  async operate(operation: Operation, patience: Patience): Promise<Operated> {
+    const leader = this.#otherLeader
+    if (leader === null && !this.leads) throw new ConcordError('NO_LEADER', 'no leader is known')
+    if (leader === null) return carryOut(this, operation, patience)
+    return decodeOperated(
+      await this.#network.call(leader, encodeCall({ kind: 'operate', operation }), patience),
+    )
+  }
+
+  /** Changes who belongs to the cluster; on the node that leads. */
+  async change(wish: Wish, patience: Patience): Promise<void> {
+    if (!this.leads) throw new ConcordError('NOT_LEADER', 'this node does not lead')
+    await this.#operations.change(wish, patience)
+  }
+
+  /** Before a clean stop: leadership goes to whoever lacks least, if anybody can take it; waits for it so long. */
+  async yieldLeadership(timeoutMs: number): Promise<void> {
+    if (!this.leads || this.membership.voters.length < 2) return
+    const patience = { deadlineMs: this.nowMs() + timeoutMs }
+    await this.within(this.handOver(), patience).catch(() => undefined)
+  }
+
+  /** Hands leadership to this voter, or to the one that lacks least; resolves with who leads then. */
+  handOver(to?: NodeId): Promise<NodeId | null> {
+    if (this.#stopped !== undefined) return Promise.reject(this.#refusedAsStopped())
+    const done = this.#operations.handOver(to)
+    this.#input({ type: 'transfer', to })
+    return done
+  }
+
+  /** Who belongs to the cluster, as far as this node knows, and who has been removed from it. */
+  get membership(): Membership {
+    return membershipNow(this.#raft).membership
+  }
+
+  /** Last entry that is durable here. */
+  get durable(): EntryId {
+    const { durableIndex: index, lastIndex, lastTerm } = status(this.#raft)
+    // Of an older entry only that it is not newer matters.
+    return { index, term: index === lastIndex ? lastTerm : 0 }
+  }
+
+  /** What this node, leading, knows a follower to have. */
+  matchOf(id: NodeId): number {
+    return status(this.#raft).peers.find((peer) => peer.id === id)?.matchIndex ?? 0
+  }
+
+  raft = (): Raft => this.#raft
+  time = (): Time => this.#time()
+  plan = (): void => this.#plan()
 
   /** Who leads, if it is somebody else. */
   get #otherLeader(): NodeId | null {
@@ -343,6 +415,7 @@ export class Driver implements ReplicatedLog, Served {
       this.#proposeNew(time)
       if (hasReady(this.#raft)) this.#carryOut(takeReady(this.#raft))
       if (hasReady(this.#raft)) this.#plan()
+      this.#lookAtMembers()
       this.#snapshots.consider()
       this.#ticker.look()
       if (this.#drained !== undefined && this.#isIdle) this.#drained()
@@ -373,6 +446,18 @@ export class Driver implements ReplicatedLog, Served {
     for (const entry of ready.committed) this.#apply(entry)
     this.#reads.advance(this.machine.appliedIndex, this.machine.revision)
     if (ready.compact !== undefined) this.#compact(ready.compact)
+    if (ready.transfersEnded.length > 0) {
+      this.#operations.handedOver(ready.transfersEnded, this.#leadership.leader)
+    }
+    if (ready.removed !== undefined) this.#fail(removedAt(ready.removed.index))
+  }
+
+  #lookAtMembers(): void {
+    this.#operations.look()
+    const { membership } = membershipNow(this.#raft)
+    if (membership === this.#membership) return
+    this.#membership = membership
+    this.#events.membership(membership)
   }
 
   #read({ reads, refusedReads }: Ready): void {
@@ -474,6 +559,7 @@ export class Driver implements ReplicatedLog, Served {
     this.#reads.expire(now)
     this.#expiry.consider()
     this.#stamps.consider()
+    this.#operations.considerPolicy()
     this.#installs.tidy()
     this.#lookForLeader()
     this.#inputs.push({ type: 'tick' })
@@ -527,6 +613,7 @@ export class Driver implements ReplicatedLog, Served {
         }),
     )
     this.#reads.failAll(() => this.#refusedAsStopped())
+    this.#operations.failAll(() => this.#refusedAsStopped())
     this.#drained?.()
   }
 
@@ -542,7 +629,7 @@ export class Driver implements ReplicatedLog, Served {
 
   /** Nobody waits for this node. */
   get #isIdle(): boolean {
-    return this.#proposals.isIdle && this.#reads.isIdle
+    return this.#proposals.isIdle && this.#reads.isIdle && this.#operations.isIdle
   }
 
   #time(): Time {
@@ -574,4 +661,9 @@ function timeOf(clock: Clock): Time {
       return clock.wallMs()
     },
   }
+}
+
+function removedAt(index: number): ConcordError {
+  const why = `this node was removed from its cluster, at index ${index} of the log, and its data has no further use: to take part again, start it on an empty directory`
+  return new ConcordError('NODE_REMOVED', why)
 }

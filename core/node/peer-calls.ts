@@ -6,8 +6,10 @@
  * transport to say, and whether the question may have arrived.
  */
 import { MalformedError, Reader, Writer } from '../bytes.ts'
+import { decodeValue, encodeValue } from '../codec.ts'
 import { ConcordError, ERROR_CODES, type ErrorCode } from '../errors.ts'
 import type { EntryId } from '../raft/index.ts'
+import { type Operated, type Operation, operationOf } from './cluster-operations.ts'
 import type { ReadPoint } from './reads.ts'
 
 export type PeerCall =
@@ -17,16 +19,22 @@ export type PeerCall =
   | { readonly kind: 'read'; readonly level: 'leader' | 'strong' }
   /** Expire keys that are due. Answer: `ReadPoint`, by whose index they are gone. */
   | { readonly kind: 'expire'; readonly keys: readonly { readonly space: number; readonly key: string }[] }
+  /** An operation on the cluster. Answer: `Operated`. */
+  | { readonly kind: 'operate'; readonly operation: Operation }
 
+/** First byte: the format of calls between members; introductions begin with another. */
 const FORMAT = 1
 const PLACE = 1
 const READ = 2
 const EXPIRE = 3
+const OPERATE = 4
 
 const DONE = 0
 const REFUSED = 1
 
 const MAX_KEYS = 65_536
+/** Of an operation or its outcome, encoded. */
+const MAX_OPERATION_BYTES = 64 * 1024
 const LEVELS = ['leader', 'strong'] as const
 
 export function encodeCall(call: PeerCall): Uint8Array {
@@ -52,6 +60,10 @@ export function encodeCall(call: PeerCall): Uint8Array {
         writer.varint(space)
         writer.utf8(key)
       }
+      break
+    case 'operate':
+      writer.u8(OPERATE)
+      encodeValue(writer, call.operation, MAX_OPERATION_BYTES)
       break
   }
   return writer.take()
@@ -82,6 +94,12 @@ function readCall(reader: Reader): PeerCall {
         kind: 'expire',
         keys: readList(reader, () => ({ space: reader.varint(), key: reader.utf8() })),
       }
+    case OPERATE: {
+      const operation = operationOf(decodeValue(reader.bytes(reader.remaining)))
+      if (operation === undefined)
+        throw new MalformedError('an operation that this version knows expected', 2)
+      return { kind: 'operate', operation }
+    }
     default:
       throw new MalformedError(`unknown kind of call ${kind}`, reader.offset - 1)
   }
@@ -113,6 +131,15 @@ export const encodePoint = ({ index, clusterTime }: ReadPoint): Uint8Array =>
 
 export const decodePoint = (bytes: Uint8Array): ReadPoint =>
   opened(bytes, (reader) => ({ index: reader.varint(), clusterTime: reader.f64le() }))
+
+export const encodeOperated = (operated: Operated): Uint8Array =>
+  answer((writer) => encodeValue(writer, operated, MAX_OPERATION_BYTES))
+
+export const decodeOperated = (bytes: Uint8Array): Operated =>
+  opened(bytes, (reader) => {
+    const { leader } = decodeValue(reader.bytes(reader.remaining)) as Readonly<Record<string, unknown>>
+    return { leader: typeof leader === 'string' ? leader : null }
+  })
 
 /** For a call that did nothing; whatever else goes wrong inside is said without its insides. */
 export function encodeRefusal(error: unknown): Uint8Array {

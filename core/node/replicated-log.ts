@@ -5,6 +5,7 @@
 import type { Writer } from '../bytes.ts'
 import type { CommandResult, Machine } from '../machine/index.ts'
 import type { Consistency, Member, Status } from '../types.ts'
+import type { Operated, Operation } from './cluster-operations.ts'
 import type { ReadPoint } from './reads.ts'
 
 /** How long a caller waits, and what makes it stop waiting. */
@@ -49,6 +50,8 @@ export interface ReplicatedLog {
   /** Lets others run: timers, sockets, the disk. For whoever reads a great many keys. */
   pause(): Promise<void>
   status(): LogStatus
+  /** Does something to the cluster, where its leader is. See `carryOut`. */
+  operate(operation: Operation, patience: Patience): Promise<Operated>
   /** Takes a snapshot of the machine, and drops the log behind it. */
   snapshot(): Promise<{ readonly index: number; readonly revision: number }>
 }

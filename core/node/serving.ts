@@ -5,7 +5,15 @@
 import { ConcordError } from '../errors.ts'
 import type { EntryId } from '../raft/index.ts'
 import type { Consistency } from '../types.ts'
-import { decodeCall, encodePlaced, encodePoint, encodeRefusal, type PeerCall } from './peer-calls.ts'
+import {
+  decodeCall,
+  encodeOperated,
+  encodePlaced,
+  encodePoint,
+  encodeRefusal,
+  type PeerCall,
+} from './peer-calls.ts'
+import type { Operated, Operation } from './cluster-operations.ts'
 import type { ReadPoint } from './reads.ts'
 import type { Patience } from './replicated-log.ts'
 
@@ -24,6 +32,7 @@ export interface Served {
   ): Promise<void>
   readonly appliedIndex: number
   clusterTimeNow(): number
+  operate(operation: Operation, patience: Patience): Promise<Operated>
 }
 
 /** Never rejects: what is refused is an answer. */
@@ -46,5 +55,7 @@ async function answer(node: Served, call: PeerCall): Promise<Uint8Array> {
     case 'expire':
       await node.expireDue(call.keys, patience)
       return encodePoint({ index: node.appliedIndex, clusterTime: node.clusterTimeNow() })
+    case 'operate':
+      return encodeOperated(await node.operate(call.operation, patience))
   }
 }

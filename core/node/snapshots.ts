@@ -26,7 +26,7 @@ export interface SnapshotDone {
 }
 
 export interface SnapshotOwner {
-  readonly raft: Raft
+  raft(): Raft
   machine(): Machine
   taken(done: SnapshotDone): void
   failed(error: Error): void
@@ -108,7 +108,7 @@ export class Snapshots {
     const startedMs = this.#clock.monotonicMs()
     const machine = this.#owner.machine()
     const { revision } = machine
-    const meta = snapshotMeta(this.#owner.raft, machine.appliedIndex)
+    const meta = snapshotMeta(this.#owner.raft(), machine.appliedIndex)
     const source = snapshotSource(machine)
     let sizeBytes = 0
     try {

@@ -8,7 +8,10 @@ import { clusterTimeNow as clusterTimeIn } from './clock.ts'
 import type { Input } from './input.ts'
 import { checkInvariants as checkInvariantsOf } from './invariants.ts'
 import type { Checked } from './invariants.ts'
+import { effectiveMembership } from './log.ts'
+import { isJoint } from './membership.ts'
 import type { MembershipChange } from './membership.ts'
+import type { Standing } from './next-membership.ts'
 import { membershipDue as membershipDueIn, promotable as promotableIn } from './promotion.ts'
 import { createRaft as create } from './raft.ts'
 import type { RaftState } from './raft.ts'
@@ -89,6 +92,17 @@ export function proposeMembership(raft: Raft, time: Time, change: MembershipChan
 /** Bytes of entries in the log that are not committed: what a driver bounds its proposals by. */
 export function uncommittedBytes(raft: Raft): number {
   return uncommittedIn(inside(raft))
+}
+
+/** The membership in force, and where it came from: the same object until another takes its place. */
+export function membershipNow(raft: Raft): Standing {
+  return effectiveMembership(inside(raft).log)
+}
+
+/** Whether it is committed, and not the first half of a change. */
+export function isMembershipSettled(raft: Raft): boolean {
+  const { index, membership } = membershipNow(raft)
+  return index <= inside(raft).commitIndex && !isJoint(membership)
 }
 
 /**

@@ -52,7 +52,7 @@ test("the editor's schema and Concord agree on what is right and what is wrong",
     { env: { test: { storage: { fsnyc: 'never' } } } },
     { env: { test: { env: {} } } },
     { env: { test: { use: [] } } },
-    { cluster: { name: 'a' } },
+    { cluster: { members: { n1: 'h:1' } } },
     { plugins: { http: 5 } },
     { use: 'x' },
   ]

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { pino } from 'pino'
-import { clusterRefusal, loadConfig, printable, resolveConfig, type Config } from '../../core/config/index.ts'
+import { loadConfig, printable, resolveConfig, type Config } from '../../core/config/index.ts'
 import { failure, lines, project } from './project.ts'
 
 /** The problems of an object; it may be anything. */
@@ -245,13 +245,26 @@ describe('options that have to fit together', () => {
   })
 })
 
-describe('a cluster, in a version that has none', () => {
-  test('is checked, and has an error of its own for open', async () => {
-    const single = await resolveConfig({})
-    assert.equal(clusterRefusal(single), undefined)
-    const members = { n1: '10.0.0.1:4100', n2: '10.0.0.2:4100', n3: '10.0.0.3:4100' }
-    const refusal = clusterRefusal(await resolveConfig({ cluster: { name: 'app', members } }))
-    assert.equal(refusal?.code, 'CONFIG_INVALID')
-    assert.match(refusal.message, /does not start alone what should be 3 members/)
+describe('who founds a cluster', () => {
+  const name = 'app'
+  test('is said once: by members or by a number', async () => {
+    const members = { n1: '127.0.0.1:4100' }
+    const discovery = { multicast: true }
+    const either = 'cluster: expected either members or expect: who founds the cluster'
+    assert.deepEqual(await problems({ cluster: { name } }), [either])
+    assert.deepEqual(await problems({ cluster: { name, members, expect: 3, discovery } }), [either])
+    await resolveConfig({ cluster: { name, expect: 3, discovery } })
+  })
+
+  test('by a number only with a way to find them, and a place where this node is found', async () => {
+    assert.deepEqual(await problems({ cluster: { name, expect: 3 } }), [
+      'cluster.discovery: expected with cluster.expect: how nodes find each other',
+    ])
+    const discovery = { dns: ['concord.example.org:4100'] }
+    const listen = '0.0.0.0:4100'
+    const secret = 'a secret of some length'
+    assert.deepEqual(await problems({ cluster: { name, expect: 3, discovery, listen, secret } }), [
+      'cluster.advertise: expected, since nobody can reach this node at 0.0.0.0:4100',
+    ])
   })
 })

@@ -223,11 +223,12 @@ export async function heldNode(
   const driver = new Driver(
     { raft, machine: createMachine(), slices: [], recoveredIndex: entries.length },
     { clock, telemetry: createTelemetry('n1'), log, snapshots, network: nobody },
-    { entryBytes: MIB, queueBytes: 64 * MIB, snapshotLogBytes: 64 * MIB, ...limits },
+    { entryBytes: MIB, queueBytes: 64 * MIB, snapshotLogBytes: 64 * MIB, voters: 1, ...limits },
     {
       wantsChanges: () => false,
       applied: () => {},
       leadership: () => {},
+      membership: () => {},
       snapshot: () => {},
       installed: () => {},
       stall: (durationMs) => stalls.push(durationMs),

@@ -114,7 +114,7 @@ export class TestCluster {
         maxPersistBytes: 4 * MIB,
         maxReadyBytes: MIB,
         retainBytes: 16 * MIB,
-        seed: [...id].reduce((sum, unit) => sum * 31 + unit.charCodeAt(0), 7),
+        seed: seedOf(id),
         ...this.#options.raft,
       },
       {
@@ -128,11 +128,18 @@ export class TestCluster {
     const driver = new Driver(
       { raft, machine: createMachine(), slices: [], recoveredIndex: 0 },
       { clock, telemetry, log, snapshots: openMemoryStorage().snapshots, network: network.of(id) },
-      { entryBytes: MIB, queueBytes: 64 * MIB, snapshotLogBytes: 64 * MIB, ...this.#options.limits },
+      {
+        entryBytes: MIB,
+        queueBytes: 64 * MIB,
+        snapshotLogBytes: 64 * MIB,
+        voters: 3,
+        ...this.#options.limits,
+      },
       {
         wantsChanges: () => false,
         applied: () => {},
         leadership: () => {},
+        membership: () => {},
         snapshot: () => {},
         installed: ({ index }) => installed.push(index),
         stall: () => {},
@@ -179,4 +186,10 @@ function storeOn(driver: Driver, clock: TestClock): Kv {
       throw new Error('not used')
     },
   })
+}
+
+function seedOf(id: NodeId): number {
+  let seed = 7
+  for (let at = 0; at < id.length; at++) seed = (Math.imul(seed, 31) + id.charCodeAt(at)) >>> 0
+  return seed
 }

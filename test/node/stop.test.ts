@@ -35,7 +35,12 @@ async function nodeThat(close: NodeStorage['close']) {
     pluginOptions: new Map(),
   }
   const storage = { name: 'n1', log, close } as unknown as NodeStorage
-  const node = new OpenNode({ config, clock, host, rules, nodeLog, telemetry }, driver, storage, 'n1/x')
+  const node = new OpenNode(
+    { config, clock, host, rules, nodeLog, telemetry, peers: undefined },
+    driver,
+    storage,
+    'n1/x',
+  )
   return { ...held, node }
 }
 

@@ -1,0 +1,162 @@
+/** What joins a node to others: its transport, its discovery, its way into a cluster; from the config. */
+import { readFile } from 'node:fs/promises'
+import type { ResolvedConfig } from './config/index.ts'
+import { dnsDiscovery, type DnsQuestion } from './discovery/dns.ts'
+import { multicastDiscovery } from './discovery/multicast.ts'
+import { staticDiscovery } from './discovery/static.ts'
+import { ConcordError } from './errors.ts'
+import { Founder, type FoundingPlan } from './node/founding.ts'
+import { Peering } from './node/peering.ts'
+import type { NodeStorage } from './node-storage.ts'
+import type { Log } from './plugin.ts'
+import type { Discovery, Transport, TransportNotice } from './ports.ts'
+import type { Security } from './transport/security.ts'
+import { tcpTransport } from './transport/tcp.ts'
+import type { World } from './world.ts'
+
+export type ClusterConfig = NonNullable<ResolvedConfig['cluster']>
+
+/** How a node reaches others: over TCP, or a test's own. */
+export type OpenTransport = (
+  cluster: ClusterConfig,
+  config: ResolvedConfig,
+  world: World,
+) => Promise<Transport>
+
+export const openTransport: OpenTransport = async (cluster, { limits }, { clock, entropy }) =>
+  tcpTransport(
+    {
+      listen: cluster.listen,
+      security: await securityOf(cluster),
+      // A value that is alone in its entry, and room around it.
+      maxPayloadBytes: Math.max(limits.valueBytes, limits.entryBytes) + 1024 * 1024,
+    },
+    { clock, entropy },
+  )
+
+export interface Peers {
+  readonly peering: Peering
+  readonly founder: Founder
+  /** How many voters the cluster is to have. */
+  readonly voters: number
+  /** Begins to look for others. */
+  look(): Promise<void>
+  close(): Promise<void>
+}
+
+export function peersOf(
+  cluster: ClusterConfig,
+  config: ResolvedConfig,
+  storage: NodeStorage,
+  transport: Transport,
+  log: Log,
+  world: World,
+): Peers {
+  const { identity, runId, previousRunId } = storage
+  const address = addressOf(cluster, config.node.id)
+  const fsync = config.storage === 'memory' ? 'never' : config.storage.fsync
+  const peering = new Peering({
+    transport,
+    identity,
+    clusterName: cluster.name,
+    runId,
+    previousRunId,
+    address,
+    mayLoseTail: fsync !== 'always',
+    tell: (notice) => tell(log, notice),
+  })
+  const discovery = discoveryOf(cluster, identity.incarnation, address, log, world)
+  const founder = new Founder({
+    ...world,
+    identity,
+    self: peering.self,
+    plan: planOf(cluster),
+    candidates: () => discovery.candidates(),
+    ask: (to, question, patience) => peering.ask(to, question, patience),
+    waitsFor: (problem) => log.info(`waits for ${problem}`),
+  })
+  return {
+    peering,
+    founder,
+    voters: votersOf(cluster),
+    look: () => discovery.start(),
+    close: async () => {
+      founder.stop()
+      await discovery.close()
+      await peering.close()
+    },
+  }
+}
+
+const votersOf = ({ voters, members, expect }: ClusterConfig): number =>
+  voters ?? (members === undefined ? (expect ?? 1) : Object.keys(members).length)
+
+const planOf = ({ members, expect }: ClusterConfig): FoundingPlan =>
+  members === undefined
+    ? { kind: 'expect', count: expect ?? 1 }
+    : { kind: 'members', names: Object.keys(members) }
+
+/** Where others reach this node. The config's checks have seen to it that there is one. */
+const addressOf = ({ advertise, members, listen }: ClusterConfig, name: string): string =>
+  advertise ?? members?.[name] ?? listen
+
+/** All ways at once: hints, of which each is judged by who answers there. */
+function discoveryOf(
+  { name, members, discovery, secret }: ClusterConfig,
+  incarnation: string,
+  address: string,
+  log: Log,
+  world: World,
+): Discovery {
+  const ways: Discovery[] = [staticDiscovery(Object.values(members ?? {}))]
+  if (discovery?.dns !== undefined) {
+    const questions = discovery.dns.map(questionOf)
+    ways.push(dnsDiscovery({ questions, tell: (problem) => log.warn(problem) }, world))
+  }
+  if (discovery?.multicast) {
+    ways.push(multicastDiscovery({ cluster: name, secret, incarnation, address }, world))
+  }
+  return {
+    start: async () => void (await Promise.all(ways.map((way) => way.start()))),
+    candidates: () => [...new Set(ways.flatMap((way) => way.candidates()))],
+    onChange: (changed) => {
+      const ends = ways.map((way) => way.onChange(changed))
+      return () => ends.forEach((end) => end())
+    },
+    close: async () => void (await Promise.all(ways.map((way) => way.close()))),
+  }
+}
+
+/** `host:port` has addresses; a name of a service has them with their ports. */
+function questionOf(name: string): DnsQuestion {
+  const colon = name.lastIndexOf(':')
+  return colon < 0 ? { srv: name } : { host: name.slice(0, colon), port: Number(name.slice(colon + 1)) }
+}
+
+async function securityOf({ name, secret, tls, insecure }: ClusterConfig): Promise<Security> {
+  if (secret !== undefined) return { kind: 'secret', secret, clusterName: name }
+  if (tls === undefined) return { kind: 'plain', insecure }
+  const [ca, cert, key] = await Promise.all([tls.ca, tls.cert, tls.key].map(readPem))
+  return { kind: 'tls', ca: ca!, cert: cert!, key: key! }
+}
+
+async function readPem(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw new ConcordError(
+      'CONFIG_INVALID',
+      `cluster.tls: cannot read ${path}: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+const QUIET: ReadonlySet<TransportNotice['kind']> = new Set(['connected', 'disconnected'])
+
+function tell(log: Log, { kind, message, ...facts }: TransportNotice): void {
+  if (QUIET.has(kind)) log.info({ ...facts }, message)
+  else log.warn({ ...facts }, message)
+}

@@ -1,0 +1,73 @@
+/**
+ * What an operator does to the cluster, in his words: a member is named by its name, or by its whole id where
+ * two incarnations have the same one. Carried out where the leader is.
+ */
+import { ConcordError } from '../errors.ts'
+import { demote, promote, remove } from '../raft/index.ts'
+import type { Membership, NodeId } from '../raft/index.ts'
+import type { Wish } from './operations.ts'
+import type { Patience } from './replicated-log.ts'
+
+export type Operation =
+  /** For ever; its id is never a member again. */
+  | { readonly kind: 'remove'; readonly member: string }
+  | { readonly kind: 'promote'; readonly member: string }
+  | { readonly kind: 'demote'; readonly member: string }
+  /** Hand leadership over; without `to`, to the voter that lacks least. */
+  | { readonly kind: 'transfer'; readonly to: string | null }
+
+export interface Operated {
+  /** Who leads afterwards, as far as the node that was asked knows. */
+  readonly leader: NodeId | null
+}
+
+export interface Leader {
+  readonly membership: Membership
+  status(): { readonly leader: NodeId | null }
+  change(wish: Wish, patience: Patience): Promise<void>
+  handOver(to?: NodeId): Promise<NodeId | null>
+}
+
+/** @throws `CHANGE_REFUSED`, `INVALID_ARGUMENT` (no such member) - nothing was done. `TIMEOUT`, `NOT_LEADER`. */
+export async function carryOut(leader: Leader, operation: Operation, patience: Patience): Promise<Operated> {
+  if (operation.kind === 'transfer') {
+    const to = operation.to === null ? undefined : memberCalled(leader.membership, operation.to)
+    return { leader: await leader.handOver(to) }
+  }
+  const id = memberCalled(leader.membership, operation.member)
+  await leader.change(wishFor(operation.kind, id), patience)
+  return { leader: leader.status().leader }
+}
+
+function wishFor(kind: 'remove' | 'promote' | 'demote', id: NodeId): Wish {
+  return (standing) => {
+    const { voters, learners } = standing.membership
+    const isMember = voters.includes(id) || learners.includes(id)
+    if (kind === 'remove') return isMember ? remove(standing, id) : undefined
+    if (kind === 'promote') return voters.includes(id) ? undefined : promote(standing, [id])
+    return voters.includes(id) ? demote(standing, id) : undefined
+  }
+}
+
+function memberCalled({ members }: Membership, name: string): NodeId {
+  if (Object.hasOwn(members, name)) return name
+  const ids = Object.keys(members).filter((id) => members[id]!.name === name)
+  if (ids.length === 1) return ids[0]!
+  const found = Object.entries(members).map(([id, info]) => (ids.includes(id) ? id : info.name))
+  const why =
+    ids.length === 0
+      ? `no member is called ${name}; there are ${found.join(', ')}`
+      : `${ids.length} members are called ${name}: say which of ${ids.join(', ')}`
+  throw new ConcordError('INVALID_ARGUMENT', why, { details: { field: 'member', found: name } })
+}
+
+/** Checks what came over the wire. */
+export function operationOf(value: unknown): Operation | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { kind, member, to } = value as Readonly<Record<string, unknown>>
+  if (kind === 'transfer' && (to === null || typeof to === 'string')) return { kind, to }
+  if ((kind === 'remove' || kind === 'promote' || kind === 'demote') && typeof member === 'string') {
+    return { kind, member }
+  }
+  return undefined
+}

@@ -1,0 +1,292 @@
+/**
+ * A node among its peers: who may connect and as what, what they may ask, whom it keeps connected to. Its own
+ * way into a cluster is founding.ts; what members ask each other is serving.ts.
+ */
+import { ConcordError } from '../errors.ts'
+import type {
+  Caller,
+  Founding,
+  Hello,
+  IdentityStore,
+  Introduced,
+  Introduction,
+  Transport,
+  TransportHandlers,
+  TransportNotice,
+  Verdict,
+} from '../ports.ts'
+import { addLearner, readdress } from '../raft/index.ts'
+import type { EntryId, Membership, Message, NodeId } from '../raft/index.ts'
+import { idOf } from './beginning.ts'
+import type { Founder } from './founding.ts'
+import {
+  decodeJoin,
+  decodeQuestion,
+  encodeAnswer,
+  encodeNo,
+  encodeQuestion,
+  INTRODUCTION,
+  type JoinAnswer,
+  type Question,
+  type WhoAnswer,
+} from './introductions.ts'
+import { encodeRefusal } from './peer-calls.ts'
+import type { Network } from './network.ts'
+import type { Wish } from './operations.ts'
+import type { Patience } from './replicated-log.ts'
+
+/** Another run of one incarnation is alive if it was heard within this. */
+const ALIVE_MS = 3000
+/** How long whoever joins is kept waiting for the leader. */
+const JOIN_MS = 5000
+
+/** The node that the peers talk to. */
+export interface Peered {
+  readonly leads: boolean
+  readonly membership: Membership
+  readonly durable: EntryId
+  matchOf(id: NodeId): number
+  receive(from: NodeId, message: Message): void
+  peerLost(id: NodeId): void
+  peerRegressed(id: NodeId): void
+  answer(question: Uint8Array): Promise<Uint8Array>
+  change(wish: Wish, patience: Patience): Promise<void>
+  status(): { readonly leader: NodeId | null }
+  nowMs(): number
+}
+
+export interface PeeringParts {
+  readonly transport: Transport
+  readonly identity: IdentityStore
+  readonly clusterName: string
+  readonly runId: string
+  readonly previousRunId: string | null
+  /** Where other members reach this node. */
+  readonly address: string
+  /** Acknowledged writes may be lost with the power of one machine: whoever comes back with less is no copy. */
+  readonly mayLoseTail: boolean
+  tell(notice: TransportNotice): void
+}
+
+export class Peering implements Network, TransportHandlers {
+  readonly #parts: PeeringParts
+  readonly #self: NodeId
+  #node!: Peered
+  #founder!: Founder
+  #members: ReadonlySet<NodeId> = new Set()
+  /** The node's consensus runs: until then nothing of Raft may reach it, for it would be forgotten. */
+  #begun: boolean
+
+  constructor(parts: PeeringParts) {
+    this.#parts = parts
+    this.#self = idOf(parts.identity)
+    this.#begun = parts.identity.clusterId !== ''
+  }
+
+  get self(): Introduced {
+    const { identity, address } = this.#parts
+    return { name: identity.name, incarnation: identity.incarnation, address }
+  }
+
+  /** Opens the port for peers. Resolves with the address that was bound. */
+  listen(node: Peered, founder: Founder): Promise<string> {
+    this.#node = node
+    this.#founder = founder
+    return this.#parts.transport.listen(this)
+  }
+
+  close(): Promise<void> {
+    return this.#parts.transport.close()
+  }
+
+  /** Keeps connected to whoever belongs to the cluster now, and judges anew whose standing has changed. */
+  membership({ members }: Membership): void {
+    const { transport } = this.#parts
+    const ids = new Set(Object.keys(members))
+    transport.setPeers([...ids].map((id) => ({ id, address: members[id]!.address })))
+    const before = this.#members
+    this.#members = ids
+    for (const id of new Set([...before, ...ids])) {
+      if (id !== this.#self && before.has(id) !== ids.has(id)) transport.reintroduce(id)
+    }
+  }
+
+  /** This node leads: others find it where it is now. */
+  leads(): void {
+    this.#readdress(this.#self, this.#parts.address)
+  }
+
+  /** This node has become a member of a cluster. */
+  joined(): void {
+    this.#begun = true
+    this.#parts.transport.reintroduce()
+  }
+
+  // ------------------------------------------------------------------------------------ to the peers
+
+  send(to: NodeId, message: Message): void {
+    this.#parts.transport.send(to, message)
+  }
+
+  call(to: NodeId, question: Uint8Array, patience: Patience): Promise<Uint8Array> {
+    return this.#parts.transport.call(to, question, patience)
+  }
+
+  ask(address: string, question: Uint8Array, patience: Patience): Promise<Uint8Array> {
+    return this.#parts.transport.call({ address }, question, patience)
+  }
+
+  // ---------------------------------------------------------------------------------- from the peers
+
+  hello(): Hello {
+    const { identity, clusterName, runId, previousRunId } = this.#parts
+    const { clusterId } = identity
+    const last = this.#node.durable
+    return { ...this.self, clusterName, clusterId, runId, previousRunId: previousRunId ?? '', last }
+  }
+
+  judge({ id, hello, dialled, expected, otherRuns }: Introduction): Verdict {
+    const { identity, clusterName } = this.#parts
+    const { clusterId } = identity
+    if (hello.clusterName !== clusterName) {
+      return refuse('WRONG_CLUSTER', `cluster ${clusterName} expected, found ${hello.clusterName}`)
+    }
+    if (clusterId !== '' && hello.clusterId !== '' && hello.clusterId !== clusterId) {
+      const why = `another cluster of the same name: id ${clusterId} expected, found ${hello.clusterId}`
+      return refuse('WRONG_CLUSTER', why)
+    }
+    if (expected !== undefined && expected !== id)
+      return refuse('WRONG_NODE', `${expected} expected, found ${id}`)
+    const living = otherRuns.find(({ heardAgoMs }) => heardAgoMs < ALIVE_MS)
+    if (living !== undefined) {
+      return refuse('SECOND_RUN', `another process runs as ${id}: its data directory is a copy of yours`)
+    }
+    // Whoever belongs to a cluster wants members: he comes again, and is judged anew.
+    const isBehind = dialled ? hello.clusterId === '' : !this.#begun
+    const isAhead = dialled ? this.#begun : hello.clusterId !== ''
+    if (isBehind && isAhead) return refuse('NOT_FOUNDED', 'one of the two belongs to no cluster yet')
+    if (!this.#begun || hello.clusterId === '') return { accept: 'guest' }
+    const { members, removed } = this.#node.membership
+    if (!Object.hasOwn(members, id)) {
+      return removed.includes(id)
+        ? refuse('REMOVED', `${id} was removed from the cluster`)
+        : { accept: 'guest' }
+    }
+    const refusal = this.#judgeLog(id, hello)
+    if (refusal !== undefined) return refusal
+    this.#readdress(id, hello.address)
+    return { accept: 'member' }
+  }
+
+  /** Addresses are data: where a member says that it is now goes through the log, to everybody (H61). */
+  #readdress(id: NodeId, address: string): void {
+    const { leads, membership } = this.#node
+    if (!leads || membership.members[id]?.address === address) return
+    const wish: Wish = (standing) => {
+      const info = standing.membership.members[id]
+      return info === undefined || info.address === address ? undefined : readdress(standing, id, address)
+    }
+    const patience = { deadlineMs: this.#node.nowMs() + JOIN_MS }
+    // One that fails is wished for again when the member introduces itself anew, or this node leads again.
+    void this.#node.change(wish, patience).catch(() => undefined)
+  }
+
+  /** What a member has acknowledged it must still have, or it is a copy, or an old one (H44). */
+  #judgeLog(id: NodeId, { last }: Hello): Verdict | undefined {
+    if (!this.#node.leads || last.index >= this.#node.matchOf(id)) return undefined
+    if (this.#parts.mayLoseTail) {
+      this.#node.peerRegressed(id)
+      return undefined
+    }
+    const why = `${id} has acknowledged the log up to ${this.#node.matchOf(id)} and has it up to ${last.index}: its data is an older copy. Start it on an empty directory`
+    return refuse('REGRESSED', why)
+  }
+
+  message(from: NodeId, message: Message): void {
+    if (this.#begun) this.#node.receive(from, message)
+  }
+
+  peerLost(id: NodeId): void {
+    this.#node.peerLost(id)
+  }
+
+  tell(notice: TransportNotice): void {
+    this.#parts.tell(notice)
+  }
+
+  async answer(from: Caller, question: Uint8Array): Promise<Uint8Array> {
+    if (question[0] === INTRODUCTION) return this.#introduced(question)
+    if (!from.isMember)
+      return encodeRefusal(new ConcordError('NOT_READY', `${from.id} is no member of this cluster`))
+    return this.#node.answer(question)
+  }
+
+  async #introduced(bytes: Uint8Array): Promise<Uint8Array> {
+    try {
+      return encodeAnswer(await this.#answered(decodeQuestion(bytes)))
+    } catch (error) {
+      return encodeNo(error)
+    }
+  }
+
+  async #answered(question: Question): Promise<WhoAnswer | JoinAnswer | undefined> {
+    switch (question.kind) {
+      case 'who':
+        return this.#founder.who()
+      case 'accept':
+        await this.#founder.accept(question.founding)
+        return undefined
+      case 'founded':
+        await this.#founder.founded(question.founding)
+        return undefined
+      case 'join':
+        return { founding: await this.#letIn(question.node, question.passedOn) }
+    }
+  }
+
+  // ----------------------------------------------------------------------------------- letting others in
+
+  /** Whoever comes with an empty directory gets the log first; whether it is to count is for the policy. */
+  async #letIn(node: Introduced, passedOn: boolean): Promise<Founding> {
+    const { founding, clusterId } = this.#parts.identity
+    if (clusterId === '' || founding === null)
+      throw new ConcordError('NOT_READY', 'this node belongs to no cluster')
+    const patience = { deadlineMs: this.#node.nowMs() + JOIN_MS }
+    if (this.#node.leads) await this.#node.change(wishToJoin(node), patience)
+    else if (!passedOn) await this.#passOn(node, patience)
+    else throw new ConcordError('NOT_LEADER', 'the node that was asked does not lead')
+    return founding
+  }
+
+  /** One hop, to the leader (H30). */
+  async #passOn(node: Introduced, patience: Patience): Promise<void> {
+    const { leader } = this.#node.status()
+    if (leader === null) throw new ConcordError('NO_LEADER', 'no leader is known')
+    decodeJoin(await this.call(leader, encodeQuestion({ kind: 'join', node, passedOn: true }), patience))
+  }
+}
+
+const refuse = (
+  reason: Exclude<Verdict, { readonly accept: unknown }>['refuse'],
+  message: string,
+): Verdict => ({
+  refuse: reason,
+  message,
+})
+
+/** @throws `NODE_REMOVED` - its id was a member once, and never is again. */
+function wishToJoin(node: Introduced): Wish {
+  const id = idOf(node)
+  return (standing) => {
+    const { members, removed } = standing.membership
+    if (Object.hasOwn(members, id)) return undefined
+    if (removed.includes(id)) {
+      throw new ConcordError(
+        'NODE_REMOVED',
+        `${id} was removed from the cluster; start it on an empty directory`,
+      )
+    }
+    const { name, incarnation, address } = node
+    return addLearner(standing, id, { name, incarnation, address })
+  }
+}

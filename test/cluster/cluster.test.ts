@@ -1,0 +1,114 @@
+/** Three nodes over real sockets and files: founding, writing anywhere, losing one, coming back, growing. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { town, until } from './processes.ts'
+
+const NAMES = ['n1', 'n2', 'n3']
+const LONG = { timeoutMs: 30_000 }
+
+test(
+  'three found a cluster; each takes writes and reads what any other wrote',
+  { timeout: 60_000 },
+  async (t) => {
+    const { start } = await town(t, NAMES)
+    const nodes = await Promise.all(NAMES.map((name) => start(name)))
+    await Promise.all(nodes.map((node) => node.ready(LONG)))
+    for (const [at, node] of nodes.entries()) assert.ok((await node.put(`k${at}`, at, LONG)).revision > 0)
+    for (const node of nodes) {
+      assert.deepEqual(await node.getMany(['k0', 'k1', 'k2'], LONG), [0, 1, 2])
+      assert.equal(await node.get('k0', { consistency: 'strong', ...LONG }), 0)
+    }
+    const [first, ...others] = await Promise.all(nodes.map((node) => node.status()))
+    for (const { clusterId, term } of others)
+      assert.deepEqual([clusterId, term], [first!.clusterId, first!.term])
+    const members = await nodes[0]!.cluster.members()
+    assert.deepEqual(
+      members.map(({ name, role }) => `${name} ${role}`).sort(),
+      NAMES.map((name) => `${name} voter`),
+    )
+  },
+)
+
+test('opening waits for nobody, and a node alone of three takes no write', { timeout: 60_000 }, async (t) => {
+  const { start } = await town(t, NAMES)
+  const alone = await start('n1')
+  await assert.rejects(alone.put('a', 1, { timeoutMs: 300 }), { code: 'NO_LEADER', outcome: 'not-applied' })
+  await assert.rejects(alone.ready({ timeoutMs: 100 }), { code: 'NOT_READY' })
+  const rest = await Promise.all(['n2', 'n3'].map((name) => start(name)))
+  await Promise.all([alone, ...rest].map((node) => node.ready(LONG)))
+  assert.ok(await alone.put('a', 1, LONG))
+})
+
+test(
+  'the leader leaves, and the others go on; it comes back with what it missed',
+  { timeout: 60_000 },
+  async (t) => {
+    const { start } = await town(t, NAMES)
+    const nodes = await Promise.all(NAMES.map((name) => start(name)))
+    await Promise.all(nodes.map((node) => node.ready(LONG)))
+    await nodes[0]!.put('before', 1, LONG)
+    const states = await Promise.all(nodes.map((node) => node.status()))
+    const at = states.findIndex(({ role }) => role === 'leader')
+    const name = states[at]!.node.name
+    await nodes[at]!.close()
+    const [other] = nodes.filter((_, each) => each !== at)
+    await other!.put('meanwhile', 2, LONG)
+    const again = await start(name)
+    await again.ready(LONG)
+    assert.equal(await again.get('meanwhile', LONG), 2)
+    assert.equal((await again.status()).node.id, states[at]!.node.id, 'the same incarnation')
+  },
+)
+
+test(
+  'H44: a wiped node joins anew as another incarnation, and takes the place of the lost one',
+  { timeout: 60_000 },
+  async (t) => {
+    const { start, wipe } = await town(t, NAMES)
+    const nodes = await Promise.all(NAMES.map((name) => start(name)))
+    await Promise.all(nodes.map((node) => node.ready(LONG)))
+    await nodes[0]!.put('a', 1, LONG)
+    const lost = (await nodes[2]!.status()).node.id
+    await nodes[2]!.close()
+    wipe('n3')
+    const again = await start('n3')
+    const { id } = (await again.status()).node
+    assert.notEqual(id, lost)
+    await until(async () => {
+      const members = await nodes[0]!.cluster.members()
+      return members.length === 3 && members.some((member) => member.id === id && member.role === 'voter')
+    })
+    assert.equal(await again.get('a', LONG), 1)
+  },
+)
+
+test('a fourth node joins as a learner, has the data and does not count', { timeout: 60_000 }, async (t) => {
+  const { start, members } = await town(t, [...NAMES, 'n4'])
+  const { n4, ...three } = members
+  const founders = (listen: string) => ({
+    cluster: { name: 'test', members: three, listen, secret: 'a secret of some length' },
+  })
+  const nodes = await Promise.all(NAMES.map((name) => start(name, founders(members[name]!))))
+  await Promise.all(nodes.map((node) => node.ready(LONG)))
+  await nodes[0]!.put('a', 1, LONG)
+  const cluster = { name: 'test', members, voters: 3, listen: n4!, secret: 'a secret of some length' }
+  const fourth = await start('n4', { cluster })
+  await fourth.ready(LONG)
+  assert.equal(await fourth.get('a', LONG), 1)
+  const found = await fourth.cluster.members()
+  assert.deepEqual(
+    found.filter(({ role }) => role === 'learner').map(({ name }) => name),
+    ['n4'],
+  )
+})
+
+test('another secret, or another cluster’s node, is let in nowhere', { timeout: 60_000 }, async (t) => {
+  const { start, members } = await town(t, NAMES)
+  const [first, second] = await Promise.all(['n1', 'n2'].map((name) => start(name)))
+  const cluster = { name: 'test', members, listen: members['n3']!, secret: 'quite another secret' }
+  const stranger = await start('n3', { cluster })
+  for (const node of [first!, second!, stranger]) {
+    await assert.rejects(node.put('a', 1, { timeoutMs: 700 }), { code: 'NO_LEADER' })
+  }
+  assert.equal((await stranger.status()).clusterId, '')
+})
