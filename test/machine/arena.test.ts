@@ -16,7 +16,15 @@ import {
   storeOver,
 } from '../../core/machine/arena.ts'
 import { createBudget, openView, recordAt, scan, stateHash, valueAt } from '../../core/machine/index.ts'
-import { createKeyspace, find, insert, openAt, remove, replace } from '../../core/machine/keyspace.ts'
+import {
+  bytesAt,
+  createKeyspace,
+  find,
+  insert,
+  openAt,
+  remove,
+  replace,
+} from '../../core/machine/keyspace.ts'
 import { Log, type Random, c, load, random, snapshotBytes } from './harness.ts'
 
 /** What a few sizes in use may hold beside their values: a slab each. */
@@ -155,6 +163,14 @@ describe('values in a space', () => {
       assert.deepEqual(openStored(valueAt(space, slot)), value)
     }
     assert.equal(space.count, model.size)
+    const slots = [...model.keys()].map((key) => find(space, key))
+    const small = slots.map((slot) => bytesAt(space, slot)).filter((bytes) => bytes <= MOST_CELL_BYTES)
+    const { arena } = space.columns
+    assert.equal(
+      arena.liveBytes,
+      small.reduce((sum, bytes) => sum + bytes, 0),
+      'nothing is left behind',
+    )
   })
 
   test('have the same hash whether they came through the log or a snapshot, at every length', () => {
