@@ -11,6 +11,8 @@ import { assert } from './assert.ts'
 
 const SLAB_BYTES = 64 * 1024
 const LARGE_SLAB_BYTES = 1024 * 1024
+/** Lengths are put before what has been written: a large message is not moved for these few bytes. */
+const SPARE_BYTES = 1024
 /** What is left of a slab is used for the next message when it is at least this much. */
 const MIN_REST_BYTES = 512
 const MAX_VARINT_BYTES = 8
@@ -50,7 +52,9 @@ export class Writer {
   }
 
   #grow(n: number): void {
-    const larger = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, this.length * 2, this.length + n))
+    const larger = Buffer.allocUnsafeSlow(
+      Math.max(SLAB_BYTES, this.length * 2, this.length + n + SPARE_BYTES),
+    )
     this.buffer.copy(larger, 0, 0, this.length)
     this.buffer = larger
   }
@@ -132,7 +136,7 @@ export class Writer {
     this.length = length
   }
 
-  /** Hands over the message without copying it, and starts the next one behind it. */
+  /** Hands over the message without copying it, and starts the next one behind it: it is never written again. */
   take(): Uint8Array {
     const message = this.buffer.subarray(0, this.length)
     const { length } = this

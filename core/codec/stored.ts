@@ -31,17 +31,20 @@ export const TEXT_LIMIT_BYTES = 4096
 
 /**
  * The envelope of a value at `buffer[from .. to)`, sound as far as `readEncoded` looks. The bytes belong to
- * somebody else: good until he goes on.
+ * somebody else: good until he goes on, or for ever when they are `lasting`, as those of an entry of the log
+ * are, which nobody writes again.
  */
 export class Encoded {
   readonly buffer: Buffer
   readonly from: number
   readonly to: number
+  readonly lasting: boolean
 
-  constructor(buffer: Buffer, from: number, to: number) {
+  constructor(buffer: Buffer, from: number, to: number, lasting = false) {
     this.buffer = buffer
     this.from = from
     this.to = to
+    this.lasting = lasting
   }
 
   get bytes(): number {
@@ -99,7 +102,7 @@ export function readHead(reader: Reader): Head {
  * what is compressed are taken as they are: whether they are sound is seen when they are opened. Throws
  * `MalformedError`.
  */
-export function readEncoded(reader: Reader): Encoded {
+export function readEncoded(reader: Reader, lasting = false): Encoded {
   const from = reader.offset
   if (reader.remaining > 0 && reader.buffer[from] === SCALAR) {
     reader.offset++
@@ -107,7 +110,7 @@ export function readEncoded(reader: Reader): Encoded {
   } else {
     reader.skip(readHead(reader).bytes)
   }
-  return new Encoded(reader.buffer, from, reader.offset)
+  return new Encoded(reader.buffer, from, reader.offset, lasting)
 }
 
 /** Strings, which may be long, are only looked at; other scalars are quick to read. */

@@ -115,7 +115,7 @@ function readBody(reader: Reader, kind: number, flags: number, header: CommandHe
 function readPut(reader: Reader, flags: number, header: CommandHeader): Command {
   const ttlMs = readTtl(reader, flags, false)
   const key = readKey(reader)
-  return { header, kind: 'put', key, value: readEncoded(reader), ttlMs }
+  return { header, kind: 'put', key, value: readEncoded(reader, true), ttlMs }
 }
 
 /** What is not written on behalf of a call to the store's keys. */
@@ -158,7 +158,7 @@ function readOp(reader: Reader): DecodedOp {
   const key = readKey(reader)
   switch (kind) {
     case OP.put:
-      return { op: 'put', key, value: readEncoded(reader), ttlMs }
+      return { op: 'put', key, value: readEncoded(reader, true), ttlMs }
     case OP.delete:
       return { op: 'delete', key }
     case OP.touch:

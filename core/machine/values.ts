@@ -1,8 +1,9 @@
 /**
  * The values of a space: exactly the bytes of their envelopes, as the log and the snapshot carry them. Up to
- * 4 KiB they lie in the arena, larger ones in memory of their own.
+ * 4 KiB they lie in the arena, larger ones in memory of their own, or in that of their entry when it holds
+ * little else.
  *
- * What is read leaves as a copy. What is written is copied, and hashed where it then lies.
+ * What is read leaves as a copy. What is written is hashed where it lies in the end.
  */
 import type { Writer } from '../bytes.ts'
 import type { Encoded, Stored } from '../codec.ts'
@@ -24,6 +25,9 @@ import {
   versionAt,
 } from './columns.ts'
 import type { RecordView } from './result.ts'
+
+const LEAST_SHARED_BYTES = 256 * 1024
+const MOST_OF = 0.75
 
 /** A record with its value as bytes of its own: what is put aside for a moment that is being read. */
 export interface RawRecord extends Omit<RecordView, 'value'> {
@@ -110,7 +114,7 @@ export function writeValue(columns: Columns, slot: number, value: Encoded): void
   const { bytes } = value
   const isSmall = bytes <= MOST_CELL_BYTES
   setCell(columns, slot, isSmall ? store(columns.arena, slot, value.buffer, value.from, bytes) : LARGE)
-  if (!isSmall) setLarge(columns, slot, copyOf(value))
+  if (!isSmall) setLarge(columns, slot, ownBytes(value))
   setContent(columns, slot, contentAt(columns, slot))
 }
 
@@ -135,7 +139,10 @@ export function dropValue(columns: Columns, slot: number): void {
   else release(columns.arena, cell)
 }
 
-function copyOf({ buffer, from: start, to: end, bytes }: Encoded): Buffer {
+/** A large value that is nearly all of the memory it came in stays there: touching as much anew costs more. */
+function ownBytes({ buffer, from: start, to: end, bytes, lasting }: Encoded): Buffer {
+  const isShared = lasting && bytes >= LEAST_SHARED_BYTES && bytes >= buffer.buffer.byteLength * MOST_OF
+  if (isShared) return buffer.subarray(start, end)
   const copy = Buffer.allocUnsafeSlow(bytes)
   buffer.copy(copy, 0, start, end)
   return copy
