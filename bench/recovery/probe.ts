@@ -8,19 +8,32 @@ export interface LoopReport {
   readonly delayWorstMs: number
   /** The longest time between two passes of the event loop: no single step took longer. */
   readonly longestStepMs: number
+  /** The same without the time in which the collector held the thread: what the store itself did. */
+  readonly longestOwnStepMs: number
   /** Of the time, 0 to 1. */
   readonly collectorShare: number
   readonly longestCollectionMs: number
   readonly majorCollections: number
 }
 
+/** From, to: in ms on the clock of `performance`. */
+interface Span {
+  readonly from: number
+  readonly to: number
+}
+
+/** Shorter steps are not kept: they cannot be the longest. */
+const KEPT_STEP_MS = 1
+
 /** `onPass` is called at each pass of the loop, until `run` is done. */
 export async function probe(run: () => Promise<unknown>, onPass: () => void = () => {}): Promise<LoopReport> {
-  const collections: { readonly ms: number; readonly isMajor: boolean }[] = []
+  const collections: (Span & { readonly isMajor: boolean })[] = []
+  const steps: Span[] = []
   const observer = new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
       const { kind } = (entry as PerformanceEntry & { readonly detail: { readonly kind: number } }).detail
-      collections.push({ ms: entry.duration, isMajor: kind === constants.NODE_PERFORMANCE_GC_MAJOR })
+      const isMajor = kind === constants.NODE_PERFORMANCE_GC_MAJOR
+      collections.push({ from: entry.startTime, to: entry.startTime + entry.duration, isMajor })
     }
   })
   observer.observe({ entryTypes: ['gc'] })
@@ -31,12 +44,11 @@ export async function probe(run: () => Promise<unknown>, onPass: () => void = ()
   const done = run().finally(() => {
     isRunning = false
   })
-  let longestStepMs = 0
   let last = performance.now()
   while (isRunning) {
     await new Promise((resolve) => setImmediate(resolve))
     const now = performance.now()
-    longestStepMs = Math.max(longestStepMs, now - last)
+    if (now - last >= KEPT_STEP_MS) steps.push({ from: last, to: now })
     last = now
     onPass()
   }
@@ -50,9 +62,23 @@ export async function probe(run: () => Promise<unknown>, onPass: () => void = ()
     durationMs,
     delayP999Ms: delay.percentile(99.9) / 1e6,
     delayWorstMs: delay.max / 1e6,
-    longestStepMs,
-    collectorShare: collections.reduce((sum, { ms }) => sum + ms, 0) / durationMs,
-    longestCollectionMs: collections.reduce((longest, { ms }) => Math.max(longest, ms), 0),
+    longestStepMs: longest(steps.map(lengthOf)),
+    longestOwnStepMs: longest(steps.map((step) => lengthOf(step) - sharedBy(step, collections))),
+    collectorShare: sum(collections.map(lengthOf)) / durationMs,
+    longestCollectionMs: longest(collections.map(lengthOf)),
     majorCollections: collections.filter(({ isMajor }) => isMajor).length,
   }
+}
+
+const lengthOf = ({ from, to }: Span): number => to - from
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0)
+
+const longest = (numbers: readonly number[]): number => numbers.reduce((a, b) => Math.max(a, b), 0)
+
+/** How much of a step the collector took. */
+function sharedBy(step: Span, collections: readonly Span[]): number {
+  return sum(
+    collections.map(({ from, to }) => Math.max(0, Math.min(to, step.to) - Math.max(from, step.from))),
+  )
 }

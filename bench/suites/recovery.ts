@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { spread } from '../measure.ts'
 import type { Ratio } from '../ratios.ts'
-import type { LoadReport, RestartReport } from '../recovery/child.ts'
+import type { FillReport, LoadReport, RestartReport } from '../recovery/child.ts'
 import type { LoopReport } from '../recovery/probe.ts'
 import { temporaryDirectory } from '../stores.ts'
 import type { Suite } from '../suite.ts'
@@ -26,6 +26,8 @@ export const recoverySuite: Suite = async ({ quick }, say) => {
   const dir = join(home.dir, 'data')
   say(`loading ${keys} keys, and snapshots under load`)
   const load = (await inChild('load', dir, keys, quick ? 100 : PAIR_MS)) as LoadReport
+  say('loading them with snapshots as they come by default')
+  const usual = (await inChild('fill', join(home.dir, 'usual'), keys, 0)) as FillReport
   const restarts: RestartReport[] = []
   for (let i = 0; i < (quick ? 1 : RESTARTS); i++) {
     say('restarting')
@@ -37,8 +39,6 @@ export const recoverySuite: Suite = async ({ quick }, say) => {
   const restarted = spread(restarts.map((each) => perKey(each.keptBytes - each.emptyBytes)))
   const snapshotting = load.pairs.map((pair) => pair.snapshotting)
   const quiet = load.pairs.map((pair) => pair.quiet)
-  const worst = (reports: readonly LoopReport[], of: (report: LoopReport) => number): number =>
-    Math.max(...reports.map(of))
   return {
     measured: [],
     ratios: [
@@ -55,30 +55,35 @@ export const recoverySuite: Suite = async ({ quick }, say) => {
     ],
     facts: {
       keys,
-      'load, keys a second': Math.round((keys * 1000) / load.loadMs),
+      'load, keys a second': Math.round((keys * 1000) / load.loading.durationMs),
+      ...stepsOf('load', [load.loading]),
       'snapshot without load, ms': load.snapshotMs,
       'restart, ms (median)': restartMs.median,
       'restart, ms (worst)': restartMs.high,
-      'restart: longest step, ms': worst(
+      ...stepsOf(
+        'restart',
         restarts.map(({ loop }) => loop),
-        (loop) => loop.longestStepMs,
-      ),
-      'restart: longest collection, ms': worst(
-        restarts.map(({ loop }) => loop),
-        (loop) => loop.longestCollectionMs,
       ),
       'bytes per key, with the log still in memory': perKey(load.loadedBytes - load.openBytes),
       'bytes per key, after a snapshot': kept,
       'bytes per key, after a restart': restarted.median,
-      'snapshot under load: longest step, ms': worst(snapshotting, (loop) => loop.longestStepMs),
-      'no snapshot: longest step, ms': worst(quiet, (loop) => loop.longestStepMs),
+      'bytes per key, loaded with snapshots at their default': perKey(usual.keptBytes - usual.openBytes),
+      ...stepsOf('snapshot under load', snapshotting),
+      ...stepsOf('no snapshot', quiet),
       'snapshot under load: delay p99.9, ms': spread(snapshotting.map((loop) => loop.delayP999Ms)).median,
       'no snapshot: delay p99.9, ms': spread(quiet.map((loop) => loop.delayP999Ms)).median,
-      'snapshot under load: collector, percent': percent(snapshotting),
-      'no snapshot: collector, percent': percent(quiet),
-      'snapshot under load: longest collection, ms': worst(snapshotting, (loop) => loop.longestCollectionMs),
-      'no snapshot: longest collection, ms': worst(quiet, (loop) => loop.longestCollectionMs),
     },
+  }
+}
+
+/** The longest step as the loop saw it, the longest without the collector's part, and that part. */
+function stepsOf(name: string, reports: readonly LoopReport[]): Record<string, number> {
+  const worst = (of: (report: LoopReport) => number): number => Math.max(...reports.map(of))
+  return {
+    [`${name}: longest step, ms`]: worst((loop) => loop.longestStepMs),
+    [`${name}: longest own step, ms`]: worst((loop) => loop.longestOwnStepMs),
+    [`${name}: collector, percent`]: percent(reports),
+    [`${name}: longest collection, ms`]: worst((loop) => loop.longestCollectionMs),
   }
 }
 
@@ -108,7 +113,12 @@ function fixed(id: string, ours: number, theirs: number): Ratio {
   return { id, of: of!, against: against!, ratio, low: ratio, high: ratio, lowerIsBetter: true }
 }
 
-function inChild(task: 'load' | 'restart', dir: string, keys: number, pairMs: number): Promise<unknown> {
+function inChild(
+  task: 'load' | 'fill' | 'restart',
+  dir: string,
+  keys: number,
+  pairMs: number,
+): Promise<unknown> {
   const path = fileURLToPath(new URL('../recovery/child.ts', import.meta.url))
   const child = fork(path, [task, dir, String(keys), String(pairMs)], { execArgv: ['--expose-gc'] })
   return new Promise((resolve, reject) => {
