@@ -7,6 +7,22 @@ import { ConcordError } from './errors.ts'
 import { USERS, checkSettings, encodeSettings } from './machine/index.ts'
 import type { ReplicatedLog } from './node/replicated-log.ts'
 
+/** What this node's config says otherwise than the log, by name. */
+export function differing(
+  { machine: { settings } }: ReplicatedLog,
+  { limits, requests }: Pick<ResolvedConfig, 'limits' | 'requests'>,
+): Readonly<Record<string, number>> {
+  const wanted = {
+    valueBytes: limits.valueBytes,
+    batch: limits.batch,
+    'requests.keepMs': requests.keepMs,
+    'requests.max': requests.max,
+  }
+  const names = Object.keys(wanted) as (keyof typeof wanted)[]
+  const changed = names.filter((name) => settings[name] !== wanted[name])
+  return Object.fromEntries(changed.map((name) => [name, wanted[name]]))
+}
+
 /**
  * Waits until the log that recovery found is applied, then proposes what differs.
  *
@@ -16,19 +32,10 @@ export async function agreeOnSettings(
   log: ReplicatedLog,
   { limits, requests }: Pick<ResolvedConfig, 'limits' | 'requests'>,
 ): Promise<void> {
-  const wanted = {
-    valueBytes: limits.valueBytes,
-    batch: limits.batch,
-    'requests.keepMs': requests.keepMs,
-    'requests.max': requests.max,
-  }
   const patience = { deadlineMs: Infinity }
   await log.readPoint('strong', 0, patience)
-  const { settings } = log.machine
-  const names = Object.keys(wanted) as (keyof typeof wanted)[]
-  const changed = names.filter((name) => settings[name] !== wanted[name])
-  if (changed.length === 0) return
-  const values = Object.fromEntries(changed.map((name) => [name, wanted[name]]))
+  const values = differing(log, { limits, requests })
+  if (Object.keys(values).length === 0) return
   const lack = checkSettings(values)
   if (lack !== undefined) throw new ConcordError('SETTING_REFUSED', lack.message, { cause: lack })
   await log.propose((writer) => encodeSettings(writer, { space: USERS }, values), patience)

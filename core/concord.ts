@@ -3,7 +3,7 @@
  * starts the driver, and takes all of it down again in reverse. On the way up: config -> plugins set up,
  * hooks sealed -> directory locked -> recovered -> driver started -> plugins ready -> socket open.
  */
-import { agreeOnSettings } from './agreed-settings.ts'
+import { agreeOnSettings, differing } from './agreed-settings.ts'
 import type { CallRules } from './store/calls.ts'
 import { type Config, type ResolvedConfig, loadConfig, resolveConfig } from './config/index.ts'
 import { frameBytes } from './endpoint/frames.ts'
@@ -214,6 +214,13 @@ class Assembly {
     const { clock } = this
     const { founder, peering } = peers
     await peers.look()
+    const others = differing(driver, this.config)
+    if (Object.keys(others).length > 0) {
+      this.nodeLog.log.warn(
+        { configured: others },
+        'limits are facts of the cluster; these of the config do not hold',
+      )
+    }
     if (this.storage?.identity.clusterId !== '') return
     const begin = (founding: Founding | undefined): void => {
       if (founding === undefined || driver.isStopped) return

@@ -133,6 +133,26 @@ export interface Store {
 export interface Cluster {
   members(options?: CallOptions): Promise<Member[]>
   /**
+   * Takes a member, by its name or its whole id, out of the cluster for ever: its node stops, and its data
+   * directory has no further use. Resolves when that is committed.
+   *
+   * @throws `CHANGE_REFUSED` - too few voters that answer would be left, or another change is in the way;
+   * `INVALID_ARGUMENT` - nobody is called so. Nothing was done.
+   * @throws `TIMEOUT` - as its `outcome` says; asking again is safe.
+   */
+  removeMember(member: string, options?: CallOptions): Promise<void>
+  /** A learner that has caught up becomes a voter. Throws as `removeMember`. */
+  promote(member: string, options?: CallOptions): Promise<void>
+  /** A voter becomes a learner: it keeps the data and does not count. Throws as `removeMember`. */
+  demote(member: string, options?: CallOptions): Promise<void>
+  /**
+   * Hands leadership to a voter, by its name or its whole id, or to whoever lacks least; resolves with the id of
+   * who leads then. Writes meanwhile wait for the next leader.
+   *
+   * @throws `CHANGE_REFUSED` - it is no voter, or did not take over in time; the old leader leads on.
+   */
+  transferLeadership(to?: string, options?: CallOptions): Promise<{ readonly leader: string | null }>
+  /**
    * Takes a snapshot of this node's state now and drops the log behind it; joins one that is being taken.
    *
    * @throws `TIMEOUT`, `AbortError` - the caller waits no longer. The snapshot goes on; asking again is safe.

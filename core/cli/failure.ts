@@ -64,6 +64,8 @@ export function exitCodeOf(error: unknown, verb?: string): number {
     case 'CONNECTION_LOST':
       return EXIT.cannotConnect
     case 'NO_LEADER':
+    case 'NOT_LEADER':
+    case 'CHANGE_REFUSED':
     case 'NOT_READY':
     case 'LEADERSHIP_LOST':
     case 'STOPPED':
@@ -122,6 +124,10 @@ const WRITING: ReadonlySet<string | undefined> = new Set([
   'touch',
   'txn',
   'plugin retire',
+  'member remove',
+  'member promote',
+  'member demote',
+  'leader transfer',
   undefined,
 ])
 const OF_NODE: ReadonlySet<string | undefined> = new Set(['start', 'fsck'])
@@ -131,6 +137,7 @@ const NEXT: Readonly<Record<string, string>> = {
   CONFIG_NOT_FOUND: 'concord init',
   CONFIG_NOT_LOADED: 'concord config validate',
   IDENTITY_MISMATCH: 'the node.id that the directory was made for, or another directory',
+  CHANGE_REFUSED: 'concord members, and the same again when what it says has passed',
   NO_LEADER: 'the same again; concord status shows the state of the node',
   NOT_READY: 'the same again, when the node has started',
   OVERLOADED: 'the same again, a little later',

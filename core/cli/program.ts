@@ -36,6 +36,7 @@ export function createProgram(): Program {
   addNode(program, run)
   addKeys(program, run)
   addConfig(program, run)
+  addCluster(program, run)
   addPlugins(program, run)
   return { command: program, exitCode: () => exitCode, verb: () => ran }
 }
@@ -234,6 +235,47 @@ function addConfig(program: Command, run: Run): void {
     .command('schema')
     .description('The JSON Schema of the config, for editors.')
     .action(run(load, ({ schema }) => schema))
+}
+
+function addCluster(program: Command, run: Run): void {
+  const load = () => import('./cluster.ts')
+  program
+    .command('members')
+    .helpGroup('The cluster:')
+    .description('Who belongs to the cluster, who votes, who leads.')
+    .action(run(load, ({ members }) => members))
+  const member = program
+    .command('member')
+    .helpGroup('The cluster:')
+    .usage('remove|promote|demote NAME')
+    .helpCommand(false)
+    .description('Change who belongs to the cluster, and who votes.')
+  member
+    .command('remove <NAME>')
+    .description('Take a member out for ever; its node stops.')
+    .action(run(load, ({ remove }) => remove))
+  member
+    .command('promote <NAME>')
+    .description('Make a voter of a learner that has caught up.')
+    .action(run(load, ({ promote }) => promote))
+  member
+    .command('demote <NAME>')
+    .description('Make a learner of a voter: it keeps the data and does not count.')
+    .action(run(load, ({ demote }) => demote))
+  const leader = program
+    .command('leader')
+    .helpGroup('The cluster:')
+    .usage('show|transfer [NAME]')
+    .helpCommand(false)
+    .description('Who leads; hand leadership over.')
+  leader
+    .command('show')
+    .description('Who leads, and in which term.')
+    .action(run(load, ({ leader: show }) => show))
+  leader
+    .command('transfer [NAME]')
+    .description('Hand leadership to NAME, or to the voter that lacks least.')
+    .action(run(load, ({ transfer }) => transfer))
 }
 
 function addPlugins(program: Command, run: Run): void {

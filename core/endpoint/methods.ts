@@ -160,6 +160,18 @@ const METHODS: Readonly<Record<string, Method>> = {
 
   status: read(async ({ node, options }) => data(await node.status(options))),
   'cluster.members': read(async ({ node, options }) => data(await node.cluster.members(options))),
+  'cluster.removeMember': write(async ({ node, head, options }) =>
+    data((await node.cluster.removeMember(head['member'] as string, options)) ?? null),
+  ),
+  'cluster.promote': write(async ({ node, head, options }) =>
+    data((await node.cluster.promote(head['member'] as string, options)) ?? null),
+  ),
+  'cluster.demote': write(async ({ node, head, options }) =>
+    data((await node.cluster.demote(head['member'] as string, options)) ?? null),
+  ),
+  'cluster.transferLeadership': write(async ({ node, head, options }) =>
+    data(await node.cluster.transferLeadership((head['to'] as string | null) ?? undefined, options)),
+  ),
   'cluster.snapshot': write(async ({ node, options }) => data(await node.cluster.snapshot(options))),
   'cluster.retire': write(async ({ node, head, options }) =>
     data(await node.cluster.retire(head['plugin'] as string, options)),

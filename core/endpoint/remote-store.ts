@@ -68,6 +68,10 @@ export class RemoteStore implements Remote {
     this.#calls = new RemoteCalls(client, rules, defaults)
     this.cluster = {
       members: (options) => this.#plain('cluster.members', options),
+      removeMember: (member, options) => this.#plain('cluster.removeMember', options, true, { member }),
+      promote: (member, options) => this.#plain('cluster.promote', options, true, { member }),
+      demote: (member, options) => this.#plain('cluster.demote', options, true, { member }),
+      transferLeadership: (to, options) => this.#plain('cluster.transferLeadership', options, true, { to }),
       snapshot: (options) => this.#plain('cluster.snapshot', options, true),
       retire: (plugin, options) => this.#plain('cluster.retire', options, true, { plugin }),
     }

@@ -15,6 +15,7 @@ import type { Clock, LogStore, SnapshotStore } from '../ports.ts'
 import {
   clusterTimeNow,
   hasReady,
+  isMembershipSettled,
   leaseRead,
   membershipNow,
   nextDeadline,
@@ -335,8 +336,9 @@ export class Driver implements ReplicatedLog, Served, OperationsOwner {
   }
 
   async operate(operation: Operation, patience: Patience): Promise<Operated> {
+    // Whoever is asked while leadership changes hands waits for who leads next.
+    await this.readPoint('strong', 0, patience)
     const leader = this.#otherLeader
-    if (leader === null && !this.leads) throw new ConcordError('NO_LEADER', 'no leader is known')
     if (leader === null) return carryOut(this, operation, patience)
     return decodeOperated(
       await this.#network.call(leader, encodeCall({ kind: 'operate', operation }), patience),
@@ -367,6 +369,14 @@ export class Driver implements ReplicatedLog, Served, OperationsOwner {
   /** Who belongs to the cluster, as far as this node knows, and who has been removed from it. */
   get membership(): Membership {
     return membershipNow(this.#raft).membership
+  }
+
+  get isMembershipSettled(): boolean {
+    return isMembershipSettled(this.#raft)
+  }
+
+  wasRemoved(): void {
+    this.#fail(wasRemoved('says a member of it'))
   }
 
   /** Last entry that is durable here. */
@@ -449,7 +459,7 @@ export class Driver implements ReplicatedLog, Served, OperationsOwner {
     if (ready.transfersEnded.length > 0) {
       this.#operations.handedOver(ready.transfersEnded, this.#leadership.leader)
     }
-    if (ready.removed !== undefined) this.#fail(removedAt(ready.removed.index))
+    if (ready.removed !== undefined) this.#fail(wasRemoved(`at index ${ready.removed.index} of the log`))
   }
 
   #lookAtMembers(): void {
@@ -663,7 +673,7 @@ function timeOf(clock: Clock): Time {
   }
 }
 
-function removedAt(index: number): ConcordError {
-  const why = `this node was removed from its cluster, at index ${index} of the log, and its data has no further use: to take part again, start it on an empty directory`
+function wasRemoved(where: string): ConcordError {
+  const why = `this node was removed from its cluster, ${where}, and its data has no further use: to take part again, start it on an empty directory`
   return new ConcordError('NODE_REMOVED', why)
 }

@@ -44,6 +44,8 @@ const JOIN_MS = 5000
 export interface Peered {
   readonly leads: boolean
   readonly membership: Membership
+  /** It is committed, and not the first half of a change. */
+  readonly isMembershipSettled: boolean
   readonly durable: EntryId
   matchOf(id: NodeId): number
   receive(from: NodeId, message: Message): void
@@ -53,6 +55,8 @@ export interface Peered {
   change(wish: Wish, patience: Patience): Promise<void>
   status(): { readonly leader: NodeId | null }
   nowMs(): number
+  /** A member says that this node was removed, for good: it stops. */
+  wasRemoved(): void
 }
 
 export interface PeeringParts {
@@ -99,16 +103,17 @@ export class Peering implements Network, TransportHandlers {
     return this.#parts.transport.close()
   }
 
-  /** Keeps connected to whoever belongs to the cluster now, and judges anew whose standing has changed. */
+  /**
+   * Keeps connected to whoever belongs to the cluster now, and judges anew who has come. Who has left keeps the
+   * connections that he has made: over them he hears that he has (H58).
+   */
   membership({ members }: Membership): void {
     const { transport } = this.#parts
     const ids = new Set(Object.keys(members))
     transport.setPeers([...ids].map((id) => ({ id, address: members[id]!.address })))
     const before = this.#members
     this.#members = ids
-    for (const id of new Set([...before, ...ids])) {
-      if (id !== this.#self && before.has(id) !== ids.has(id)) transport.reintroduce(id)
-    }
+    for (const id of ids) if (id !== this.#self && !before.has(id)) transport.reintroduce(id)
   }
 
   /** This node leads: others find it where it is now. */
@@ -168,7 +173,7 @@ export class Peering implements Network, TransportHandlers {
     if (!this.#begun || hello.clusterId === '') return { accept: 'guest' }
     const { members, removed } = this.#node.membership
     if (!Object.hasOwn(members, id)) {
-      return removed.includes(id)
+      return removed.includes(id) && this.#node.isMembershipSettled
         ? refuse('REMOVED', `${id} was removed from the cluster`)
         : { accept: 'guest' }
     }
@@ -211,6 +216,7 @@ export class Peering implements Network, TransportHandlers {
   }
 
   tell(notice: TransportNotice): void {
+    if (notice.kind === 'refusedBy' && notice.reason === 'REMOVED') this.#node.wasRemoved()
     this.#parts.tell(notice)
   }
 

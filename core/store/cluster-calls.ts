@@ -3,19 +3,44 @@ import { type Call, OPTIONS, describe } from './calls.ts'
 import type { Door } from './door.ts'
 import { AbortError, ConcordError } from '../errors.ts'
 import { USERS, encodeSliceRetire } from '../machine/index.ts'
+import type { Operated, Operation } from '../node/cluster-operations.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
 import { promised } from './promised.ts'
 import type { Cluster } from '../store.ts'
+import type { CallOptions } from '../types.ts'
 
 type Check = (options: object | undefined, allowed: ReadonlySet<string>) => Call
 
 /** @param check makes a checked call, or throws what refuses it. */
 export function clusterCalls(log: ReplicatedLog, door: Door, check: Check): Cluster {
+  const operate = async (
+    name: string,
+    operation: Operation,
+    options: CallOptions | undefined,
+  ): Promise<Operated> => {
+    const call = check(options, OPTIONS.call)
+    door.admit(name, [{ permission: 'admin' }], call)
+    return log.within(log.operate(operation, call), call)
+  }
   return {
     members: (options) =>
       promised(() => {
         door.admit('members', [{ permission: 'read' }], check(options, OPTIONS.call))
         return [...log.status().members]
+      }),
+    removeMember: async (member, options) => {
+      await operate('removeMember', { kind: 'remove', member: checkMember(member) }, options)
+    },
+    promote: async (member, options) => {
+      await operate('promote', { kind: 'promote', member: checkMember(member) }, options)
+    },
+    demote: async (member, options) => {
+      await operate('demote', { kind: 'demote', member: checkMember(member) }, options)
+    },
+    transferLeadership: (to, options) =>
+      promised(() => {
+        const name = to === undefined ? null : checkMember(to)
+        return operate('transferLeadership', { kind: 'transfer', to: name }, options)
       }),
     snapshot: (options) =>
       promised(() => {
@@ -43,6 +68,12 @@ function rethrowWhileItGoesOn(error: unknown): never {
     outcome: 'unknown',
     retryable: true,
   })
+}
+
+function checkMember(member: unknown): string {
+  if (typeof member === 'string' && member !== '' && member.isWellFormed()) return member
+  const why = `found ${describe(member)}, expected the name of a member`
+  throw new ConcordError('INVALID_ARGUMENT', why, { details: { field: 'member' } })
 }
 
 function checkPluginName(plugin: unknown): void {

@@ -22,7 +22,15 @@ const METHODS: Readonly<Record<keyof Methods, true>> = {
   status: true,
 }
 
-const CLUSTER: Readonly<Record<keyof Cluster, true>> = { members: true, snapshot: true, retire: true }
+const CLUSTER: Readonly<Record<keyof Cluster, true>> = {
+  members: true,
+  removeMember: true,
+  promote: true,
+  demote: true,
+  transferLeadership: true,
+  snapshot: true,
+  retire: true,
+}
 
 /** Each call goes to the store of the moment in which it is made; `find` throws while there is none. */
 class Late {

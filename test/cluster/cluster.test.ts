@@ -102,6 +102,33 @@ test('a fourth node joins as a learner, has the data and does not count', { time
   )
 })
 
+test('leadership is handed over on request, from any node', { timeout: 60_000 }, async (t) => {
+  const { start } = await town(t, NAMES)
+  const nodes = await Promise.all(NAMES.map((name) => start(name)))
+  await Promise.all(nodes.map((node) => node.ready(LONG)))
+  const { leader } = await nodes[0]!.status()
+  const heir = NAMES.find((name) => !leader!.startsWith(`${name}/`))!
+  for (const node of nodes) await node.cluster.transferLeadership(heir, LONG)
+  await until(async () => (await nodes[0]!.status()).leader?.startsWith(`${heir}/`) === true)
+  assert.ok(await nodes[1]!.put('a', 1, LONG))
+  await assert.rejects(nodes[0]!.cluster.transferLeadership('nobody'), { code: 'INVALID_ARGUMENT' })
+})
+
+test('H58: a removed member stops, and says why; the others go on', { timeout: 60_000 }, async (t) => {
+  const { start } = await town(t, NAMES)
+  const nodes = await Promise.all(NAMES.map((name) => start(name)))
+  await Promise.all(nodes.map((node) => node.ready(LONG)))
+  await nodes[0]!.cluster.removeMember('n3', LONG)
+  const closed = await nodes[2]!.closed
+  assert.deepEqual([closed.reason, (closed.error as { code?: string }).code], ['failed', 'NODE_REMOVED'])
+  assert.ok(await nodes[1]!.put('a', 1, LONG))
+  assert.deepEqual(
+    (await nodes[1]!.cluster.members()).map(({ name }) => name),
+    ['n1', 'n2'],
+  )
+  await assert.rejects(nodes[0]!.cluster.removeMember('n3', LONG), /no member is called n3/)
+})
+
 test('another secret, or another cluster’s node, is let in nowhere', { timeout: 60_000 }, async (t) => {
   const { start, members } = await town(t, NAMES)
   const [first, second] = await Promise.all(['n1', 'n2'].map((name) => start(name)))
