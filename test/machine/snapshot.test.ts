@@ -110,7 +110,7 @@ describe('snapshots', () => {
       if (chunks.length === 5) log.commit(c.put('large', 'gone'), c.delete('other'))
     }
     const sizes = chunks.map(({ length }) => length)
-    assert.ok(Math.max(...sizes) <= 20_000 + 10_100 && sizes.length > 50, `${sizes}`)
+    assert.ok(Math.max(...sizes) <= 20_000 + 10_100 && sizes.length > 50, sizes.join())
     assert.deepEqual(dump(load(Buffer.concat(chunks), [], 64 * 1024)), expected)
     assert.deepEqual(dump(load(snapshotBytes(log.machine, 64 * 1024 * 1024), [], 300_000)), dump(log.machine))
   })
