@@ -35,9 +35,30 @@ export async function carryOut(leader: Leader, operation: Operation, patience: P
     return { leader: await leader.handOver(to) }
   }
   const id = memberCalled(leader.membership, operation.member)
+  if (operation.kind !== 'promote' && id === leader.status().leader) await moveAway(leader, id)
   await leader.change(wishFor(operation.kind, id), patience)
   return { leader: leader.status().leader }
 }
+
+/**
+ * Who is to go does not see to it himself: he would be gone before he could say how it ended. A leader that has
+ * just been elected has not heard of anybody yet, and so names the others one by one.
+ */
+async function moveAway(leader: Leader, self: NodeId): Promise<void> {
+  const others = leader.membership.voters.filter((id) => id !== self)
+  for (const heir of [undefined, ...others]) {
+    if (others.length > 0 && (await tookOver(leader, heir))) {
+      throw new ConcordError('NOT_LEADER', 'the node that is to go has handed its leadership over')
+    }
+  }
+  // Nobody else can lead, which is what the change itself is then refused for.
+}
+
+const tookOver = (leader: Leader, heir: NodeId | undefined): Promise<boolean> =>
+  leader.handOver(heir).then(
+    () => true,
+    () => false,
+  )
 
 function wishFor(kind: 'remove' | 'promote' | 'demote', id: NodeId): Wish {
   return (standing) => {

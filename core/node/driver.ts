@@ -336,10 +336,26 @@ export class Driver implements ReplicatedLog, Served, OperationsOwner {
   }
 
   async operate(operation: Operation, patience: Patience): Promise<Operated> {
-    // Whoever is asked while leadership changes hands waits for who leads next.
-    await this.readPoint('strong', 0, patience)
+    // Whoever is asked while leadership changes hands waits for who leads next, as long as the caller does.
+    for (;;) {
+      await this.readPoint('strong', 0, patience)
+      try {
+        return await this.#operateAtLeader(operation, patience)
+      } catch (error) {
+        const isMoved =
+          ConcordError.is(error) && error.code === 'NOT_LEADER' && error.outcome === 'not-applied'
+        if (!isMoved) throw error
+      }
+    }
+  }
+
+  operateHere(operation: Operation, patience: Patience): Promise<Operated> {
+    return carryOut(this, operation, patience)
+  }
+
+  async #operateAtLeader(operation: Operation, patience: Patience): Promise<Operated> {
     const leader = this.#otherLeader
-    if (leader === null) return carryOut(this, operation, patience)
+    if (leader === null) return this.operateHere(operation, patience)
     return decodeOperated(
       await this.#network.call(leader, encodeCall({ kind: 'operate', operation }), patience),
     )

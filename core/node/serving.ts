@@ -32,7 +32,8 @@ export interface Served {
   ): Promise<void>
   readonly appliedIndex: number
   clusterTimeNow(): number
-  operate(operation: Operation, patience: Patience): Promise<Operated>
+  /** Here, or not at all: whoever asks looks for the leader himself. */
+  operateHere(operation: Operation, patience: Patience): Promise<Operated>
 }
 
 /** Never rejects: what is refused is an answer. */
@@ -56,6 +57,6 @@ async function answer(node: Served, call: PeerCall): Promise<Uint8Array> {
       await node.expireDue(call.keys, patience)
       return encodePoint({ index: node.appliedIndex, clusterTime: node.clusterTimeNow() })
     case 'operate':
-      return encodeOperated(await node.operate(call.operation, patience))
+      return encodeOperated(await node.operateHere(call.operation, patience))
   }
 }

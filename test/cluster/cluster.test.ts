@@ -114,10 +114,12 @@ test('leadership is handed over on request, from any node', { timeout: 60_000 },
   await assert.rejects(nodes[0]!.cluster.transferLeadership('nobody'), { code: 'INVALID_ARGUMENT' })
 })
 
-test('H58: a removed member stops, and says why; the others go on', { timeout: 60_000 }, async (t) => {
+test('H57, H58: a removed member stops, and says why; the others go on', { timeout: 60_000 }, async (t) => {
   const { start } = await town(t, NAMES)
   const nodes = await Promise.all(NAMES.map((name) => start(name)))
   await Promise.all(nodes.map((node) => node.ready(LONG)))
+  // The one who leads: he hands over before he goes.
+  await nodes[0]!.cluster.transferLeadership('n3', LONG)
   await nodes[0]!.cluster.removeMember('n3', LONG)
   const closed = await nodes[2]!.closed
   assert.deepEqual([closed.reason, (closed.error as { code?: string }).code], ['failed', 'NODE_REMOVED'])
