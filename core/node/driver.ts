@@ -456,6 +456,7 @@ export class Driver implements ReplicatedLog, Served, OperationsOwner {
     if (role !== 'leader') return this.#forwarding.forward()
     if (!established) return
     const taken = this.#proposals.take()
+    if (taken === undefined) return
     const ids = propose(this.#raft, time, taken.datas)
     if (ids === undefined) this.#proposals.putBack(taken)
     else this.#proposals.place(taken, ids)

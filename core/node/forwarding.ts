@@ -44,7 +44,7 @@ export class Forwarding {
     const { proposals } = this.#node
     while (proposals.hasUnplaced) {
       const taken = proposals.take(CALL_BYTES)
-      if (taken.datas.length === 0) return
+      if (taken === undefined) return
       void this.#send(leader, taken)
     }
   }

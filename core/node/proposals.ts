@@ -112,12 +112,13 @@ export class Proposals {
   }
 
   /**
-   * Takes what no entry holds yet, up to `maxBytes` or one batch that is larger. Whoever takes it says what
-   * came of it: `place`, `putBack` or `lose`.
+   * Takes what no entry holds yet, up to `maxBytes` or one batch that is larger; undefined when all of it was
+   * withdrawn. Whoever takes it says what came of it: `place`, `putBack` or `lose`.
    */
-  take(maxBytes = Infinity): Taken {
+  take(maxBytes = Infinity): Taken | undefined {
     this.#seal()
     this.#prune()
+    if (this.#sealed.length === 0) return undefined
     let bytes = 0
     const first = this.#sealed.findIndex(({ data }, at) => (bytes += data.length) > maxBytes && at > 0)
     const batches = this.#sealed.splice(0, first < 0 ? Infinity : first)

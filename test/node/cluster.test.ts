@@ -82,6 +82,21 @@ test('H31: an answer that is lost on the way is unknown, and the write is never 
   await cluster.stop()
 })
 
+test('a write that was withdrawn before anybody took it leaves nothing to wait for', async () => {
+  const cluster = new TestCluster(3)
+  const [follower] = cluster.followers(await cluster.elect())
+  const giveUp = new AbortController()
+  const put = outcome(follower!.db.put('k', 1, { signal: giveUp.signal }))
+  giveUp.abort()
+  await cluster.clock.settle()
+  assert.equal(put.error?.outcome, 'not-applied')
+  let isDrained = false
+  void follower!.driver.drain(60_000).then(() => (isDrained = true))
+  await cluster.clock.settle()
+  assert.ok(isDrained)
+  await cluster.stop()
+})
+
 test('a write that waits for a leader goes to the next one', async () => {
   const cluster = new TestCluster(3)
   const leader = await cluster.elect()
