@@ -110,6 +110,8 @@ describe('the arena', () => {
       }
       model.check()
     }
+    const living = model.arena.slabs.filter((slab) => slab !== undefined).length
+    assert.equal(model.arena.freeIds.length + living, model.arena.slabs.length, 'every number is used again')
   })
 
   test('of a size of which nine in ten have gone at random holds little more than what is left', () => {
