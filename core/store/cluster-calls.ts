@@ -20,7 +20,7 @@ export function clusterCalls(log: ReplicatedLog, door: Door, check: Check): Clus
   ): Promise<Operated> => {
     const call = check(options, OPTIONS.call)
     door.admit(name, [{ permission: 'admin' }], call)
-    return log.within(log.operate(operation, call), call)
+    return goingOn(log, call, 'the change of the cluster', () => log.operate(operation, call))
   }
   return {
     members: (options) =>
@@ -46,9 +46,7 @@ export function clusterCalls(log: ReplicatedLog, door: Door, check: Check): Clus
       promised(() => {
         const call = check(options, OPTIONS.call)
         door.admit('snapshot', [{ permission: 'admin' }], call)
-        const { signal } = call
-        if (signal?.aborted === true) throw new AbortError(signal.reason, 'not-applied')
-        return log.within(log.snapshot(), call).catch(rethrowWhileItGoesOn)
+        return goingOn(log, call, 'the snapshot', () => log.snapshot())
       }),
     retire: (plugin, options) =>
       promised(() => {
@@ -60,14 +58,21 @@ export function clusterCalls(log: ReplicatedLog, door: Door, check: Check): Clus
   }
 }
 
-/** Whoever waits no longer does not end the snapshot. A second call joins it, so that it may always be made. */
-function rethrowWhileItGoesOn(error: unknown): never {
-  if (error instanceof AbortError) throw new AbortError(error.cause, 'unknown')
-  if (!ConcordError.is(error) || error.code !== 'TIMEOUT') throw error
-  throw new ConcordError('TIMEOUT', 'the snapshot was not there in time; it goes on', {
-    outcome: 'unknown',
-    retryable: true,
-  })
+/**
+ * Whoever waits no longer does not end the work. A second call finds it done, or joins it, so that it may always
+ * be made.
+ */
+async function goingOn<R>(log: ReplicatedLog, call: Call, what: string, work: () => Promise<R>): Promise<R> {
+  const { signal } = call
+  if (signal?.aborted === true) throw new AbortError(signal.reason, 'not-applied')
+  try {
+    return await log.within(work(), call)
+  } catch (error) {
+    if (error instanceof AbortError) throw new AbortError(error.cause, 'unknown')
+    if (!ConcordError.is(error) || error.code !== 'TIMEOUT') throw error
+    const options = { outcome: 'unknown', retryable: true } as const
+    throw new ConcordError('TIMEOUT', `${what} was not done in time; what was begun goes on`, options)
+  }
 }
 
 function checkMember(member: unknown): string {

@@ -160,3 +160,18 @@ test('a key that is due is expired by the leader, once, when a follower reads it
   assert.equal(follower!.driver.machine.revision, 2, 'one put, one expiry')
   await cluster.stop()
 })
+
+test('H71: a change of the cluster that nobody has confirmed in time may still come, and says so', async () => {
+  const cluster = new TestCluster(3)
+  const leader = await cluster.elect()
+  const [follower, other] = cluster.followers(leader)
+  const { cluster: operations } = leader.db
+  cluster.network.groups = [[leader.id], [follower!.id, other!.id]]
+  const removed = outcome(operations.removeMember(follower!.id, { timeoutMs: 300 }))
+  await cluster.clock.advance(400)
+  assert.deepEqual(
+    [removed.error?.code, removed.error?.outcome, removed.error?.retryable],
+    ['TIMEOUT', 'unknown', true],
+  )
+  await cluster.stop()
+})
