@@ -1,0 +1,143 @@
+/** Who is let in, as what, and who is told why not: the judge of every handshake. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Peering, type Peered } from '../../core/node/peering.ts'
+import type { Hello, Introduction, TransportNotice, Verdict } from '../../core/ports.ts'
+import { MemoryIdentity } from '../../core/storage/memory.ts'
+import type { Transport } from '../../core/ports.ts'
+
+const CLUSTER = 'c1'
+const peer: Hello = {
+  name: 'n2',
+  incarnation: 'b',
+  address: 'h2:1',
+  clusterName: 'app',
+  clusterId: CLUSTER,
+  runId: 'run2',
+  previousRunId: '',
+  last: { index: 10, term: 1 },
+}
+
+interface Standing {
+  readonly clusterId?: string
+  readonly mayLoseTail?: boolean
+  readonly node?: Partial<Peered>
+}
+
+/** Node n1/a; n2/b is a member, n3/c was removed, and of n2 the leader n1 knows entries up to 10. */
+async function judging({ clusterId = CLUSTER, mayLoseTail = false, node = {} }: Standing = {}) {
+  const identity = new MemoryIdentity('n1', 'a')
+  identity.clusterId = clusterId
+  const told = { regressed: [] as string[], removed: 0, changes: 0 }
+  const transport = { listen: async () => 'h1:1', setPeers: () => {}, reintroduce: () => {} }
+  const peering = new Peering({
+    transport: transport as unknown as Transport,
+    identity,
+    clusterName: 'app',
+    runId: 'run1',
+    previousRunId: null,
+    address: 'h1:1',
+    mayLoseTail,
+    tell: () => {},
+  })
+  const info = (name: string, incarnation: string) => ({ name, incarnation, address: `h${name.slice(1)}:1` })
+  const peered: Partial<Peered> = {
+    leads: true,
+    membership: {
+      voters: ['n1/a', 'n2/b'],
+      outgoing: [],
+      learners: [],
+      members: { 'n1/a': info('n1', 'a'), 'n2/b': info('n2', 'b') },
+      removed: ['n3/c'],
+    },
+    isMembershipSettled: true,
+    matchOf: () => 10,
+    nowMs: () => 0,
+    peerRegressed: (id) => told.regressed.push(id),
+    wasRemoved: () => told.removed++,
+    change: async () => void told.changes++,
+    ...node,
+  }
+  await peering.listen(peered as Peered, undefined as never)
+  const judge = (hello: Partial<Hello> = {}, more: Partial<Introduction> = {}): string => {
+    const whole = { ...peer, ...hello }
+    const id = `${whole.name}/${whole.incarnation}`
+    return textOf(peering.judge({ id, hello: whole, dialled: false, otherRuns: [], ...more }))
+  }
+  return { judge, told, peering }
+}
+
+const textOf = (verdict: Verdict): string => ('accept' in verdict ? verdict.accept : verdict.refuse)
+
+test('a member is let in as one, a stranger of the cluster as a guest', async () => {
+  const { judge } = await judging()
+  assert.equal(judge(), 'member')
+  assert.equal(judge({ name: 'n9', incarnation: 'z' }), 'guest')
+  assert.equal(judge({ clusterId: '' }), 'guest', 'who belongs to no cluster yet may ask')
+})
+
+test('H61: whoever is of another cluster, or is somebody else, is refused', async () => {
+  const { judge } = await judging()
+  assert.equal(judge({ clusterName: 'other' }), 'WRONG_CLUSTER')
+  assert.equal(judge({ clusterId: 'c2' }), 'WRONG_CLUSTER')
+  assert.equal(judge({}, { dialled: true, expected: 'n2/old' }), 'WRONG_NODE')
+})
+
+test('H44: a second run of one incarnation is refused while the first is heard', async () => {
+  const { judge } = await judging()
+  assert.equal(judge({}, { otherRuns: [{ runId: 'x', heardAgoMs: 100 }] }), 'SECOND_RUN')
+  assert.equal(judge({}, { otherRuns: [{ runId: 'x', heardAgoMs: 60_000 }] }), 'member')
+})
+
+test('H44: the leader refuses who has less than it had acknowledged; who may have lost it is asked anew', async () => {
+  const older = { last: { index: 9, term: 1 } }
+  const strict = await judging()
+  assert.equal(strict.judge(older), 'REGRESSED')
+  const relaxed = await judging({ mayLoseTail: true })
+  assert.equal(relaxed.judge(older), 'member')
+  assert.deepEqual(relaxed.told.regressed, ['n2/b'])
+  const follower = await judging({ node: { leads: false } })
+  assert.equal(follower.judge(older), 'member', 'only a leader knows')
+})
+
+test('H58: who was removed is told so, once that is committed, and believes it of a member', async () => {
+  const gone = { name: 'n3', incarnation: 'c' }
+  assert.equal((await judging()).judge(gone), 'REMOVED')
+  assert.equal((await judging({ node: { isMembershipSettled: false } })).judge(gone), 'guest')
+  const { peering, told } = await judging()
+  const notice: TransportNotice = { kind: 'refusedBy', reason: 'REMOVED', message: '', address: 'h2:1' }
+  peering.tell({ ...notice, reason: 'UNAVAILABLE' })
+  assert.equal(told.removed, 0)
+  peering.tell(notice)
+  assert.equal(told.removed, 1)
+})
+
+test('between a member and a node without a cluster only the latter may ask', async () => {
+  const member = await judging()
+  assert.equal(member.judge({ clusterId: '' }, { dialled: true }), 'NOT_FOUNDED')
+  const empty = await judging({ clusterId: '' })
+  assert.equal(empty.judge(), 'NOT_FOUNDED')
+  assert.equal(empty.judge({}, { dialled: true }), 'guest')
+  assert.equal(empty.judge({ clusterId: '' }), 'guest')
+})
+
+test('nothing of Raft reaches a node before its consensus has begun', async () => {
+  let heard = 0
+  const { peering } = await judging({ clusterId: '', node: { receive: () => heard++ } })
+  peering.message('n2/b', { type: 'timeoutNow', term: 1 })
+  assert.equal(heard, 0)
+  peering.joined()
+  peering.message('n2/b', { type: 'timeoutNow', term: 1 })
+  assert.equal(heard, 1)
+})
+
+test('H61: a member that is somewhere else now is entered there, by the leader', async () => {
+  const leader = await judging()
+  leader.judge()
+  assert.equal(leader.told.changes, 0)
+  leader.judge({ address: 'elsewhere:1' })
+  assert.equal(leader.told.changes, 1)
+  const follower = await judging({ node: { leads: false } })
+  follower.judge({ address: 'elsewhere:1' })
+  assert.equal(follower.told.changes, 0)
+})
