@@ -1,6 +1,9 @@
 /** Three nodes over real sockets and files: founding, writing anywhere, losing one, coming back, growing. */
 import assert from 'node:assert/strict'
+import { cpSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { pino } from 'pino'
 import type { Closed } from '../../core/index.ts'
 import { town, until } from './processes.ts'
 
@@ -145,3 +148,46 @@ test('another secret, or another cluster’s node, is let in nowhere', { timeout
   }
   assert.equal((await stranger.status()).clusterId, '')
 })
+
+test(
+  'H44: a copy of a directory is kept out while the first runs, and an older one for good',
+  { timeout: 90_000 },
+  async (t) => {
+    const { start, dir, members } = await town(t, NAMES)
+    const nodes = await Promise.all(NAMES.map((name) => start(name)))
+    await Promise.all(nodes.map((node) => node.ready(LONG)))
+    await nodes[0]!.cluster.transferLeadership('n1', LONG)
+    await nodes[0]!.put('before', 1, LONG)
+    await nodes[2]!.close()
+    cpSync(join(dir, 'n3'), join(dir, 'copy'), { recursive: true })
+    const again = await start('n3')
+    await again.ready(LONG)
+    for (let i = 0; i < 20; i++) await nodes[0]!.put(`after${i}`, i, LONG)
+    await again.put('seen', true, LONG)
+    const cluster = { name: 'test', members, listen: '127.0.0.1:0', secret: 'a secret of some length' }
+    const copy = await start('n3', { storage: { dir: join(dir, 'copy') }, cluster })
+    await assert.rejects(copy.ready({ timeoutMs: 1500 }), { code: 'NOT_READY' })
+    assert.equal(await again.get('seen', LONG), true, 'the first is not disturbed')
+    await copy.close()
+    await again.close()
+    const older = await start('n3', { storage: { dir: join(dir, 'copy') } })
+    await assert.rejects(older.ready({ timeoutMs: 1500 }), { code: 'NOT_READY' })
+    assert.ok(await nodes[1]!.put('on', 1, LONG))
+  },
+)
+
+test(
+  'limits of the config that the cluster does not have are said, and do not hold',
+  { timeout: 60_000 },
+  async (t) => {
+    const { start } = await town(t, NAMES)
+    const lines: string[] = []
+    const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) })
+    const first = await start('n1', { limits: { batch: 7 }, log: { logger } })
+    const rest = await Promise.all(['n2', 'n3'].map((name) => start(name)))
+    await Promise.all([first, ...rest].map((node) => node.ready(LONG)))
+    assert.match(lines.join(''), /"batch":7.*limits are facts of the cluster/)
+    const items = Array.from({ length: 8 }, (_, i) => ({ key: `k${i}`, value: i }))
+    assert.equal((await first.putMany(items, LONG)).length, 8)
+  },
+)
