@@ -39,6 +39,10 @@ export function checkTogether(config: CoreConfig, sources: ReadonlyMap<string, L
   }
   const { discovery } = cluster
   const finds = discovery !== undefined && (discovery.dns !== undefined || discovery.multicast)
+  for (const name of discovery?.dns ?? []) {
+    if (!/:/.test(name) || /^[^:]+:(?!0$)\d{1,5}$/.test(name)) continue
+    wrong('cluster.discovery.dns', `expected the name of a service or host:port, found "${name}"`)
+  }
   if (cluster.expect !== undefined && !finds) {
     wrong('cluster.discovery', 'expected with cluster.expect: how nodes find each other')
   }

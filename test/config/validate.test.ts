@@ -260,6 +260,10 @@ describe('who founds a cluster', () => {
     assert.deepEqual(await problems({ cluster: { name, expect: 3 } }), [
       'cluster.discovery: expected with cluster.expect: how nodes find each other',
     ])
+    assert.deepEqual(await problems({ cluster: { name, expect: 3, discovery: { dns: ['h:0', 'a:b:1'] } } }), [
+      'cluster.discovery.dns: expected the name of a service or host:port, found "h:0"',
+      'cluster.discovery.dns: expected the name of a service or host:port, found "a:b:1"',
+    ])
     const discovery = { dns: ['concord.example.org:4100'] }
     const listen = '0.0.0.0:4100'
     const secret = 'a secret of some length'
