@@ -72,7 +72,7 @@ export function peersOf(
     self: peering.self,
     plan: planOf(cluster),
     candidates: () => discovery.candidates(),
-    ask: (to, question, patience) => peering.ask(to, question, patience),
+    ask: (at, question, patience) => peering.call({ address: at }, question, patience),
     waitsFor: (problem) => log.info(`waits for ${problem}`),
   })
   return {

@@ -198,7 +198,7 @@ export class OpenNode extends Kv implements Concord {
     if (why.error !== undefined) nodeLog.log.fatal({ err: why.error }, 'the node has failed and stops')
     const report = (error: unknown): void => nodeLog.log.error({ err: error }, 'while stopping')
     await host.drain().catch(report)
-    await this.#driver.yieldLeadership(config.shutdownMs / 2)
+    await this.#driver.operations.yieldLeadership(config.shutdownMs / 2)
     await this.#driver.drain(config.shutdownMs)
     host.hooks.stopped.call(why)
     await host.close().catch(report)

@@ -23,7 +23,7 @@ export interface Operated {
 
 export interface Leader {
   readonly membership: Membership
-  status(): { readonly leader: NodeId | null }
+  leader(): NodeId | null
   change(wish: Wish, patience: Patience): Promise<void>
   handOver(to?: NodeId): Promise<NodeId | null>
 }
@@ -35,9 +35,9 @@ export async function carryOut(leader: Leader, operation: Operation, patience: P
     return { leader: await leader.handOver(to) }
   }
   const id = memberCalled(leader.membership, operation.member)
-  if (operation.kind !== 'promote' && id === leader.status().leader) await moveAway(leader, id)
+  if (operation.kind !== 'promote' && id === leader.leader()) await moveAway(leader, id)
   await leader.change(wishFor(operation.kind, id), patience)
-  return { leader: leader.status().leader }
+  return { leader: leader.leader() }
 }
 
 /**

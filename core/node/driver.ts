@@ -15,7 +15,6 @@ import type { Clock, LogStore, SnapshotStore } from '../ports.ts'
 import {
   clusterTimeNow,
   hasReady,
-  isMembershipSettled,
   leaseRead,
   membershipNow,
   nextDeadline,
@@ -41,15 +40,15 @@ import type {
 } from '../raft/index.ts'
 import type { Telemetry, TelemetryEvent, TelemetryEvents } from '../telemetry.ts'
 import type { Consistency } from '../types.ts'
-import { carryOut, type Operated, type Operation } from './cluster-operations.ts'
+import type { Operated, Operation } from './cluster-operations.ts'
 import { Expiry } from './expiry.ts'
 import { Forwarding } from './forwarding.ts'
 import { Installs } from './installs.ts'
-import { logStatus } from './log-status.ts'
+import { type Knowledge, knowledgeOf, logStatus } from './log-status.ts'
 import type { Network } from './network.ts'
-import { decodeOperated, decodePoint, encodeCall } from './peer-calls.ts'
+import { decodePoint, encodeCall } from './peer-calls.ts'
 import { Intake, overloaded, storageFull } from './intake.ts'
-import { Operations, type OperationsOwner, type Wish } from './operations.ts'
+import { Operations, type OperationsOwner } from './operations.ts'
 import { Proposals } from './proposals.ts'
 import { Reads, type ReadPoint } from './reads.ts'
 import { RemoteReads } from './remote-reads.ts'
@@ -102,8 +101,9 @@ export interface DriverStart {
   readonly recoveredIndex: number
 }
 
-export class Driver implements ReplicatedLog, Served, OperationsOwner {
+export class Driver implements ReplicatedLog, Served {
   machine: Machine
+  readonly operations: Operations
   #raft: Raft
   readonly #clock: Clock
   /** The time of right now, each part looked up when it is asked for: most reads need none. */
@@ -121,7 +121,6 @@ export class Driver implements ReplicatedLog, Served, OperationsOwner {
   readonly #remoteReads: RemoteReads
   readonly #network: Network
   readonly #installs: Installs
-  readonly #operations: Operations
   #membership: Membership | undefined
   readonly #expiry: Expiry
   readonly #stamps: Stamps
@@ -166,7 +165,7 @@ export class Driver implements ReplicatedLog, Served, OperationsOwner {
     })
     this.#appended = ports.telemetry.event('log.append')
     this.#appliedOne = ports.telemetry.event('operation.apply')
-    this.#operations = new Operations(this, limits.voters)
+    this.operations = new Operations(this.#operating(), ports.network, limits.voters)
     this.#expiry = new Expiry(this, ports.telemetry.event('ttl.cleanup'))
     this.#stamps = new Stamps(this, ports.clock)
     this.#snapshots = new Snapshots(ports, limits.snapshotLogBytes, {
@@ -181,6 +180,23 @@ export class Driver implements ReplicatedLog, Served, OperationsOwner {
       tick: () => this.#tick(),
       stall: (durationMs) => events.stall(durationMs),
     })
+  }
+
+  #operating(): OperationsOwner {
+    const leads = (): boolean => this.leads
+    return {
+      raft: () => this.#raft,
+      time: () => this.#time(),
+      get leads() {
+        return leads()
+      },
+      leader: () => this.#leadership.leader,
+      refusal: () => (this.#stopped === undefined ? undefined : this.#refusedAsStopped()),
+      ledBy: (patience) => this.readPoint('strong', 0, patience),
+      within: (work, patience) => this.within(work, patience),
+      input: (input) => this.#input(input),
+      plan: () => this.#plan(),
+    }
   }
 
   start(): void {
@@ -335,81 +351,22 @@ export class Driver implements ReplicatedLog, Served, OperationsOwner {
     this.#input({ type: 'tick' })
   }
 
-  async operate(operation: Operation, patience: Patience): Promise<Operated> {
-    // Whoever is asked while leadership changes hands waits for who leads next, as long as the caller does.
-    for (;;) {
-      await this.readPoint('strong', 0, patience)
-      try {
-        return await this.#operateAtLeader(operation, patience)
-      } catch (error) {
-        const isMoved =
-          ConcordError.is(error) && error.code === 'NOT_LEADER' && error.outcome === 'not-applied'
-        if (!isMoved) throw error
-      }
-    }
+  operate(operation: Operation, patience: Patience): Promise<Operated> {
+    return this.operations.operate(operation, patience)
   }
 
   operateHere(operation: Operation, patience: Patience): Promise<Operated> {
-    return carryOut(this, operation, patience)
+    return this.operations.operateHere(operation, patience)
   }
 
-  async #operateAtLeader(operation: Operation, patience: Patience): Promise<Operated> {
-    const leader = this.#otherLeader
-    if (leader === null) return this.operateHere(operation, patience)
-    return decodeOperated(
-      await this.#network.call(leader, encodeCall({ kind: 'operate', operation }), patience),
-    )
-  }
-
-  /** Changes who belongs to the cluster; on the node that leads. */
-  async change(wish: Wish, patience: Patience): Promise<void> {
-    if (!this.leads) throw new ConcordError('NOT_LEADER', 'this node does not lead')
-    await this.#operations.change(wish, patience)
-  }
-
-  /** Before a clean stop: leadership goes to whoever lacks least, if anybody can take it; waits for it so long. */
-  async yieldLeadership(timeoutMs: number): Promise<void> {
-    if (!this.leads || this.membership.voters.length < 2) return
-    const patience = { deadlineMs: this.nowMs() + timeoutMs }
-    await this.within(this.handOver(), patience).catch(() => undefined)
-  }
-
-  /** Hands leadership to this voter, or to the one that lacks least; resolves with who leads then. */
-  handOver(to?: NodeId): Promise<NodeId | null> {
-    if (this.#stopped !== undefined) return Promise.reject(this.#refusedAsStopped())
-    const done = this.#operations.handOver(to)
-    this.#input({ type: 'transfer', to })
-    return done
-  }
-
-  /** Who belongs to the cluster, as far as this node knows, and who has been removed from it. */
-  get membership(): Membership {
-    return membershipNow(this.#raft).membership
-  }
-
-  get isMembershipSettled(): boolean {
-    return isMembershipSettled(this.#raft)
-  }
-
+  /** A member says that this node was removed, for good. */
   wasRemoved(): void {
     this.#fail(wasRemoved('says a member of it'))
   }
 
-  /** Last entry that is durable here. */
-  get durable(): EntryId {
-    const { durableIndex: index, lastIndex, lastTerm } = status(this.#raft)
-    // Of an older entry only that it is not newer matters.
-    return { index, term: index === lastIndex ? lastTerm : 0 }
+  get knowledge(): Knowledge {
+    return knowledgeOf(this.#raft)
   }
-
-  /** What this node, leading, knows a follower to have. */
-  matchOf(id: NodeId): number {
-    return status(this.#raft).peers.find((peer) => peer.id === id)?.matchIndex ?? 0
-  }
-
-  raft = (): Raft => this.#raft
-  time = (): Time => this.#time()
-  plan = (): void => this.#plan()
 
   /** Who leads, if it is somebody else. */
   get #otherLeader(): NodeId | null {
@@ -474,13 +431,13 @@ export class Driver implements ReplicatedLog, Served, OperationsOwner {
     this.#reads.advance(this.machine.appliedIndex, this.machine.revision)
     if (ready.compact !== undefined) this.#compact(ready.compact)
     if (ready.transfersEnded.length > 0) {
-      this.#operations.handedOver(ready.transfersEnded, this.#leadership.leader)
+      this.operations.handedOver(ready.transfersEnded)
     }
     if (ready.removed !== undefined) this.#fail(wasRemoved(`at index ${ready.removed.index} of the log`))
   }
 
   #lookAtMembers(): void {
-    this.#operations.look()
+    this.operations.look()
     const { membership } = membershipNow(this.#raft)
     if (membership === this.#membership) return
     this.#membership = membership
@@ -586,7 +543,7 @@ export class Driver implements ReplicatedLog, Served, OperationsOwner {
     this.#reads.expire(now)
     this.#expiry.consider()
     this.#stamps.consider()
-    this.#operations.considerPolicy()
+    this.operations.considerPolicy()
     this.#installs.tidy()
     this.#lookForLeader()
     this.#inputs.push({ type: 'tick' })
@@ -640,7 +597,7 @@ export class Driver implements ReplicatedLog, Served, OperationsOwner {
         }),
     )
     this.#reads.failAll(() => this.#refusedAsStopped())
-    this.#operations.failAll(() => this.#refusedAsStopped())
+    this.operations.failAll(() => this.#refusedAsStopped())
     this.#drained?.()
   }
 
@@ -656,7 +613,7 @@ export class Driver implements ReplicatedLog, Served, OperationsOwner {
 
   /** Nobody waits for this node. */
   get #isIdle(): boolean {
-    return this.#proposals.isIdle && this.#reads.isIdle && this.#operations.isIdle
+    return this.#proposals.isIdle && this.#reads.isIdle && this.operations.isIdle
   }
 
   #time(): Time {

@@ -1,7 +1,33 @@
-/** What a node tells of its log: the core's numbers, and the members by name. */
-import type { NodeId, Status } from '../raft/index.ts'
+/** What is known of a node's log from outside: for people, and for judging its peers. */
+import { isMembershipSettled, membershipNow, status } from '../raft/index.ts'
+import type { EntryId, Index, Membership, NodeId, Raft, Status } from '../raft/index.ts'
 import type { Member } from '../types.ts'
 import type { LogStatus } from './replicated-log.ts'
+
+/** By what peers are judged. */
+export interface Knowledge {
+  /** Who belongs to the cluster, and who was removed from it. */
+  readonly membership: Membership
+  /** It is committed, and not the first half of a change. */
+  readonly isSettled: boolean
+  /** The last entry that is durable here. */
+  readonly durable: EntryId
+  /** Up to where the leader knows a follower to have the log; 0 on a node that does not lead. */
+  matchIndexOf(id: NodeId): Index
+}
+
+export function knowledgeOf(raft: Raft): Knowledge {
+  return {
+    membership: membershipNow(raft).membership,
+    isSettled: isMembershipSettled(raft),
+    get durable() {
+      const { durableIndex: index, lastIndex, lastTerm } = status(raft)
+      // Of an older entry only that it is not newer matters.
+      return { index, term: index === lastIndex ? lastTerm : 0 }
+    },
+    matchIndexOf: (id) => status(raft).peers.find((peer) => peer.id === id)?.matchIndex ?? 0,
+  }
+}
 
 export interface NodeFacts {
   readonly isStopped: boolean

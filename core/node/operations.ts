@@ -1,17 +1,37 @@
 /**
- * What is done to the cluster itself, by the node that leads: changes of the membership, wished for or due by
- * policy, and handing leadership over. A change is proposed until the membership is what was asked for, and
- * whoever asked is answered when that is committed.
+ * What is done to the cluster itself: changes of the membership, wished for or due by policy, and handing
+ * leadership over. The node that leads does it; another asks that one. A change is proposed until the membership
+ * is what was asked for, and whoever asked is answered when that is committed.
  */
 import { ConcordError } from '../errors.ts'
 import { isMembershipSettled, membershipDue, membershipNow, proposeMembership } from '../raft/index.ts'
-import type { MembershipChange, NodeId, Raft, Standing, Time, TransferEnd } from '../raft/index.ts'
+import type {
+  Input,
+  Membership,
+  MembershipChange,
+  NodeId,
+  Raft,
+  Standing,
+  Time,
+  TransferEnd,
+} from '../raft/index.ts'
+import { type Leader, type Operated, type Operation, carryOut } from './cluster-operations.ts'
+import type { Network } from './network.ts'
+import { decodeOperated, encodeCall } from './peer-calls.ts'
 import type { Patience } from './replicated-log.ts'
 
 export interface OperationsOwner {
   raft(): Raft
   time(): Time
   readonly leads: boolean
+  /** As far as this node knows; it may be this node. */
+  leader(): NodeId | null
+  /** Why nothing can be done any more; undefined while all is well. */
+  refusal(): Error | undefined
+  /** Waits until somebody leads. */
+  ledBy(patience: Patience): Promise<unknown>
+  within<R>(work: PromiseLike<R>, patience: Patience): Promise<R>
+  input(input: Input): void
   /** Something was proposed: a turn has work. */
   plan(): void
 }
@@ -38,15 +58,17 @@ const MAX_PENDING = 256
 /** Reasons that pass by themselves. */
 const PASSING: ReadonlySet<string> = new Set(['notEstablished', 'inProgress', 'changedMeanwhile'])
 
-export class Operations {
+export class Operations implements Leader {
   readonly #owner: OperationsOwner
+  readonly #network: Network
   readonly #voters: number
   #pending: Pending[] = []
   #handovers: Handover[] = []
 
   /** @param voters how many there are to be; see `membershipDue`. */
-  constructor(owner: OperationsOwner, voters: number) {
+  constructor(owner: OperationsOwner, network: Network, voters: number) {
     this.#owner = owner
+    this.#network = network
     this.#voters = voters
   }
 
@@ -54,8 +76,49 @@ export class Operations {
     return this.#pending.length === 0 && this.#handovers.length === 0
   }
 
+  // ------------------------------------------------------------------------------------ by whoever leads
+
+  /** Where the leader is. While leadership changes hands it waits for who leads next, as long as the caller does. */
+  async operate(operation: Operation, patience: Patience): Promise<Operated> {
+    for (;;) {
+      await this.#owner.ledBy(patience)
+      try {
+        return await this.#operateAtLeader(operation, patience)
+      } catch (error) {
+        const isMoved =
+          ConcordError.is(error) && error.code === 'NOT_LEADER' && error.outcome === 'not-applied'
+        if (!isMoved) throw error
+      }
+    }
+  }
+
+  async #operateAtLeader(operation: Operation, patience: Patience): Promise<Operated> {
+    const leader = this.leader()
+    if (this.#owner.leads || leader === null) return this.operateHere(operation, patience)
+    const question = encodeCall({ kind: 'operate', operation })
+    return decodeOperated(await this.#network.call(leader, question, patience))
+  }
+
+  /** Here, or not at all. */
+  operateHere(operation: Operation, patience: Patience): Promise<Operated> {
+    return carryOut(this, operation, patience)
+  }
+
+  // ------------------------------------------------------------------------------- by this node, which leads
+
+  get membership(): Membership {
+    return membershipNow(this.#owner.raft()).membership
+  }
+
+  leader(): NodeId | null {
+    return this.#owner.leader()
+  }
+
   /** Resolves when the membership is as wished, and committed. */
   change(wish: Wish, { deadlineMs }: Patience): Promise<void> {
+    if (!this.#owner.leads) {
+      return Promise.reject(new ConcordError('NOT_LEADER', 'this node does not lead'))
+    }
     if (this.#pending.length >= MAX_PENDING) {
       return Promise.reject(new ConcordError('OVERLOADED', 'too many changes of the membership wait already'))
     }
@@ -118,18 +181,32 @@ export class Operations {
     return true
   }
 
-  /** Resolves with who leads then, as far as this node knows. The core is told by whoever calls. */
-  handOver(to: NodeId | undefined): Promise<NodeId | null> {
-    return new Promise((resolve, reject) => this.#handovers.push({ to, resolve, reject }))
+  /** To this voter, or to the one that lacks least; resolves with who leads then, as far as this node knows. */
+  handOver(to?: NodeId): Promise<NodeId | null> {
+    const refusal = this.#owner.refusal()
+    if (refusal !== undefined) return Promise.reject(refusal)
+    const done = new Promise<NodeId | null>((resolve, reject) => {
+      this.#handovers.push({ to, resolve, reject })
+    })
+    this.#owner.input({ type: 'transfer', to })
+    return done
   }
 
-  handedOver(ends: readonly TransferEnd[], leader: NodeId | null): void {
+  /** Before a clean stop: leadership goes to whoever lacks least. If nobody can take it, the stop goes on. */
+  async yieldLeadership(timeoutMs: number): Promise<void> {
+    if (!this.#owner.leads || this.membership.voters.length < 2) return
+    const patience = { deadlineMs: this.#owner.time().monotonicMs + timeoutMs }
+    await this.#owner.within(this.handOver(), patience).catch(() => undefined)
+  }
+
+  /** The core says how each hand-over has ended. */
+  handedOver(ends: readonly TransferEnd[]): void {
     for (const { to, outcome } of ends) {
       const all = this.#handovers
       const isMeant = (handover: Handover): boolean => handover.to === undefined || handover.to === to
       this.#handovers = all.filter((handover) => !isMeant(handover))
       for (const { resolve, reject } of all.filter(isMeant)) {
-        if (outcome === 'done' || outcome === 'elsewhere') resolve(leader)
+        if (outcome === 'done' || outcome === 'elsewhere') resolve(this.leader())
         else
           reject(
             new ConcordError('CHANGE_REFUSED', HANDOVER_PROBLEMS[outcome], { details: { reason: outcome } }),

@@ -16,7 +16,7 @@ import type {
   Verdict,
 } from '../ports.ts'
 import { addLearner, readdress } from '../raft/index.ts'
-import type { EntryId, Membership, Message, NodeId } from '../raft/index.ts'
+import type { Membership, Message, NodeId } from '../raft/index.ts'
 import { idOf } from './beginning.ts'
 import type { Founder } from './founding.ts'
 import {
@@ -31,8 +31,9 @@ import {
   type WhoAnswer,
 } from './introductions.ts'
 import { encodeRefusal } from './peer-calls.ts'
+import type { Knowledge } from './log-status.ts'
 import type { Network } from './network.ts'
-import type { Wish } from './operations.ts'
+import type { Operations, Wish } from './operations.ts'
 import type { Patience } from './replicated-log.ts'
 
 /** Another run of one incarnation is alive if it was heard within this. */
@@ -43,16 +44,12 @@ const JOIN_MS = 5000
 /** The node that the peers talk to. */
 export interface Peered {
   readonly leads: boolean
-  readonly membership: Membership
-  /** It is committed, and not the first half of a change. */
-  readonly isMembershipSettled: boolean
-  readonly durable: EntryId
-  matchOf(id: NodeId): number
+  readonly knowledge: Knowledge
+  readonly operations: Pick<Operations, 'change'>
   receive(from: NodeId, message: Message): void
   peerLost(id: NodeId): void
   peerRegressed(id: NodeId): void
   answer(question: Uint8Array): Promise<Uint8Array>
-  change(wish: Wish, patience: Patience): Promise<void>
   status(): { readonly leader: NodeId | null }
   nowMs(): number
   /** A member says that this node was removed, for good: it stops. */
@@ -133,12 +130,12 @@ export class Peering implements Network, TransportHandlers {
     this.#parts.transport.send(to, message)
   }
 
-  call(to: NodeId, question: Uint8Array, patience: Patience): Promise<Uint8Array> {
+  call(
+    to: NodeId | { readonly address: string },
+    question: Uint8Array,
+    patience: Patience,
+  ): Promise<Uint8Array> {
     return this.#parts.transport.call(to, question, patience)
-  }
-
-  ask(address: string, question: Uint8Array, patience: Patience): Promise<Uint8Array> {
-    return this.#parts.transport.call({ address }, question, patience)
   }
 
   // ---------------------------------------------------------------------------------- from the peers
@@ -146,7 +143,7 @@ export class Peering implements Network, TransportHandlers {
   hello(): Hello {
     const { identity, clusterName, runId, previousRunId } = this.#parts
     const { clusterId } = identity
-    const last = this.#node.durable
+    const last = this.#node.knowledge.durable
     return { ...this.self, clusterName, clusterId, runId, previousRunId: previousRunId ?? '', last }
   }
 
@@ -171,9 +168,10 @@ export class Peering implements Network, TransportHandlers {
     const isAhead = dialled ? this.#begun : hello.clusterId !== ''
     if (isBehind && isAhead) return refuse('NOT_FOUNDED', 'one of the two belongs to no cluster yet')
     if (!this.#begun || hello.clusterId === '') return { accept: 'guest' }
-    const { members, removed } = this.#node.membership
+    const { membership, isSettled } = this.#node.knowledge
+    const { members, removed } = membership
     if (!Object.hasOwn(members, id)) {
-      return removed.includes(id) && this.#node.isMembershipSettled
+      return removed.includes(id) && isSettled
         ? refuse('REMOVED', `${id} was removed from the cluster`)
         : { accept: 'guest' }
     }
@@ -185,25 +183,26 @@ export class Peering implements Network, TransportHandlers {
 
   /** Addresses are data: where a member says that it is now goes through the log, to everybody (H61). */
   #readdress(id: NodeId, address: string): void {
-    const { leads, membership } = this.#node
-    if (!leads || membership.members[id]?.address === address) return
+    const { leads, knowledge, operations } = this.#node
+    if (!leads || knowledge.membership.members[id]?.address === address) return
     const wish: Wish = (standing) => {
       const info = standing.membership.members[id]
       return info === undefined || info.address === address ? undefined : readdress(standing, id, address)
     }
     const patience = { deadlineMs: this.#node.nowMs() + JOIN_MS }
     // One that fails is wished for again when the member introduces itself anew, or this node leads again.
-    void this.#node.change(wish, patience).catch(() => undefined)
+    void operations.change(wish, patience).catch(() => undefined)
   }
 
   /** What a member has acknowledged it must still have, or it is a copy, or an old one (H44). */
   #judgeLog(id: NodeId, { last }: Hello): Verdict | undefined {
-    if (!this.#node.leads || last.index >= this.#node.matchOf(id)) return undefined
+    const matchIndex = this.#node.knowledge.matchIndexOf(id)
+    if (last.index >= matchIndex) return undefined
     if (this.#parts.mayLoseTail) {
       this.#node.peerRegressed(id)
       return undefined
     }
-    const why = `${id} has acknowledged the log up to ${this.#node.matchOf(id)} and has it up to ${last.index}: its data is an older copy. Start it on an empty directory`
+    const why = `${id} has acknowledged the log up to ${matchIndex} and has it up to ${last.index}: its data is an older copy. Start it on an empty directory`
     return refuse('REGRESSED', why)
   }
 
@@ -258,7 +257,7 @@ export class Peering implements Network, TransportHandlers {
     if (clusterId === '' || founding === null)
       throw new ConcordError('NOT_READY', 'this node belongs to no cluster')
     const patience = { deadlineMs: this.#node.nowMs() + JOIN_MS }
-    if (this.#node.leads) await this.#node.change(wishToJoin(node), patience)
+    if (this.#node.leads) await this.#node.operations.change(wishToJoin(node), patience)
     else if (!passedOn) await this.#passOn(node, patience)
     else throw new ConcordError('NOT_LEADER', 'the node that was asked does not lead')
     return founding

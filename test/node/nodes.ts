@@ -45,7 +45,7 @@ export class TestNetwork {
   of(from: NodeId): Network {
     return {
       send: (to, message) => this.#send(from, to, message),
-      call: (to, question) => this.#call(from, to, question),
+      call: (to, question) => this.#call(from, to as NodeId, question),
     }
   }
 

@@ -21,11 +21,19 @@ const peer: Hello = {
 interface Standing {
   readonly clusterId?: string
   readonly mayLoseTail?: boolean
-  readonly node?: Partial<Peered>
+  readonly leads?: boolean
+  readonly known?: Partial<Peered['knowledge']>
+  readonly receive?: Peered['receive']
 }
 
 /** Node n1/a; n2/b is a member, n3/c was removed, and of n2 the leader n1 knows entries up to 10. */
-async function judging({ clusterId = CLUSTER, mayLoseTail = false, node = {} }: Standing = {}) {
+async function judging({
+  clusterId = CLUSTER,
+  mayLoseTail = false,
+  leads = true,
+  known = {},
+  receive,
+}: Standing = {}) {
   const identity = new MemoryIdentity('n1', 'a')
   identity.clusterId = clusterId
   const told = { regressed: [] as string[], removed: 0, changes: 0 }
@@ -41,8 +49,7 @@ async function judging({ clusterId = CLUSTER, mayLoseTail = false, node = {} }: 
     tell: () => {},
   })
   const info = (name: string, incarnation: string) => ({ name, incarnation, address: `h${name.slice(1)}:1` })
-  const peered: Partial<Peered> = {
-    leads: true,
+  const knowledge: Peered['knowledge'] = {
     membership: {
       voters: ['n1/a', 'n2/b'],
       outgoing: [],
@@ -50,13 +57,19 @@ async function judging({ clusterId = CLUSTER, mayLoseTail = false, node = {} }: 
       members: { 'n1/a': info('n1', 'a'), 'n2/b': info('n2', 'b') },
       removed: ['n3/c'],
     },
-    isMembershipSettled: true,
-    matchOf: () => 10,
+    isSettled: true,
+    durable: { index: 0, term: 0 },
+    matchIndexOf: () => (leads ? 10 : 0),
+    ...known,
+  }
+  const peered: Partial<Peered> = {
+    leads,
+    knowledge,
     nowMs: () => 0,
     peerRegressed: (id) => told.regressed.push(id),
     wasRemoved: () => told.removed++,
-    change: async () => void told.changes++,
-    ...node,
+    operations: { change: async () => void told.changes++ },
+    ...(receive && { receive }),
   }
   await peering.listen(peered as Peered, undefined as never)
   const judge = (hello: Partial<Hello> = {}, more: Partial<Introduction> = {}): string => {
@@ -96,14 +109,14 @@ test('H44: the leader refuses who has less than it had acknowledged; who may hav
   const relaxed = await judging({ mayLoseTail: true })
   assert.equal(relaxed.judge(older), 'member')
   assert.deepEqual(relaxed.told.regressed, ['n2/b'])
-  const follower = await judging({ node: { leads: false } })
+  const follower = await judging({ leads: false })
   assert.equal(follower.judge(older), 'member', 'only a leader knows')
 })
 
 test('H58: who was removed is told so, once that is committed, and believes it of a member', async () => {
   const gone = { name: 'n3', incarnation: 'c' }
   assert.equal((await judging()).judge(gone), 'REMOVED')
-  assert.equal((await judging({ node: { isMembershipSettled: false } })).judge(gone), 'guest')
+  assert.equal((await judging({ known: { isSettled: false } })).judge(gone), 'guest')
   const { peering, told } = await judging()
   const notice: TransportNotice = { kind: 'refusedBy', reason: 'REMOVED', message: '', address: 'h2:1' }
   peering.tell({ ...notice, reason: 'UNAVAILABLE' })
@@ -123,7 +136,7 @@ test('between a member and a node without a cluster only the latter may ask', as
 
 test('nothing of Raft reaches a node before its consensus has begun', async () => {
   let heard = 0
-  const { peering } = await judging({ clusterId: '', node: { receive: () => heard++ } })
+  const { peering } = await judging({ clusterId: '', receive: () => heard++ })
   peering.message('n2/b', { type: 'timeoutNow', term: 1 })
   assert.equal(heard, 0)
   peering.joined()
@@ -137,7 +150,7 @@ test('H61: a member that is somewhere else now is entered there, by the leader',
   assert.equal(leader.told.changes, 0)
   leader.judge({ address: 'elsewhere:1' })
   assert.equal(leader.told.changes, 1)
-  const follower = await judging({ node: { leads: false } })
+  const follower = await judging({ leads: false })
   follower.judge({ address: 'elsewhere:1' })
   assert.equal(follower.told.changes, 0)
 })
