@@ -16,7 +16,7 @@ import type {
 } from '../../core/ports.ts'
 import { createTelemetry } from '../../core/telemetry.ts'
 import { createRaft } from '../../core/raft/index.ts'
-import type { SnapshotMeta } from '../../core/raft/index.ts'
+import type { NodeId, RaftConfig, SnapshotMeta } from '../../core/raft/index.ts'
 
 /** Time stands still until the test turns it; `soon` runs at once when asked to `settle`. */
 export class TestClock implements Clock {
@@ -198,19 +198,7 @@ export async function heldNode(
   )
   const membership = { voters: ids, outgoing: [], learners: [], members, removed: [] }
   const raft = createRaft(
-    {
-      id: ids[0] as string,
-      electionTimeoutMs: 1000,
-      heartbeatMs: 50,
-      leaseMs: 150,
-      driftMs: 15,
-      maxMessageBytes: MIB,
-      inflightBytes: 4 * MIB,
-      maxPersistBytes: 4 * MIB,
-      maxReadyBytes: MIB,
-      retainBytes: 16 * MIB,
-      seed: 1,
-    },
+    raftConfig(ids[0]!, 1),
     {
       hardState,
       snapshot: { index: 0, term: 0, clusterTime: 0, wallTime: 0, membership },
@@ -235,9 +223,33 @@ export async function heldNode(
       failed: (error) => failures.push(error),
     },
   )
+  const db = storeOn(driver, clock)
+  driver.start()
+  await clock.settle()
+  return { clock, log, snapshots, driver, db, failures, stalls }
+}
+
+export function raftConfig(id: NodeId, seed: number): RaftConfig {
+  return {
+    id,
+    electionTimeoutMs: 1000,
+    heartbeatMs: 50,
+    leaseMs: 150,
+    driftMs: 15,
+    maxMessageBytes: MIB,
+    inflightBytes: 4 * MIB,
+    maxPersistBytes: 4 * MIB,
+    maxReadyBytes: MIB,
+    retainBytes: 16 * MIB,
+    seed,
+  }
+}
+
+/** The store over a driver, with no plugin at the door. */
+export function storeOn(driver: Driver, clock: TestClock): Kv {
   const hooks = createHooks({ nowMs: () => 0, failed: () => {}, slow: () => {} })
   hooks.seal()
-  const db = new Kv({
+  return new Kv({
     log: driver,
     door: new Door(hooks.hooks),
     rules: { nowMs: () => clock.nowMs, timeoutMs: 5000, consistency: 'leader', pluginOptions: new Map() },
@@ -248,7 +260,4 @@ export async function heldNode(
       throw new Error('not used')
     },
   })
-  driver.start()
-  await clock.settle()
-  return { clock, log, snapshots, driver, db, failures, stalls }
 }

@@ -1,17 +1,14 @@
 /** Several drivers in one process, under one clock that the test turns, with a network that it can cut. */
-import { ApiEvents } from '../../core/store/api-events.ts'
-import { Door } from '../../core/store/door.ts'
-import { Kv } from '../../core/store/kv.ts'
+import type { Kv } from '../../core/store/kv.ts'
 import { ConcordError } from '../../core/errors.ts'
-import { createHooks } from '../../core/hooks.ts'
-import { createBudget, createMachine } from '../../core/machine/index.ts'
+import { createMachine } from '../../core/machine/index.ts'
 import { Driver, type DriverLimits } from '../../core/node/driver.ts'
 import type { Network } from '../../core/node/network.ts'
 import { createRaft } from '../../core/raft/index.ts'
 import type { Membership, Message, NodeId, RaftConfig } from '../../core/raft/index.ts'
 import { openMemoryStorage } from '../../core/storage/memory.ts'
 import { createTelemetry } from '../../core/telemetry.ts'
-import { HeldLog, TestClock } from './held.ts'
+import { HeldLog, TestClock, raftConfig, storeOn } from './held.ts'
 
 const MIB = 1024 * 1024
 
@@ -103,20 +100,7 @@ export class TestCluster {
     const failures: Error[] = []
     const installed: number[] = []
     const raft = createRaft(
-      {
-        id,
-        electionTimeoutMs: 1000,
-        heartbeatMs: 50,
-        leaseMs: 150,
-        driftMs: 15,
-        maxMessageBytes: MIB,
-        inflightBytes: 4 * MIB,
-        maxPersistBytes: 4 * MIB,
-        maxReadyBytes: MIB,
-        retainBytes: 16 * MIB,
-        seed: seedOf(id),
-        ...this.#options.raft,
-      },
+      { ...raftConfig(id, seedOf(id)), ...this.#options.raft },
       {
         hardState: { term: 0, votedFor: null },
         snapshot: { index: 0, term: 0, clusterTime: 0, wallTime: 0, membership: this.#membership },
@@ -170,22 +154,6 @@ export class TestCluster {
     await Promise.all(this.nodes.map(({ driver }) => driver.stop()))
     await this.clock.settle()
   }
-}
-
-function storeOn(driver: Driver, clock: TestClock): Kv {
-  const hooks = createHooks({ nowMs: () => 0, failed: () => {}, slow: () => {} })
-  hooks.seal()
-  return new Kv({
-    log: driver,
-    door: new Door(hooks.hooks),
-    rules: { nowMs: () => clock.nowMs, timeoutMs: 5000, consistency: 'leader', pluginOptions: new Map() },
-    events: new ApiEvents(createTelemetry('x'), () => clock.nowMs),
-    iterators: createBudget(MIB),
-    refusal: () => undefined,
-    status: () => {
-      throw new Error('not used')
-    },
-  })
 }
 
 function seedOf(id: NodeId): number {
