@@ -1,10 +1,10 @@
 /** Nodes of one cluster in this process, each with sockets and files of its own, on ports that were free. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { type Concord, type Config, open } from '../../core/index.ts'
+import { atEnd, temporary } from '../store/node.ts'
 
 export interface Town {
   readonly dir: string
@@ -16,14 +16,8 @@ export interface Town {
 
 /** Closes every node and removes every file when the test ends. */
 export async function town(t: TestContext, names: readonly string[]): Promise<Town> {
-  const dir = mkdtempSync(join(tmpdir(), 'concord-cluster-'))
-  const ports = await freePorts(names.length)
-  const members = Object.fromEntries(names.map((name, at) => [name, `127.0.0.1:${ports[at]}`]))
-  const opened: Concord[] = []
-  t.after(async () => {
-    await Promise.all(opened.map((node) => node.close()))
-    rmSync(dir, { recursive: true, force: true })
-  })
+  const dir = await temporary(t)
+  const members = await addresses(names)
   return {
     dir,
     members,
@@ -36,10 +30,16 @@ export async function town(t: TestContext, names: readonly string[]): Promise<To
         cluster: { name: 'test', members, listen: members[name], secret: 'a secret of some length' },
         ...more,
       })
-      opened.push(node)
+      atEnd(t, () => node.close())
       return node
     },
   }
+}
+
+/** Where each is to listen: ports that were free a moment ago. */
+export async function addresses(names: readonly string[]): Promise<Readonly<Record<string, string>>> {
+  const ports = await freePorts(names.length)
+  return Object.fromEntries(names.map((name, at) => [name, `127.0.0.1:${ports[at]}`]))
 }
 
 async function freePorts(count: number): Promise<number[]> {
