@@ -50,9 +50,11 @@ export async function openConfigured(config: Config | undefined, context: OpenCo
 export interface NodeWorld extends World {
   readonly openStorage: OpenStorage
   readonly openTransport: OpenTransport
+  /** How other processes reach the node; undefined in a world without any. */
+  readonly openEndpoint: typeof openEndpoint | undefined
 }
 
-const SYSTEM: NodeWorld = { ...systemWorld, openStorage, openTransport }
+const SYSTEM: NodeWorld = { ...systemWorld, openStorage, openTransport, openEndpoint }
 
 /**
  * As `openConfigured`, with a config that has been loaded already, in a world of which a part, or all, may be
@@ -237,7 +239,7 @@ class Assembly {
   async #openEndpoint(node: OpenNode): Promise<Endpoint | undefined> {
     const { storage, limits, timeoutMs, reads, file, mode } = this.config
     if (storage === 'memory') return undefined
-    return openEndpoint({
+    return this.#world.openEndpoint?.({
       dir: storage.dir,
       node,
       clock: this.clock,

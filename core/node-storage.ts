@@ -1,7 +1,8 @@
 /** What a node stands on: its identity, its log, its snapshots; on files or in memory. */
+import { assert } from './assert.ts'
 import type { ResolvedConfig } from './config/index.ts'
 import type { Entropy, IdentityStore, LogStore, SnapshotStore } from './ports.ts'
-import { openFileStorage } from './storage/file/storage.ts'
+import { openFileStorage, type StorageHost } from './storage/file/storage.ts'
 import { MemoryIdentity, openMemoryStorage } from './storage/memory.ts'
 import type { World } from './world.ts'
 
@@ -24,8 +25,16 @@ export interface NodeStorage {
 export type OpenStorage = (config: ResolvedConfig, world: World) => Promise<NodeStorage>
 
 /** Opens what the config asks for. */
-export const openStorage: OpenStorage = async ({ node, storage }, { clock, entropy }) => {
-  if (storage === 'memory') return inMemory(node.id, entropy)
+export const openStorage: OpenStorage = async (config, world) =>
+  config.storage === 'memory' ? inMemory(config.node.id, world.entropy) : filesOf(config, world)
+
+/** The files in the directory of the config, on this machine or on another host's disk. */
+export async function filesOf(
+  { node, storage }: ResolvedConfig,
+  { clock, entropy }: World,
+  host?: StorageHost,
+): Promise<NodeStorage> {
+  assert(storage !== 'memory', 'a node in memory has no files')
   const opened = await openFileStorage({
     name: node.id,
     clock,
@@ -34,6 +43,7 @@ export const openStorage: OpenStorage = async ({ node, storage }, { clock, entro
     fsync: storage.fsync,
     fsyncIntervalMs: storage.intervalMs,
     segmentBytes: storage.segmentBytes,
+    host,
   })
   return {
     identity: opened.identity,

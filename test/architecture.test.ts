@@ -53,7 +53,7 @@ const machine = under('core/machine')
 const outer = under('core/storage', 'core/transport', 'core/discovery')
 const composers = (path: string) =>
   oneOf('core/concord.ts', 'core/node-peers.ts', 'core/node-storage.ts')(path) ||
-  under('core/cli', 'core/testing')(path) ||
+  under('core/cli', 'core/dev', 'core/testing')(path) ||
   outer(path)
 const folderOf = (path: string) => path.split('/').slice(0, 2).join('/')
 
@@ -111,22 +111,24 @@ const floors: readonly Floor[] = [
   },
   {
     name:
-      'only core/concord.ts (with its core/node-peers.ts and core/node-storage.ts), core/cli/ and core/testing/ compose storage/, ' +
-      'transport/ and discovery/',
+      'only core/concord.ts (with its core/node-peers.ts and core/node-storage.ts), core/cli/, core/dev/ and core/testing/ compose ' +
+      'storage/, transport/ and discovery/',
     holds: (file) => inCore(file) && !composers(file),
     allows: ({ target }) => !outer(target),
   },
   {
-    name: 'nothing imports core/testing/, core/cli/ or the entry core/index.ts from within core/',
-    holds: (file) => inCore(file) && !under('core/cli', 'core/testing')(file),
-    allows: ({ target }) => !under('core/cli', 'core/testing')(target) && target !== 'core/index.ts',
+    name: 'nothing imports core/testing/, core/dev/, core/cli/ or the entry core/index.ts from within core/',
+    holds: (file) => inCore(file) && !under('core/cli', 'core/dev', 'core/testing')(file),
+    allows: ({ target }) =>
+      !under('core/cli', 'core/dev', 'core/testing')(target) && target !== 'core/index.ts',
   },
   {
-    name: 'of core/ only the two entries, core/index.ts and core/cli/, import plugins/, and of it only plugins/index.ts',
+    name: 'of core/ only the three entries, core/index.ts, core/testing/index.ts and core/cli/, import plugins/, and of it only plugins/index.ts',
     holds: inCore,
     allows: ({ target }, file) =>
       !inPlugins(target) ||
-      (target === 'plugins/index.ts' && (file === 'core/index.ts' || under('core/cli')(file))),
+      (target === 'plugins/index.ts' &&
+        (oneOf('core/index.ts', 'core/testing/index.ts')(file) || under('core/cli')(file))),
   },
   {
     name: 'plugins/ import of core only core/plugin.ts, and of other plugins only types',
@@ -145,14 +147,15 @@ const floors: readonly Floor[] = [
   },
   {
     name:
-      'only core/transport/ and core/discovery/ reach other machines; core/endpoint/, core/connect.ts and the lock of ' +
-      'core/storage/ use sockets of this one',
+      'only core/transport/ and core/discovery/ reach other machines; core/endpoint/, core/connect.ts, core/dev/ and the ' +
+      'lock of core/storage/ use sockets of this one',
     holds: (file) => inCore(file) && !peers(file),
     allows: ({ target, typeOnly }, file) =>
       typeOnly ||
       !network.has(target.replace(/^node:/, '')) ||
       (target === 'node:net' &&
-        (under('core/endpoint')(file) || oneOf('core/connect.ts', 'core/storage/file/lock.ts')(file))),
+        (under('core/endpoint', 'core/dev')(file) ||
+          oneOf('core/connect.ts', 'core/storage/file/lock.ts')(file))),
   },
   {
     name: 'core/ports.ts is types only',
@@ -394,9 +397,15 @@ describe('architecture', () => {
       ['core/storage/a.ts', `import { x } from '../transport/tcp.ts'`, /import neither each other/],
       ['core/storage/a.ts', `import type { M } from '../machine/m.ts'`, /import neither each other/],
       ['core/config/a.ts', `import { file } from '../storage/file.ts'`, /compose/],
-      ['core/config/a.ts', `import '../../plugins/http/index.ts'`, /of core\/ only the two entries/],
-      ['core/cli/a.ts', `import { x } from '../../plugins/http/index.ts'`, /of core\/ only the two entries/],
+      ['core/config/a.ts', `import '../../plugins/http/index.ts'`, /of core\/ only the three entries/],
+      [
+        'core/cli/a.ts',
+        `import { x } from '../../plugins/http/index.ts'`,
+        /of core\/ only the three entries/,
+      ],
       ['core/concord.ts', `import { t } from './testing/index.ts'`, /nothing imports core\/testing/],
+      ['core/concord.ts', `import { t } from './dev/links.ts'`, /nothing imports core\/testing/],
+      ['core/dev/a.ts', `setTimeout(f, 1)`, /only core\/world\.ts has the clock/],
       ['core/storage/file/a.ts', `import { connect } from 'node:net'`, /reach other machines/],
       ['core/concord.ts', `import { lookup } from 'node:dns'`, /reach other machines/],
       ['core/endpoint/a.ts', `import tls from 'node:tls'`, /reach other machines/],

@@ -20,6 +20,7 @@ export function knock(
     const back = (found: Shaken | undefined): void =>
       network.carry(to, dialler.id, 'control', () => resolve(found), 'news')
     const there = (): void => {
+      if (network.isDead(dialler)) return
       const listener = network.at(address)
       back(listener === undefined ? undefined : shakeHands(dialler, listener, expected, network))
     }

@@ -16,6 +16,10 @@ export interface NetworkHooks {
   readonly loses?:
     | ((from: NodeId, to: NodeId, what: 'message' | 'question' | 'answer') => boolean)
     | undefined
+  /** What cuts and partitions know the ends of a link by: ids and addresses themselves, by default. */
+  readonly party?: ((end: string) => string) | undefined
+  /** Lets what has come to a node, or to an address, happen there: at once by default. */
+  readonly hand?: ((to: string, arrive: () => void) => void) | undefined
 }
 
 /** One transport, as the network sees it. */
@@ -48,6 +52,7 @@ export class MemoryNetwork {
   readonly clock: Clock
   hooks: NetworkHooks
   readonly #listening = new Map<string, Station>()
+  readonly #dead = new WeakSet<Station>()
   readonly #cuts = new Set<string>()
   /** When the latest arrives on each lane of each link. */
   readonly #arrivals = new Map<string, number>()
@@ -61,17 +66,17 @@ export class MemoryNetwork {
   // ---------------------------------------------------------------------------------- the faults
 
   /** Nothing passes from one to the other, until it is mended. */
-  cut(from: NodeId, to: NodeId): void {
+  cut(from: string, to: string): void {
     this.#cuts.add(linkOf(from, to))
   }
 
-  mend(from: NodeId, to: NodeId): void {
+  mend(from: string, to: string): void {
     this.#cuts.delete(linkOf(from, to))
     this.#bringNews()
   }
 
   /** Nothing passes between nodes of different groups; of the same, everything. */
-  partition(...groups: readonly (readonly NodeId[])[]): void {
+  partition(...groups: readonly (readonly string[])[]): void {
     this.#cuts.clear()
     for (const group of groups) {
       const others = groups.filter((other) => other !== group).flat()
@@ -85,15 +90,17 @@ export class MemoryNetwork {
   }
 
   /** Ends all connections between the two, as a reset does. */
-  reset(one: NodeId, other: NodeId): void {
+  reset(one: string, other: string): void {
+    const { party = itself } = this.hooks
     for (const session of this.#sessions()) {
-      const ids = [session.dialler.id, session.listener.id]
+      const ids = [session.dialler.id, session.listener.id].map(party)
       if (ids.includes(one) && ids.includes(other)) this.end(session)
     }
   }
 
-  passes(from: NodeId, to: NodeId): boolean {
-    return !this.#cuts.has(linkOf(from, to))
+  passes(from: string, to: string): boolean {
+    const { party = itself } = this.hooks
+    return !this.#cuts.has(linkOf(party(from), party(to)))
   }
 
   // -------------------------------------------------------------------------------- the stations
@@ -116,6 +123,19 @@ export class MemoryNetwork {
     for (const session of station.sessions) this.end(session)
   }
 
+  /** Whoever listens there has died: its connections are reset, and nothing reaches it any more. */
+  abandon(address: string): void {
+    const station = this.#listening.get(address)
+    if (station === undefined) return
+    this.#listening.delete(address)
+    this.#dead.add(station)
+    for (const session of station.sessions) this.end(session)
+  }
+
+  isDead(station: Station): boolean {
+    return this.#dead.has(station)
+  }
+
   end(session: MemorySession): void {
     session.isOpen = false
     for (const station of [session.dialler, session.listener]) {
@@ -125,7 +145,7 @@ export class MemoryNetwork {
   }
 
   #tell(session: MemorySession, station: Station): void {
-    if (station.sessions.delete(session)) station.ended(session)
+    if (station.sessions.delete(session) && !this.#dead.has(station)) station.ended(session)
   }
 
   /** What could not be told while a link was cut. */
@@ -154,11 +174,15 @@ export class MemoryNetwork {
     const atMs = Math.max(now + (this.hooks.delayMs?.(from, to, lane) ?? 0), this.#arrivals.get(link) ?? now)
     this.#arrivals.set(link, atMs)
     const land = () => {
-      if (this.passes(from, to)) arrive()
+      if (!this.passes(from, to)) return
+      if (this.hooks.hand === undefined) arrive()
+      else this.hooks.hand(to, arrive)
     }
     if (atMs <= now) this.clock.soon(land)
     else this.clock.after(atMs - now, land)
   }
 }
 
-const linkOf = (from: NodeId, to: NodeId): string => `${from} > ${to}`
+const itself = (end: string): string => end
+
+const linkOf = (from: string, to: string): string => `${from} > ${to}`

@@ -1,5 +1,5 @@
 /**
- * README.md and docs/api.md tell the truth: every named TypeScript block compiles and runs in a project
+ * README.md, docs/api.md and docs/testing.md tell the truth: every named TypeScript block compiles and runs in a project
  * of its own, and a block of text behind it is what it prints.
  */
 import assert from 'node:assert/strict'
@@ -29,7 +29,7 @@ function blocksOf(page: string): Block[] {
   })
 }
 
-for (const page of ['README.md', 'docs/api.md']) {
+for (const page of ['README.md', 'docs/api.md', 'docs/testing.md']) {
   describe(page, () => {
     const blocks = blocksOf(page)
     let at: Project

@@ -11,7 +11,11 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 export const acmePackage = join(root, 'test/fixtures/concord-plugin-acme')
 
 /** The public names that plugins and applications import, and the sources behind them. */
-const ENTRIES = { '.': 'core/index.ts', './plugin': 'core/plugin.ts' } as const
+const ENTRIES = {
+  '.': 'core/index.ts',
+  './plugin': 'core/plugin.ts',
+  './testing': 'core/testing/index.ts',
+} as const
 
 export interface Project extends Disposable {
   readonly dir: string

@@ -14,7 +14,7 @@ import {
   step,
   type Time,
 } from '../../core/raft/index.ts'
-import { readClocks } from './clock.ts'
+import { readClocks } from '../../core/testing/clocks.ts'
 import { judgeAnswer, judgeEffect } from './judge-commit.ts'
 import { Violation } from './judge.ts'
 import { post } from './mail.ts'

@@ -3,7 +3,7 @@
  * too seldom; a mutant that only such a coincidence shows names its direction.
  */
 import type { Fault, Plan, Profile } from './plan.ts'
-import { Stream } from './prng.ts'
+import { Stream } from '../../core/testing/prng.ts'
 
 export type Direction = keyof typeof directions
 

@@ -1,6 +1,6 @@
 /** The faults of one seed: each class on or off, with its own stream of chance and its own mean interval. */
 import type { Fault, FaultKind, PartitionShape, Profile, Target } from './plan.ts'
-import { Stream } from './prng.ts'
+import { Stream } from '../../core/testing/prng.ts'
 
 const shapes: readonly PartitionShape[] = [
   'halves',

@@ -5,7 +5,7 @@
  * Messages travel by reference; the profile can ask for them to be frozen.
  */
 import type { Profile } from './plan.ts'
-import { Stream } from './prng.ts'
+import { Stream } from '../../core/testing/prng.ts'
 
 export interface Link {
   readonly stream: Stream

@@ -6,7 +6,7 @@
  */
 import { type Direction, direct } from './directed.ts'
 import { drawFaults } from './draw-faults.ts'
-import { Stream } from './prng.ts'
+import { Stream } from '../../core/testing/prng.ts'
 
 export interface Options {
   readonly seed: number

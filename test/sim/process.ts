@@ -20,7 +20,7 @@ import {
 } from '../../core/raft/index.ts'
 import { carryOut } from './carry-out.ts'
 import { dropPending, receiveMail, runOperation } from './clients.ts'
-import { readClocks, trueTimeOf } from './clock.ts'
+import { readClocks, trueTimeOf } from '../../core/testing/clocks.ts'
 import { compactLog, termOnDisk } from './disk.ts'
 import { mix } from './hash.ts'
 import { judgeCommitIndex, judgeState } from './judge-commit.ts'

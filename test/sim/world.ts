@@ -12,8 +12,8 @@ import type {
   Raft,
   SnapshotMeta,
 } from '../../core/raft/index.ts'
-import { Agenda } from './agenda.ts'
-import type { Clocks } from './clock.ts'
+import { Agenda } from '../../core/testing/agenda.ts'
+import type { Clocks } from '../../core/testing/clocks.ts'
 import { type Counters, createCounters } from './counters.ts'
 import { createDisk, type Disk, type StoredSnapshot } from './disk.ts'
 import { mix, mixText, mixTime } from './hash.ts'
@@ -21,7 +21,7 @@ import { chainOf, createJudge, type Judge, type Witness } from './judge.ts'
 import type { Model } from './model.ts'
 import { createNetwork, type Network } from './network.ts'
 import type { FaultKind, Operation, Plan, Profile } from './plan.ts'
-import { Stream } from './prng.ts'
+import { Stream } from '../../core/testing/prng.ts'
 
 /** What drivers say to each other beside the core: a follower asks the leader where its read may stand. */
 export type Mail =

@@ -4,14 +4,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { checkDirectory, type Finding } from '../../core/storage/file/storage.ts'
-import { CrashDisk } from './crash-disk.ts'
+import { CrashDisk } from '../../core/testing/disk.ts'
 import { command, DIR, metaAt, recoverOn, settled, takeSnapshot } from './world.ts'
 
 async function check(disk: CrashDisk): Promise<Finding[]> {
-  const from = disk.journal.length
+  const journal = (disk.journal = [] as string[])
   const findings: Finding[] = []
   for await (const finding of checkDirectory(DIR, disk)) findings.push(finding)
-  const changes = disk.journal.slice(from).filter((step) => !/^(open read|read|size|list|close)/.test(step))
+  const changes = journal.filter((step) => !/^(open read|read|size|list|close)/.test(step))
   assert.deepEqual(changes, [], 'fsck changes nothing')
   return findings
 }

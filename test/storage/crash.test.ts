@@ -8,8 +8,8 @@ import { test } from 'node:test'
 
 import type { Entry, HardState } from '../../core/raft/types.ts'
 import type { FileStorage, FsyncMode } from '../../core/storage/file/storage.ts'
-import { CrashDisk, random } from './crash-disk.ts'
-import { command, metaAt, readSnapshot, recoverOn, takeSnapshot, voteFor } from './world.ts'
+import { CrashDisk } from '../../core/testing/disk.ts'
+import { command, metaAt, readSnapshot, recoverOn, takeSnapshot, voteFor, random } from './world.ts'
 
 /** All that a node may rely on after a restart. */
 interface State {

@@ -7,8 +7,8 @@ import { test } from 'node:test'
 
 import { ConcordError } from '../../core/errors.ts'
 import type { Entry } from '../../core/raft/types.ts'
-import { CrashDisk, random } from './crash-disk.ts'
-import { command, DIR, recoverOn, settled, voteFor } from './world.ts'
+import { CrashDisk } from '../../core/testing/disk.ts'
+import { command, DIR, recoverOn, settled, voteFor, random } from './world.ts'
 
 const SEGMENT = (n: number) => `${DIR}/log/segment-${String(n).padStart(16, '0')}.log`
 

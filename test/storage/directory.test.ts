@@ -22,7 +22,7 @@ import { fileURLToPath } from 'node:url'
 import type { ConcordError } from '../../core/errors.ts'
 import { openFileStorage } from '../../core/storage/file/storage.ts'
 import { asNobody, giveToNobody } from '../nobody.ts'
-import { CrashDisk } from './crash-disk.ts'
+import { CrashDisk } from '../../core/testing/disk.ts'
 import { command, ManualClock, recoverOn, seededEntropy } from './world.ts'
 
 const HOLDER = fileURLToPath(new URL('hold-directory.ts', import.meta.url))

@@ -18,8 +18,8 @@ import { readRecordHeader, RECORD_HEADER_BYTES, recordBytes } from '../../core/s
 import { readLog } from '../../core/storage/file/recovery.ts'
 import { decodeSegmentHeader, SEGMENT_HEADER_BYTES } from '../../core/storage/file/segment.ts'
 import { openSnapshotFile, verifySnapshot } from '../../core/storage/file/snapshot-file.ts'
-import { CrashDisk, random } from './crash-disk.ts'
-import { alone, command, DIR, metaAt, recoverOn, settled, takeSnapshot, voteFor } from './world.ts'
+import { CrashDisk } from '../../core/testing/disk.ts'
+import { alone, command, DIR, metaAt, recoverOn, settled, takeSnapshot, voteFor, random } from './world.ts'
 
 const MS_PER_64_KIB = 50
 const INTERESTING = [0, 1, 7, 8, 24, 127, 128, 255, 256, 2 ** 16, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]

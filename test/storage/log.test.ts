@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
 import type { Entry } from '../../core/raft/types.ts'
-import { CrashDisk, errorWith, random } from './crash-disk.ts'
+import { CrashDisk, errorWith } from '../../core/testing/disk.ts'
 import {
   alone,
   command,
@@ -17,6 +17,7 @@ import {
   settled,
   takeSnapshot,
   voteFor,
+  random,
 } from './world.ts'
 
 const SEGMENT = (n: number) => `${DIR}/log/segment-${String(n).padStart(16, '0')}.log`

@@ -7,8 +7,8 @@ import { describe, test } from 'node:test'
 import { ConcordError } from '../../core/errors.ts'
 import type { SnapshotStore } from '../../core/ports.ts'
 import { openMemoryStorage } from '../../core/storage/memory.ts'
-import { CrashDisk, errorWith, random } from './crash-disk.ts'
-import { command, DIR, metaAt, openOn, readSnapshot, recoverOn, takeSnapshot } from './world.ts'
+import { CrashDisk, errorWith } from '../../core/testing/disk.ts'
+import { command, DIR, metaAt, openOn, readSnapshot, recoverOn, takeSnapshot, random } from './world.ts'
 
 const SNAPSHOT = (index: number, term: number) =>
   `${DIR}/snapshots/snapshot-${String(index).padStart(16, '0')}-${String(term).padStart(16, '0')}.snap`
@@ -145,9 +145,9 @@ test('H35: a snapshot is fsynced before it is renamed, and the directory before 
   const disk = new CrashDisk()
   const { storage } = await recoverOn(disk)
   await storage.log.append({ entries: [command(1, 1, 'a')], mustSync: true })
-  const from = disk.journal.length
+  const journal = (disk.journal = [] as string[])
   await takeSnapshot(storage, metaAt(1, 1), bytesOf(100_000))
-  const steps = disk.journal.slice(from).filter((step) => step.includes('snap'))
+  const steps = journal.filter((step) => step.includes('snap'))
   const at = (prefix: string) => steps.findLastIndex((step) => step.startsWith(prefix))
   assert.ok(at('write') < at('sync '), steps.join('\n'))
   assert.ok(at('sync ') < at('rename') && at('rename') < at('syncDir'), steps.join('\n'))

@@ -11,7 +11,7 @@ import { test } from 'node:test'
 import type { RecoveredLog } from '../../core/ports.ts'
 import type { FileStorage } from '../../core/storage/file/storage.ts'
 import { openFileStorage } from '../../core/storage/file/storage.ts'
-import { CrashDisk, errorWith, random } from './crash-disk.ts'
+import { CrashDisk, errorWith } from '../../core/testing/disk.ts'
 import {
   command,
   DIR,
@@ -22,6 +22,7 @@ import {
   settled,
   takeSnapshot,
   voteFor,
+  random,
 } from './world.ts'
 
 const MiB = 1024 * 1024

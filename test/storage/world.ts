@@ -9,7 +9,18 @@ import {
   type FileStorageOptions,
   openFileStorage,
 } from '../../core/storage/file/storage.ts'
-import { type CrashDisk, random } from './crash-disk.ts'
+import type { CrashDisk } from '../../core/testing/disk.ts'
+
+/** Seeded, so that a failure is a number. */
+export function random(seed: number): () => number {
+  let state = (seed * 2654435761) >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), state | 1)
+    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+}
 
 export class ManualClock implements Clock {
   nowMs = 0

@@ -20,7 +20,7 @@ export function hunt(mutant: Mutant, seed: number, seeds: number): Verdict {
   const directory = mkdtempSync(join(tmpdir(), 'concord-mutant-'))
   try {
     writeFileSync(join(directory, 'package.json'), '{"type":"module"}')
-    for (const path of ['core/raft', 'core/assert.ts', 'test/sim']) {
+    for (const path of ['core/raft', 'core/testing', 'core/assert.ts', 'test/sim']) {
       cpSync(join(root, path), join(directory, path), { recursive: true })
     }
     symlinkSync(join(root, 'node_modules'), join(directory, 'node_modules'))

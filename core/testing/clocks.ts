@@ -4,7 +4,7 @@
  * True time is the agenda's. Both clocks run on one oscillator of the given rate; a suspended machine
  * loses monotonic time and keeps wall time, as a laptop with its lid closed does.
  */
-import type { Time } from '../../core/raft/types.ts'
+import type { Time } from '../raft/types.ts'
 
 export interface Clocks {
   /** Monotonic milliseconds per true millisecond. */

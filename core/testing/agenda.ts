@@ -17,6 +17,10 @@ export class Agenda<T extends Appointment> {
     return this.heap.length
   }
 
+  get first(): T | undefined {
+    return this.heap[0]
+  }
+
   add(item: T): void {
     item.sequence = this.sequence++
     const heap = this.heap

@@ -1,80 +1,18 @@
-// A disk that is as bad as a disk may be. Of what was not synced it keeps an arbitrary subset, sector by
-// sector; directory entries that were not synced may be there or not; it can be full, write less than it was
-// given, fail a write, and fail an fsync once and then call the pages clean.
-//
-// `crashAt` freezes it at one operation: what runs then never hears from it again. `powerLoss` gives the disk
-// that is found afterwards, `processCrash` the one with the page cache still there.
-
+/**
+ * A disk that is as bad as a disk may be. Of what was not synced it keeps an arbitrary subset, sector by
+ * sector; directory entries that were not synced may be there or not; it can be full, write less than it was
+ * given, fail a write, and fail an fsync once and then call the pages clean.
+ *
+ * `crash` ends it at once, `crashAt` at one operation: what runs then never hears from it again. `powerLoss`
+ * gives the disk that is found afterwards, `processCrash` the one with the page cache still there.
+ */
 import { dirname } from 'node:path'
 
-import type { Disk, DiskFile, Done, OpenMode } from '../../core/storage/file/disk.ts'
+import type { Disk, DiskFile, Done, OpenMode } from '../storage/file/disk.ts'
+import { BLOCK, Inode } from './inode.ts'
 
-const SECTOR = 512
-const BLOCK = 4096
-
-/** Seeded, so that a failure is a number. */
-export function random(seed: number): () => number {
-  let state = (seed * 2654435761) >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
-class Inode {
-  /** On the platters. */
-  durable: Buffer = Buffer.alloc(0)
-  /** As the process sees it. */
-  live: Buffer = Buffer.alloc(0)
-  /** What may be found of each dirty sector, oldest first. */
-  readonly dirty = new Map<number, Buffer[]>()
-  readonly blocks = new Set<number>()
-
-  put(bytes: Uint8Array, position: number): void {
-    const end = position + bytes.length
-    if (end > this.live.length) this.resize(end)
-    this.live.set(bytes, position)
-    for (let sector = Math.floor(position / SECTOR); sector * SECTOR < end; sector++) {
-      const versions = this.dirty.get(sector) ?? []
-      versions.push(Buffer.from(this.live.subarray(sector * SECTOR, (sector + 1) * SECTOR)))
-      this.dirty.set(sector, versions)
-    }
-  }
-
-  resize(bytes: number): void {
-    const live = Buffer.alloc(bytes)
-    this.live.copy(live, 0, 0, Math.min(bytes, this.live.length))
-    this.live = live
-  }
-
-  sync(): void {
-    // Sectors that an fsync failed on are clean, and are not written again.
-    const durable = Buffer.alloc(this.live.length)
-    this.durable.copy(durable)
-    for (const [sector, versions] of this.dirty)
-      durable.set(versions.at(-1)!.subarray(0, durable.length - sector * SECTOR), sector * SECTOR)
-    this.durable = durable
-    this.dirty.clear()
-  }
-
-  afterPowerLoss(chance: () => number): Inode {
-    const kept = new Inode()
-    const share = [0, 0.5, 1][Math.floor(chance() * 3)]!
-    const size = chance() < 0.5 ? this.live.length : this.durable.length
-    kept.live = Buffer.alloc(size)
-    this.durable.copy(kept.live)
-    for (const [sector, versions] of this.dirty) {
-      const version = versions[Math.floor(chance() * versions.length)]!
-      if (chance() < share && sector * SECTOR < size)
-        kept.live.set(version.subarray(0, size - sector * SECTOR), sector * SECTOR)
-    }
-    kept.durable = Buffer.from(kept.live)
-    for (const block of this.blocks) kept.blocks.add(block)
-    return kept
-  }
-}
+export type Work = 'open' | 'read' | 'write' | 'sync' | 'size' | 'resize' | 'close' | 'space' | DirectoryWork
+type DirectoryWork = 'rename' | 'unlink' | 'list' | 'makeDir' | 'syncDir'
 
 interface DirChange {
   readonly dir: string
@@ -90,6 +28,14 @@ export interface Faults {
   syncDir?: (dir: string) => void
 }
 
+/** When a disk does what it was asked for, and how it says so. */
+export interface Pace {
+  later(run: () => void, work: Work): void
+  hand(answer: () => void): void
+}
+
+const AT_ONCE: Pace = { later: queueMicrotask, hand: (answer) => answer() }
+
 export class CrashDisk implements Disk {
   names = new Map<string, Inode>()
   durableNames = new Map<string, Inode>()
@@ -102,10 +48,14 @@ export class CrashDisk implements Disk {
   #announce!: () => void
   faults: Faults = {}
   totalBytes = 1024 ** 3
-  /** What was done, for tests about the order of things. */
-  readonly journal: string[] = []
+  /** What was done, for tests about the order of things; nothing is noted while there is none. */
+  journal: string[] | undefined
+  readonly #pace: Pace
+  /** Asked for and not done yet. */
+  readonly #pending = new Set<() => unknown>()
 
-  constructor() {
+  constructor(pace: Pace = AT_ONCE) {
+    this.#pace = pace
     this.crashed = new Promise((resolve) => (this.#announce = resolve))
   }
 
@@ -113,8 +63,11 @@ export class CrashDisk implements Disk {
     return this.operations >= this.crashAt
   }
 
-  crash(): void {
+  /** Of what is under way some may still be done; nobody is told. */
+  crash(chance: () => number = () => 1): void {
     this.crashAt = this.operations
+    for (const operation of this.#pending) if (chance() < 0.5) attempt(operation)
+    this.#pending.clear()
     this.#announce()
   }
 
@@ -122,35 +75,40 @@ export class CrashDisk implements Disk {
   #step(what: string): boolean {
     if (this.isCrashed) return true
     this.operations++
-    this.journal.push(what)
+    this.journal?.push(what)
     if (this.operations < this.crashAt) return false
     this.#announce()
     return true
   }
 
   /** Runs an operation, or never answers. The one during which it crashes has half a chance to be done. */
-  #run<T>(what: string, operation: () => T): Promise<T> {
-    if (this.isCrashed) return new Promise(() => {})
-    const cut = this.#step(what)
-    if (!cut) {
-      return new Promise((resolve, reject) => {
-        queueMicrotask(() => {
-          try {
-            resolve(operation())
-          } catch (error) {
-            reject(error)
-          }
-        })
-      })
-    }
-    if (this.operations % 2 === 0) operation()
-    return new Promise(() => {})
+  #run<T>(work: Work, path: string, operation: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.isCrashed) return
+      if (!this.#step(`${work} ${path}`)) this.#begin(work, operation, resolve, reject)
+      else if (this.operations % 2 === 0) operation()
+    })
+  }
+
+  #begin<T>(work: Work, operation: () => T, done: (value: T) => void, failed: (error: Error) => void): void {
+    this.#pending.add(operation)
+    this.#pace.later(() => {
+      if (!this.#pending.delete(operation)) return
+      let value: T
+      try {
+        value = operation()
+      } catch (error) {
+        this.#pace.hand(() => failed(error as Error))
+        return
+      }
+      this.#pace.hand(() => done(value))
+    }, work)
   }
 
   // ----------------------------------------------------------------------------------------- after a crash
 
   processCrash(): CrashDisk {
-    const next = new CrashDisk()
+    const next = new CrashDisk(this.#pace)
     next.names = this.names
     next.durableNames = this.durableNames
     next.#dirChanges = this.#dirChanges
@@ -160,7 +118,7 @@ export class CrashDisk implements Disk {
   }
 
   powerLoss(chance: () => number): CrashDisk {
-    const next = new CrashDisk()
+    const next = new CrashDisk(this.#pace)
     const names = new Map(this.durableNames)
     for (const { apply } of this.#dirChanges) if (chance() < 0.5) apply(names)
     const kept = new Map<Inode, Inode>()
@@ -182,7 +140,7 @@ export class CrashDisk implements Disk {
   }
 
   open(path: string, mode: OpenMode, { durable = false } = {}): Promise<DiskFile> {
-    return this.#run(`open ${mode} ${path}`, () => {
+    return this.#run('open', `${mode} ${path}`, () => {
       let inode = this.names.get(path)
       if (mode === 'create') {
         inode = new Inode()
@@ -199,20 +157,17 @@ export class CrashDisk implements Disk {
       write: (buffer, length, position, done) =>
         this.#write(path, inode, durable, Buffer.from(buffer.subarray(0, length)), position, done),
       sync: (done) => {
-        this.#run(`sync ${path}`, () => this.#sync(path, inode)).then(
-          () => done(null),
-          (error: Error) => done(error),
-        )
+        this.#run('sync', path, () => this.#sync(path, inode)).then(() => done(null), done)
       },
       read: (buffer, position) =>
-        this.#run(`read ${path}`, () => {
+        this.#run('read', path, () => {
           const bytes = inode.live.subarray(position, position + buffer.length)
           buffer.set(bytes)
           return bytes.length
         }),
-      size: () => this.#run(`size ${path}`, () => inode.live.length),
-      resize: (bytes) => this.#run(`resize ${path}`, () => inode.resize(bytes)),
-      close: () => this.#run(`close ${path}`, () => undefined),
+      size: () => this.#run('size', path, () => inode.live.length),
+      resize: (bytes) => this.#run('resize', path, () => inode.resize(bytes)),
+      close: () => this.#run('close', path, () => undefined),
     }
   }
 
@@ -229,19 +184,19 @@ export class CrashDisk implements Disk {
       inode.put(bytes, position)
       return
     }
-    queueMicrotask(() => {
-      let written: number
-      try {
-        written = Math.min(bytes.length, this.faults.write?.(path, bytes.length) ?? bytes.length)
-        written = this.#allocate(inode, position, written)
-        inode.put(bytes.subarray(0, written), position)
-        if (durable) this.#sync(path, inode)
-      } catch (error) {
-        done(error as Error, 0)
-        return
-      }
-      done(null, written)
-    })
+    const write = (): number => {
+      const asked = Math.min(bytes.length, this.faults.write?.(path, bytes.length) ?? bytes.length)
+      const written = this.#allocate(inode, position, asked)
+      inode.put(bytes.subarray(0, written), position)
+      if (durable) this.#sync(path, inode)
+      return written
+    }
+    this.#begin(
+      'write',
+      write,
+      (written) => done(null, written),
+      (error) => done(error, 0),
+    )
   }
 
   #sync(path: string, inode: Inode): void {
@@ -277,7 +232,7 @@ export class CrashDisk implements Disk {
   }
 
   rename(from: string, to: string): Promise<void> {
-    return this.#run(`rename ${from} ${to}`, () => {
+    return this.#run('rename', `${from} ${to}`, () => {
       const inode = this.names.get(from)
       if (inode === undefined) throw errorWith('ENOENT', from)
       this.#changeDir(to, (names) => {
@@ -288,7 +243,7 @@ export class CrashDisk implements Disk {
   }
 
   unlink(path: string): Promise<void> {
-    return this.#run(`unlink ${path}`, () => {
+    return this.#run('unlink', path, () => {
       const inode = this.names.get(path)
       if (inode === undefined) throw errorWith('ENOENT', path)
       this.#changeDir(path, (names) => {
@@ -298,7 +253,7 @@ export class CrashDisk implements Disk {
   }
 
   list(dir: string): Promise<string[] | undefined> {
-    return this.#run(`list ${dir}`, () => {
+    return this.#run('list', dir, () => {
       if (!this.dirs.has(dir)) return undefined
       const inside = [...this.names.keys()].filter((path) => dirname(path) === dir)
       return inside.map((path) => path.slice(dir.length + 1)).sort()
@@ -306,7 +261,7 @@ export class CrashDisk implements Disk {
   }
 
   makeDir(dir: string): Promise<boolean> {
-    return this.#run(`makeDir ${dir}`, () => {
+    return this.#run('makeDir', dir, () => {
       const made = !this.dirs.has(dir)
       this.dirs.add(dir)
       return made
@@ -314,7 +269,7 @@ export class CrashDisk implements Disk {
   }
 
   syncDir(dir: string): Promise<void> {
-    return this.#run(`syncDir ${dir}`, () => {
+    return this.#run('syncDir', dir, () => {
       this.faults.syncDir?.(dir)
       this.#dirChanges = this.#dirChanges.filter((change) => {
         if (change.dir === dir) change.apply(this.durableNames)
@@ -324,7 +279,7 @@ export class CrashDisk implements Disk {
   }
 
   space(): Promise<{ freeBytes: number; totalBytes: number }> {
-    return this.#run('space', () => ({ freeBytes: this.#freeBytes(), totalBytes: this.totalBytes }))
+    return this.#run('space', '', () => ({ freeBytes: this.#freeBytes(), totalBytes: this.totalBytes }))
   }
 
   // ------------------------------------------------------------------------------------------- for a test
@@ -356,7 +311,7 @@ export class CrashDisk implements Disk {
 
   /** An independent copy of what is there, all of it durable. */
   copy(): CrashDisk {
-    const next = new CrashDisk()
+    const next = new CrashDisk(this.#pace)
     for (const dir of this.dirs) next.dirs.add(dir)
     next.totalBytes = this.totalBytes
     for (const [path, inode] of this.names) next.replace(path, inode.live)
@@ -366,4 +321,12 @@ export class CrashDisk implements Disk {
 
 export function errorWith(code: string, message: string): Error {
   return Object.assign(new Error(`${code}: ${message}`), { code })
+}
+
+function attempt(operation: () => unknown): void {
+  try {
+    operation()
+  } catch {
+    // Whoever asked for it is gone.
+  }
 }

@@ -1,0 +1,78 @@
+/**
+ * Time in a simulated world: what happens next, one event after another, and nothing by itself.
+ *
+ * After each event everything that promises make of it runs, before the next one begins. Nodes that reach the
+ * world only through their ports therefore do the same thing each time: a seed is a history.
+ */
+import type { Clock } from '../ports.ts'
+import { systemWorld } from '../world.ts'
+import { Agenda, type Appointment } from './agenda.ts'
+import { Stream } from './prng.ts'
+
+export interface Event extends Appointment {
+  /** Undefined: it was called off, or has happened. */
+  run: (() => void) | undefined
+}
+
+export class Simulation {
+  readonly seed: number
+  /** Of the world itself, for what stands between nodes. */
+  readonly clock: Clock
+  /** True milliseconds since the world began, fractional. No node sees them: each has a clock of its own. */
+  now = 0
+  /** Events that have happened. */
+  events = 0
+  readonly #agenda = new Agenda<Event>()
+
+  constructor(seed: number) {
+    this.seed = seed
+    this.clock = {
+      monotonicMs: () => this.now,
+      wallMs: () => this.now,
+      after: (delayMs, run) => this.after(delayMs, run),
+      cancel: (timer) => callOff(timer as Event),
+      soon: (run) => void this.after(0, run),
+    }
+  }
+
+  /** Chance for one purpose, independent of every other's. */
+  stream(purpose: string): Stream {
+    return new Stream(this.seed, purpose)
+  }
+
+  after(delayMs: number, run: () => void): Event {
+    const event = { at: this.now + Math.max(0, delayMs), sequence: 0, run }
+    this.#agenda.add(event)
+    return event
+  }
+
+  /** When the next event happens, or one that was called off would have; undefined: never. */
+  get nextAt(): number | undefined {
+    return this.#agenda.first?.at
+  }
+
+  /** Lets the next event happen, and all that comes of it at once. False when there is none. */
+  async step(): Promise<boolean> {
+    for (;;) {
+      const event = this.#agenda.next()
+      if (event === undefined) return false
+      const { run } = event
+      if (run === undefined) continue
+      event.run = undefined
+      this.now = event.at
+      this.events++
+      run()
+      await settled()
+      return true
+    }
+  }
+}
+
+export function callOff(event: Event): void {
+  event.run = undefined
+}
+
+/** All microtasks have run: they do before the next macrotask. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => systemWorld.clock.soon(resolve))
+}
