@@ -23,16 +23,24 @@ export type OpenTransport = (
   world: World,
 ) => Promise<Transport>
 
-export const openTransport: OpenTransport = async (cluster, { limits }, { clock, entropy }) =>
-  tcpTransport(
+export const openTransport: OpenTransport = (cluster, config, world) => openTcp(cluster, config, world)
+
+/** @param dial Where a peer with this address is dialled, when the way leads through a proxy. */
+export async function openTcp(
+  cluster: ClusterConfig,
+  _config: ResolvedConfig,
+  { clock, entropy }: World,
+  dial?: (address: string) => string,
+): Promise<Transport> {
+  return tcpTransport(
     {
       listen: cluster.listen,
       security: await securityOf(cluster),
-      // A value that is alone in its entry, and room around it.
-      maxPayloadBytes: Math.max(limits.valueBytes, limits.entryBytes) + 1024 * 1024,
+      dial,
     },
     { clock, entropy },
   )
+}
 
 export interface Peers {
   readonly peering: Peering

@@ -106,7 +106,7 @@ export class Line {
       }),
     }
     this.#attempt = attempt
-    const to = parseAddress(this.#goal.address)
+    const to = parseAddress(this.#world.dial(this.#goal.address))
     if (to === undefined) {
       const message = `host:port expected, found "${this.#goal.address}"`
       return this.#world.clock.soon(() => this.#failed(attempt, { kind: 'failed', message }))

@@ -7,6 +7,8 @@ export interface TcpOptions {
   /** Where to listen, `host:port`; port 0 takes a free one. */
   readonly listen: string
   readonly security: Security
+  /** Where a peer is dialled that is known by this address: elsewhere, when the way to it leads through a proxy. */
+  readonly dial?: ((address: string) => string) | undefined
   /** The largest message or call, in bytes. Default 17 MiB: the largest entry (16 MiB), and room around it. */
   readonly maxPayloadBytes?: number | undefined
   /** What may wait for one peer on each of its two connections; one frame always may. Defaults 1 MiB, 8 MiB. */
@@ -30,7 +32,7 @@ export interface TcpOptions {
   readonly idleMs?: number | undefined
 }
 
-type Settled = Required<Omit<TcpOptions, 'listen' | 'security'>>
+type Settled = Required<Omit<TcpOptions, 'listen' | 'security' | 'dial'>>
 /** All of them, none undefined. */
 export type Settings = { readonly [Name in keyof Settled]: number }
 
@@ -63,4 +65,5 @@ export interface TransportWorld {
   readonly settings: Settings
   readonly frames: FrameWriter
   readonly handlers: TransportHandlers
+  readonly dial: (address: string) => string
 }

@@ -82,7 +82,8 @@ class TcpTransport implements Transport {
   async listen(handlers: TransportHandlers): Promise<string> {
     const settings = settingsOf(this.#options)
     const frames = new FrameWriter(this.#secured.checksums)
-    const world = { clock: this.#clock, entropy: this.#entropy, settings, frames, handlers }
+    const { dial = (address) => address } = this.#options
+    const world = { clock: this.#clock, entropy: this.#entropy, settings, frames, handlers, dial }
     const registry = new Registry(this.#clock, settings.maxConnections)
     const notices = new Notices(this.#clock, (notice) => handlers.tell(notice))
     const otherRuns: Registry['otherRuns'] = (id, runId) => registry.otherRuns(id, runId)
