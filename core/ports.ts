@@ -298,7 +298,8 @@ export interface Transport {
   /**
    * Listens, and from then on dials. Once. Resolves with the address that was bound, its port a real one.
    *
-   * @throws `CANNOT_CONNECT` - the address cannot be bound.
+   * @throws `CANNOT_CONNECT` - the address cannot be bound. `INVALID_OPTION` - the certificate of this node does not
+   * stand for it.
    */
   listen(handlers: TransportHandlers): Promise<string>
   /** Whom to keep connected to; replaces the list before. This node itself may be in it. */

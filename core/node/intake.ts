@@ -9,6 +9,13 @@ import type { LogStore } from '../ports.ts'
 import type { Proposals, Waiter } from './proposals.ts'
 import type { Patience } from './replicated-log.ts'
 
+/**
+ * The largest command: the largest value that can be configured (16 MiB), with its key and what is said of the
+ * call. The same on every node, whatever it is configured with, and less than what one frame between peers carries:
+ * an entry that no follower can be sent would stand in the way of all that follow (H77).
+ */
+const COMMAND_BYTES_MAX = 16 * 1024 * 1024 + 64 * 1024
+
 export interface IntakeOwner {
   /** Why nothing is taken any more; undefined while all is well. */
   refusal(): Error | undefined
@@ -47,6 +54,11 @@ export class Intake {
     } catch (error) {
       writer.truncate(start)
       return Promise.reject(error)
+    }
+    const bytes = writer.length - start
+    if (bytes > COMMAND_BYTES_MAX) {
+      writer.truncate(start)
+      return Promise.reject(tooLarge(bytes))
     }
     // Asked when the command itself is counted: it may be larger than all that is free.
     if (!mayUseReserve && !this.#log.hasRoom(this.#proposals.queuedBytes)) {
@@ -87,6 +99,13 @@ export class Intake {
     return result.finally(() => signal.removeEventListener('abort', abort))
   }
 }
+
+const tooLarge = (found: number): ConcordError =>
+  new ConcordError(
+    'BATCH_TOO_LARGE',
+    `found ${found} bytes in one call, expected at most ${COMMAND_BYTES_MAX}: fewer keys, or smaller values`,
+    { details: { found, limit: COMMAND_BYTES_MAX } },
+  )
 
 export const overloaded = (): ConcordError =>
   new ConcordError('OVERLOADED', 'too many writes wait for the log; slow down and try again')

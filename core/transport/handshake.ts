@@ -23,7 +23,7 @@ import {
   writeRefusal,
 } from './hello.ts'
 import type { TransportWorld } from './options.ts'
-import type { Credentials } from './security.ts'
+import { type Credentials, standsFor } from './security.ts'
 import { Session } from './session.ts'
 import type { Closing, Wire, WireOwner } from './wire.ts'
 
@@ -190,6 +190,11 @@ export function judge(
   if (id === ownId) return wrong(`${id} has reached itself`)
   if (meant !== '' && meant !== ownId) return wrong(`${meant} was meant, and this is ${ownId}`)
   if (expected !== undefined && id !== expected) return wrong(`${expected} was meant, and this is ${id}`)
+  const { certificateNames } = introduction
+  if (certificateNames !== undefined && !standsFor(certificateNames, hello.name)) {
+    const message = `the certificate of ${id} stands for ${certificateNames.join(', ')}, and not for node ${hello.name}`
+    return { refuse: 'NOT_TRUSTED', message }
+  }
   return handlers.judge(introduction)
 }
 

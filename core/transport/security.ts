@@ -4,9 +4,10 @@
  *
  * With a shared secret there are no certificates at all: whoever shows one is not a member (and must not be
  * taken for one, whoever has signed it). With mutual TLS each node is client and server, so a certificate must
- * be good for both: one made for mere clients of this cluster does not open the door for peers.
+ * be good for both: one made for mere clients of this cluster does not open the door for peers. And it stands for
+ * its own node alone: whoever has stolen it is that node, and no other.
  */
-import { hkdfSync, type X509Certificate } from 'node:crypto'
+import { hkdfSync, X509Certificate } from 'node:crypto'
 import { connect as connectPlain, type Socket } from 'node:net'
 import tls from 'node:tls'
 
@@ -34,6 +35,8 @@ const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
 
 export interface Secured {
+  /** The names that the own certificate stands for; undefined without certificates. */
+  readonly ownNames?: readonly string[] | undefined
   /** Whether frames need a checksum of their own. */
   readonly checksums: boolean
   /** `ready` or `failed` is called, once; `failed` with what it means, in words. */
@@ -99,6 +102,7 @@ function withCertificates({ cert, key, ca }: Extract<Security, { kind: 'tls' }>)
   // Who is not authorized is told so in a refusal (`credentials`), before anything of this node is said.
   const server = usable(() => tls.createServer({ ...own, requestCert: true, rejectUnauthorized: false }))
   return {
+    ownNames: namesOf(new X509Certificate(cert)),
     ...overTls(server, (to) => ({ ...to, ...own, checkServerIdentity: () => undefined })),
     credentials: (socket) => credentialsOf(socket as tls.TLSSocket),
   }
@@ -132,6 +136,14 @@ function problemWith(socket: tls.TLSSocket, certificate: X509Certificate | undef
     return undefined
   }
   return 'its certificate is not one of a peer: it must be good for server and for client authentication'
+}
+
+/**
+ * Whether a certificate with these names is one of that node: one of them is the node's, or begins with it and a
+ * dot (`n1.concord.svc`), or is a wildcard, which whoever made it has meant for all.
+ */
+export function standsFor(names: readonly string[], node: string): boolean {
+  return names.some((name) => name === node || name.startsWith(`${node}.`) || name.startsWith('*.'))
 }
 
 function namesOf(certificate: X509Certificate | undefined): readonly string[] {

@@ -27,7 +27,7 @@ import { Notices } from './notices.ts'
 import { settingsOf, type TcpOptions, type TransportWorld } from './options.ts'
 import { laneOf, Peer, SMALL_BYTES } from './peer.ts'
 import { Registry } from './registry.ts'
-import { type Secured, secure } from './security.ts'
+import { type Secured, secure, standsFor } from './security.ts'
 import type { Session } from './session.ts'
 import type { Closing } from './wire.ts'
 
@@ -80,6 +80,7 @@ class TcpTransport implements Transport {
   }
 
   async listen(handlers: TransportHandlers): Promise<string> {
+    this.#checkOwnNames(handlers.hello().name)
     const settings = settingsOf(this.#options)
     const frames = new FrameWriter(this.#secured.checksums)
     const { dial = (address) => address } = this.#options
@@ -105,6 +106,17 @@ class TcpTransport implements Transport {
     this.#running = { world, registry, listener, guests, notices, ownId: idOf(handlers.hello()) }
     this.#dial()
     return bound
+  }
+
+  /** Every peer would refuse it; better said once, here. */
+  #checkOwnNames(node: string): void {
+    const { ownNames } = this.#secured
+    if (ownNames === undefined || standsFor(ownNames, node)) return
+    const found = ownNames.join(', ')
+    const why = `the certificate stands for ${found}, and not for this node: ${node}, or a name that begins with ${node}. expected`
+    throw new ConcordError('INVALID_OPTION', `cluster.tls.cert: ${why}`, {
+      details: { field: 'cluster.tls.cert', found },
+    })
   }
 
   // ---------------------------------------------------------------------------------------- peers

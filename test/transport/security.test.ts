@@ -147,7 +147,7 @@ test('what goes over the wire cannot be read', async (t) => {
 // ------------------------------------------------------------------------------------- certificates
 
 const authority = createAuthority('ca')
-const withCertificate = (certificate = authority.issue('node'), ca = authority.cert): Security => ({
+const withCertificate = (certificate = authority.issue('b'), ca = authority.cert): Security => ({
   kind: 'tls',
   ...certificate,
   ca,
@@ -180,6 +180,35 @@ test('P01: mutual TLS: a certificate for mere clients of this cluster does not o
   assert.equal(a.notices[0]!.reason, 'NOT_TRUSTED')
   assert.equal(b.notices[0]!.reason, 'NOT_TRUSTED')
   assert.deepEqual(b.introductions, [])
+})
+
+test('P01: mutual TLS: with the certificate of one node nobody is another, whichever side dials', async (t) => {
+  const a = await startNode(t, 'a', { security: withCertificate(authority.issue('a')) })
+  const b = await startNode(t, 'b', { security: withCertificate() })
+  const asC = { name: 'c', incarnation: 'x' }
+  for (const [impostor, other] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const honest = impostor.hello
+    impostor.hello = { ...honest, ...asC }
+    const call = a.transport.call({ address: b.address }, bytes('x'), within(6000))
+    await assert.rejects(call, { code: 'CANNOT_CONNECT', message: /certificate of c\/x stands for [ab], / })
+    await until('the other has said why', () => other.notices.length > 0)
+    for (const { notices } of [a, b]) assert.equal(notices.at(-1)!.reason, 'NOT_TRUSTED')
+    assert.deepEqual(other.introductions, [])
+    impostor.hello = honest
+  }
+  assert.equal(text(await a.transport.call({ address: b.address }, bytes('x'), within(6000))), 'x')
+})
+
+test('mutual TLS: a node does not start on the certificate of another; one for all is one for each', async (t) => {
+  const wrong = startNode(t, 'c', { security: withCertificate(authority.issue('cc')) })
+  await assert.rejects(wrong, {
+    code: 'INVALID_OPTION',
+    message: /cluster\.tls\.cert: the certificate stands for cc, cc\.example, and not for this node: c/,
+  })
+  await startNode(t, 'c', { security: withCertificate(authority.issue('*.of.all')) })
 })
 
 test('mutual TLS: who shows no certificate is refused', async (t) => {
