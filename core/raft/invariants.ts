@@ -36,7 +36,7 @@ export function checkInvariants(raft: RaftState, previous?: Checked): Checked {
   return now
 }
 
-/** The picture of the log pointers in README.md. */
+/** The picture of the log pointers in docs/internals/raft.md. */
 function checkPointers(raft: RaftState): void {
   const { log } = raft
   const last = lastIndex(log)
