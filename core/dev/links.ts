@@ -30,6 +30,8 @@ interface Connection {
   readonly near: Socket
   readonly far: Socket
   readonly pipes: readonly [there: Pipe, back: Pipe]
+  /** One side has ended otherwise than by saying so. */
+  isBroken: boolean
 }
 
 /**
@@ -61,7 +63,7 @@ export class Link {
     const { clock } = world
     this.#world = world
     this.#clock = clock
-    this.#lanes = { there: new Lane(clock), back: new Lane(clock) }
+    this.#lanes = { there: new Lane(), back: new Lane() }
   }
 
   /** Where to dial, `host:port`; the same for as long as the link lives. */
@@ -209,27 +211,23 @@ export class Link {
     const far = connect({ ...addressOf(to, 'link'), allowHalfOpen: true, noDelay: true })
     far.on('error', () => undefined)
     const { there, back } = this.#lanes
-    const connection: Connection = {
-      near,
-      far,
-      pipes: [new Pipe(near, far, there, this.#clock), new Pipe(far, near, back, this.#clock)],
-    }
+    const pipes = [new Pipe(near, far, there, this.#clock), new Pipe(far, near, back, this.#clock)] as const
+    const connection: Connection = { near, far, pipes, isBroken: false }
     this.#connections.add(connection)
-    for (const socket of [near, far]) socket.on('close', () => this.#closed(connection))
+    near.on('close', (hasFailed) => this.#closed(connection, pipes[0], hasFailed))
+    far.on('close', (hasFailed) => this.#closed(connection, pipes[1], hasFailed))
   }
 
-  /** What ends on one side ends on the other, unless that cannot be heard now. */
-  #closed(connection: Connection): void {
-    const { near, far, pipes } = connection
-    const isOver = near.destroyed && far.destroyed
-    if (!isOver && this.#isSilent) return
-    if (!isOver && pipes.every(({ isDone }) => isDone)) return
-    this.#reset(connection)
+  /** An end that was said goes through the pipe, behind what waits there; any other is known at once. */
+  #closed(connection: Connection, { hasEnded }: Pipe, hasFailed: boolean): void {
+    connection.isBroken ||= hasFailed || !hasEnded
+    const isOver = connection.near.destroyed && connection.far.destroyed
+    if (isOver || (connection.isBroken && !this.#isSilent)) this.#reset(connection)
   }
 
   #wake(connection: Connection): void {
     for (const pipe of connection.pipes) pipe.wake()
-    if (connection.near.destroyed || connection.far.destroyed) this.#closed(connection)
+    if (connection.isBroken && !this.#isSilent) this.#reset(connection)
   }
 
   #change(change: (lane: Lane) => void): void {

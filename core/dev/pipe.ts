@@ -14,7 +14,6 @@ const PIECE_BYTES = 16 * 1024
 
 /** What is true of one direction for all connections. */
 export class Lane {
-  readonly #clock: Clock
   isSilent = false
   delayMs = 0
   bytesPerSecond = Infinity
@@ -22,13 +21,9 @@ export class Lane {
   bytes = 0
   #freeAtMs = 0
 
-  constructor(clock: Clock) {
-    this.#clock = clock
-  }
-
   /** Takes the next place in the line: when a piece of that size may go. Each waits with one at most. */
-  place(bytes: number): number {
-    const atMs = Math.max(this.#clock.monotonicMs(), this.#freeAtMs)
+  place(nowMs: number, bytes: number): number {
+    const atMs = Math.max(nowMs, this.#freeAtMs)
     this.#freeAtMs = atMs + (bytes / this.bytesPerSecond) * 1000
     return atMs
   }
@@ -56,7 +51,6 @@ export class Pipe {
   readonly #clock: Clock
   readonly #held: Held[] = []
   #heldBytes = 0
-  #hasEnded = false
   /** The target takes no more at present. */
   #isFull = false
   #timer: Timer
@@ -75,7 +69,7 @@ export class Pipe {
       this.#pump()
     })
     source.on('end', () => {
-      this.#hasEnded = true
+      this.hasEnded = true
       this.#pump()
     })
     target.on('drain', () => {
@@ -84,7 +78,9 @@ export class Pipe {
     })
   }
 
-  /** The source has ended, and the target has been told. */
+  /** The source has said that it has ended. */
+  hasEnded = false
+  /** And the target has been told. */
   isDone = false
 
   /** Something about the lane has changed. */
@@ -108,7 +104,7 @@ export class Pipe {
     }
     if (this.#lane.isSilent || this.#heldBytes >= HELD_BYTES) this.#source.pause()
     else this.#source.resume()
-    if (!this.#hasEnded || this.#held.length > 0 || this.#lane.isSilent || this.isDone) return
+    if (!this.hasEnded || this.#held.length > 0 || this.#lane.isSilent || this.isDone) return
     this.isDone = true
     this.#target.end()
   }
@@ -120,7 +116,8 @@ export class Pipe {
     if (this.#timer !== undefined) return false
     const now = this.#clock.monotonicMs()
     const dueMs = next.atMs + this.#lane.delayMs
-    if (dueMs <= now) this.#placeMs ??= this.#lane.place(Math.min(next.bytes.length, this.#lane.pieceBytes))
+    const size = Math.min(next.bytes.length, this.#lane.pieceBytes)
+    if (dueMs <= now) this.#placeMs ??= this.#lane.place(now, size)
     const waitMs = Math.max(dueMs, this.#placeMs ?? 0) - now
     if (waitMs <= 0) return true
     this.#timer = this.#clock.after(waitMs, () => {

@@ -154,8 +154,27 @@ describe('a link', () => {
     await until(() => far.heard === 'a' && near.heard === 'b')
     near.socket.write('c')
     await until(() => clock.pending === 1)
-    link.delay(0)
-    await until(() => far.heard === 'ac')
+    near.socket.end()
+    await link.silence()
+    clock.advance(1000)
+    assert.deepEqual(link.passed, { there: 1, back: 1 })
+    await link.open()
+    await until(() => far.heard === 'ac' && far.hasEnded)
+  })
+
+  test('passes on what waits, and then the end, of somebody who has gone already', async (t) => {
+    const clock = new HandClock()
+    const { link, meet } = await street(t, clock)
+    const [near, far] = await meet()
+    near.socket.end()
+    await until(() => far.hasEnded)
+    link.delay(100)
+    far.socket.end('last words')
+    await once(far.socket, 'close')
+    await until(() => clock.pending === 1)
+    clock.advance(100)
+    await until(() => near.heard === 'last words' && near.hasEnded)
+    assert.equal(near.failure, undefined)
   })
 
   test('that is throttled passes so much in a second, whoever sends it', async (t) => {
@@ -202,7 +221,7 @@ describe('a link', () => {
   test('reads no more than it may hold while nothing gets on', async () => {
     const source = new PassThrough()
     const target = new PassThrough({ highWaterMark: 1 })
-    const pipe = new Pipe(source as never, target as never, new Lane(systemWorld.clock), systemWorld.clock)
+    const pipe = new Pipe(source as never, target as never, new Lane(), systemWorld.clock)
     const piece = Buffer.alloc(64 * 1024)
     let given = 0
     while (!source.isPaused() && given < 1000) {

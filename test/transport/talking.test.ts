@@ -221,3 +221,14 @@ test('H76: the queue to a slow peer is bounded; what does not fit is dropped and
   assert.ok(stats!.queuedBytes <= 1024 * 1024 + 70_000, `${stats!.queuedBytes} bytes wait`)
   assert.ok(stats!.dropped > 500, `${stats!.dropped} dropped`)
 })
+
+test('a peer may be dialled elsewhere than at the address by which it is known', async (t) => {
+  const b = await startNode(t, 'b')
+  const known = { 'b.somewhere:1': b.address }
+  const dial = (address: string): string => known[address as keyof typeof known] ?? address
+  const a = await startNode(t, 'a', { dial })
+  a.transport.setPeers([{ id: b.id, address: 'b.somewhere:1' }])
+  b.transport.setPeers([{ id: a.id, address: a.address }])
+  await connected(a, b)
+  assert.equal(text(await a.transport.call({ address: 'b.somewhere:1' }, bytes('who'), within(5000))), 'who')
+})
