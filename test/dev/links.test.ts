@@ -66,6 +66,11 @@ async function house(t: TestContext): Promise<{ readonly address: string; readon
   return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, guests }
 }
 
+/** Whatever the link would do by itself has had its chance. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+}
+
 const portOf = (address: string): number => Number(address.split(':')[1])
 
 describe('a link', () => {
@@ -111,8 +116,7 @@ describe('a link', () => {
     await once(buried.socket, 'connect')
     buried.socket.write('is anybody there')
     await until(() => link.connections === 3)
-    // All that the link would have passed on has had its chance, twice as long as it takes.
-    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+    await turns()
     assert.deepEqual([near.heard, far.heard, guests.length, buried.failure], ['', '', 2, undefined])
     assert.equal(left.failure ?? left.hasEnded, false)
     near.socket.write('three')
@@ -172,6 +176,7 @@ describe('a link', () => {
     far.socket.end('last words')
     await once(far.socket, 'close')
     await until(() => clock.pending === 1)
+    await turns()
     clock.advance(100)
     await until(() => near.heard === 'last words' && near.hasEnded)
     assert.equal(near.failure, undefined)
