@@ -32,7 +32,9 @@ export function measuresOf(facts: Facts): Measure[] {
   const calm = ok.filter(({ endMs }) => endMs < firstFaultMs).length
   const unknown = operations.filter(({ outcome }) => outcome === 'unknown').length
   const begun = [...tallies.values()].filter((tally) => tally.begun > 0)
-  const idle = begun.filter(({ bitten }) => bitten === 0).length
+  const idle = begun.filter((tally) => tally.begun > 1 && tally.bitten === 0).length
+  const all = begun.reduce((sum, tally) => sum + tally.begun, 0)
+  const bitten = begun.reduce((sum, tally) => sum + tally.bitten, 0)
   return [
     {
       name: 'acknowledged a second before the first fault',
@@ -47,7 +49,8 @@ export function measuresOf(facts: Facts): Measure[] {
     { name: 'share of operations of unknown outcome', value: share(unknown, operations.length), most: 0.15 },
     { name: 'changes of leadership', value: leaderships - 1, least: isShort ? 2 : 5 },
     { name: 'share of reads that saw the work of others', value: seenOfOthers(ok), least: 0.3 },
-    { name: 'faults that were tried and never had an effect', value: idle, most: isShort ? 2 : 0 },
+    { name: 'share of faults that had an effect', value: share(bitten, all), least: 0.75 },
+    { name: 'kinds of fault tried more than once, and never with an effect', value: idle, most: 0 },
   ]
 }
 

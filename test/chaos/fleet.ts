@@ -31,6 +31,8 @@ export interface FleetOptions {
   readonly onVolumes?: readonly string[]
   /** The library of false fsyncs. */
   readonly shim?: string | undefined
+  /** Nodes reach each other without a link between them. */
+  readonly isDirect?: boolean
 }
 
 export class Fleet {
@@ -98,7 +100,7 @@ export class Fleet {
         cluster: { name: 'chaos', members, voters: founders.length, listen: where[name]!, secret: SECRET },
         ...config,
       },
-      routes: this.net.routesOf(name),
+      routes: options.isDirect === true ? {} : this.net.routesOf(name),
       snapshotLogBytes,
       lever: shim === undefined ? undefined : new DiskLever(shim, join(dir, 'records', `${name}.lever`)),
     }
@@ -107,6 +109,7 @@ export class Fleet {
         if (!this.leaders.has(term)) this.leaders.set(term, { name: who, atMs: performance.now() })
       },
       stall: (who, durationMs) => void this.stalls.push({ name: who, durationMs }),
+      isThere: (who, is) => this.net.isThere(who, is),
       endedByItself: (node, ended) => this.#endedByItself(node, ended),
     })
   }

@@ -11,7 +11,7 @@
 import { parseArgs } from 'node:util'
 import { type Episode, runEpisode } from './episode.ts'
 import { FAULTS, faultsNamed } from './faults/faults.ts'
-import { MEASUREMENTS } from './measure/measure.ts'
+import { MEASUREMENTS } from './measure/measurements.ts'
 
 const EPISODE_SECONDS = 240
 

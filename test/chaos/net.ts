@@ -45,11 +45,6 @@ export class Net {
     return Object.fromEntries(others.map(([to, address]) => [address, this.#link(from, to).address]))
   }
 
-  /** Where one node dials another. */
-  addressFor(from: string, to: string): string {
-    return this.#link(from, to).address
-  }
-
   /** Nothing that one says reaches the other; connections stay. */
   silence(from: string, to: string): void {
     const there = this.#link(from, to)
@@ -83,6 +78,14 @@ export class Net {
 
   delay(from: string, to: string, ms: number): void {
     this.#link(from, to).delay(ms)
+  }
+
+  /** Nobody is there any more, or again: whoever dials it is refused, as by a machine on which no process listens. */
+  isThere(name: string, is: boolean): void {
+    for (const [pair, link] of this.#links) {
+      const [, to] = pair.split(' ')
+      if (to === name) void link.leadTo(is ? this.#where[name] : undefined).catch(() => undefined)
+    }
   }
 
   /** All links are as they were. */

@@ -37,6 +37,8 @@ export interface Ended {
 export interface ProcessNews {
   leads(name: string, term: number): void
   stall(name: string, durationMs: number): void
+  /** Its process is about to start, or has ended. */
+  isThere(name: string, is: boolean): void
   /** It has ended, and nobody had told it to. */
   endedByItself(node: NodeProcess, ended: Ended): void
 }
@@ -87,6 +89,7 @@ export class NodeProcess {
     this.tellings.push({ source, file: tellFile })
     this.#mayEnd = false
     const orders: Orders = { config, routes, tellFile, wallOffsetMs: this.wallOffsetMs, snapshotLogBytes }
+    this.#news.isThere(name, true)
     const log = openSync(join(records, `${name}.log`), 'a')
     const child = spawn(process.execPath, [SCRIPT, JSON.stringify(orders)], {
       stdio: ['ignore', log, log, 'ipc'],
@@ -105,6 +108,7 @@ export class NodeProcess {
     this.#ended = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         const ended = { code, signal, failure }
+        this.#news.isThere(name, false)
         this.#child = undefined
         this.isPaused = false
         this.lastEnd = ended

@@ -4,6 +4,8 @@ import { type Fault, shuffled, victim } from './fault.ts'
 
 /** A node whose disk has failed ends with this. */
 const STORAGE_EXIT = 4
+/** A node that has something to write meets its disk within this. */
+const MEETS_MS = 3000
 const NO_SHIM = 'there is no library of false fsyncs'
 
 export const DISK_FAULTS: readonly Fault[] = [
@@ -39,7 +41,7 @@ export const DISK_FAULTS: readonly Fault[] = [
       lever.set('fail')
       return async () => {
         // A node that has met a failed fsync has nothing more to say.
-        const hasFailed = lever.count.failed > before
+        const hasFailed = await soon(() => lever.count.failed > before, MEETS_MS)
         const isDown = !hasFailed || (await soon(() => !node.isRunning, 15_000))
         lever.set('as ever')
         if (!isDown) {
@@ -62,8 +64,9 @@ export const DISK_FAULTS: readonly Fault[] = [
       const before = lever.count.slowed
       lever.set('slow')
       return async () => {
+        const wasSlow = await soon(() => lever.count.slowed > before, MEETS_MS)
         lever.set('as ever')
-        return lever.count.slowed > before
+        return wasSlow
       }
     },
   },

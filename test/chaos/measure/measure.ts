@@ -1,4 +1,4 @@
-/** What can be measured by name. */
+/** What a measurement is. */
 
 /** `failed`: which of the bounds did not hold, in words. */
 export interface Measured {
@@ -8,5 +8,3 @@ export interface Measured {
 
 /** @param tries how often; each has its own default. */
 export type Measurement = (tries?: number) => Promise<Measured>
-
-export const MEASUREMENTS: Readonly<Record<string, Measurement>> = {}
