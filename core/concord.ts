@@ -3,7 +3,7 @@
  * starts the driver, and takes all of it down again in reverse. On the way up: config -> plugins set up,
  * hooks sealed -> directory locked -> recovered -> driver started -> plugins ready -> socket open.
  */
-import { agreeOnSettings, differing } from './agreed-settings.ts'
+import { agreeOnSettings, differing, wantedSettings } from './agreed-settings.ts'
 import type { CallRules } from './store/calls.ts'
 import { type Config, type ResolvedConfig, loadConfig, resolveConfig } from './config/index.ts'
 import { frameBytes } from './endpoint/frames.ts'
@@ -169,7 +169,7 @@ class Assembly {
     }
     if (log.cut !== undefined) nodeLog.log.warn({ ...log.cut }, 'cut a write that was never acknowledged')
     const driver = (this.driver = new Driver(
-      { raft, machine, slices: host.slices, recoveredIndex },
+      { raft, machine, slices: host.slices, recoveredIndex, wanted: peers && wantedSettings(config) },
       {
         clock,
         telemetry: this.telemetry,
@@ -220,7 +220,7 @@ class Assembly {
     if (Object.keys(others).length > 0) {
       this.nodeLog.log.warn(
         { configured: others },
-        'limits are facts of the cluster; these of the config do not hold',
+        'limits are facts of the cluster; these of the config do not hold until all members have them',
       )
     }
     if (this.storage?.identity.clusterId !== '') return

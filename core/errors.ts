@@ -53,6 +53,7 @@ export const ERROR_CODES = {
   SNAPSHOT_TOO_OLD: later,
   // The node's own files and configuration.
   CORRUPTED: never,
+  DIVERGED: never,
   STORAGE_FAILED: unknown,
   DIRECTORY_LOCKED: later,
   IDENTITY_MISMATCH: never,

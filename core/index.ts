@@ -21,7 +21,8 @@ import type { Remote } from './endpoint/remote-store.ts'
  * @throws `INVALID_OPTION` - others may write to the data directory.
  * @throws `DIRECTORY_LOCKED` - another process, or this one, has the directory open; `connect(dir)` reaches
  *   the node that has it.
- * @throws `CORRUPTED`, `IDENTITY_MISMATCH` - the files are damaged, or another node's; nothing was changed.
+ * @throws `CORRUPTED`, `IDENTITY_MISMATCH`, `DIVERGED` - the files are damaged, another node's, or were set aside, because
+ *   their state is not that of the cluster; nothing was changed.
  * @throws `STORAGE_FAILED`, `STORAGE_FULL` - no permission, no directory, no space, or what the disk says.
  */
 export const open = (config?: Config): Promise<Concord> => openConfigured(config, { builtins })

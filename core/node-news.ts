@@ -30,6 +30,7 @@ export function newsOf({ id, hooks, log, telemetry, peering, node }: NewsParts):
   const stall = telemetry.event('node.stall')
   const change = telemetry.event('state.change')
   const created = telemetry.event('snapshot.created')
+  const differs = telemetry.event('state.differs')
   return {
     wantsChanges: () => hooks.applied.isUsed(),
     applied: (entry, revision, changes, replay) =>
@@ -53,6 +54,11 @@ export function newsOf({ id, hooks, log, telemetry, peering, node }: NewsParts):
       log.info({ voters: membership.voters, learners: membership.learners }, 'membership')
       peering?.membership(membership)
     },
+    differing: (comparison) => {
+      log.error({ ...comparison }, 'not all voters had the same state')
+      if (differs.isWanted) differs.emit(comparison)
+    },
+    disagreed: (values, why) => log.warn({ configured: values }, `limits of the config wait: ${why}`),
     installed: ({ index }) => log.info({ index }, "caught up by a leader's snapshot"),
     failed: (error) => void node()?.stop({ reason: 'failed', error }),
   }

@@ -213,7 +213,15 @@ export class OpenNode extends Kv implements Concord {
     await this.#driver.stop(this.#lastError).catch(report)
     await this.#endpoint?.close().catch(report)
     await this.#parts.peers?.close().catch(report)
+    await this.#setAside().catch(report)
     await this.#storage.close(clean)
+  }
+
+  /** A state that is not that of the others is never to be started on again. */
+  async #setAside(): Promise<void> {
+    const error = this.#lastError
+    if (!ConcordError.is(error) || error.code !== 'DIVERGED') return
+    await this.#storage.identity.update({ quarantine: error.message })
   }
 
   #status(id: string): Status {
@@ -230,6 +238,7 @@ export class OpenNode extends Kv implements Concord {
       clusterTime: machine.clusterTime,
       revision: machine.revision,
       keys: machine.users.count,
+      settings: { ...machine.settings },
       stateHash: { hash: stateHash(machine), index: machine.appliedIndex },
       unsafe: unsafeSettings(config),
       plugins: host.names,

@@ -63,7 +63,12 @@ export interface IdentityStore {
   /** What the node has accepted to found, and then what its cluster was founded by. */
   readonly founding: Founding | null
   /** Resolves when it is durable. One at a time; rejects with `STORAGE_FAILED`, and then the node stops. */
-  update(change: { readonly clusterId?: string; readonly founding?: Founding | null }): Promise<void>
+  update(change: {
+    readonly clusterId?: string
+    readonly founding?: Founding | null
+    /** Why nobody is to start on this data again. */
+    readonly quarantine?: string
+  }): Promise<void>
 }
 
 /** One durable step of the log: applied in the order truncate, entries, hard state; all or none. */
@@ -206,6 +211,8 @@ export interface Introduction {
   /** This node has dialled; whom it wanted to reach, unless it only knew an address. */
   readonly dialled: boolean
   readonly expected?: NodeId | undefined
+  /** Whoever has dialled only knew an address: he wants to ask who is there, and no more. */
+  readonly byAddress?: boolean | undefined
   /** Other runs of this very id that are connected now, and how long ago each was last heard. */
   readonly otherRuns: readonly { readonly runId: string; readonly heardAgoMs: number }[]
   /** With mutual TLS: the names that the peer's certificate stands for (common name, DNS names, addresses). */

@@ -26,6 +26,7 @@ import type {
   IncrementResult,
   Key,
   Member,
+  MemberStatus,
   PutIfOptions,
   PutItem,
   PutOptions,
@@ -132,6 +133,22 @@ export interface Store {
 
 export interface Cluster {
   members(options?: CallOptions): Promise<Member[]>
+  /**
+   * What every member says of itself, each asked now; whoever does not answer within a second is said not to be
+   * reachable.
+   */
+  status(options?: CallOptions): Promise<MemberStatus[]>
+  /**
+   * Takes in the node at `address`, its `host:port` for peers: one with an empty data directory, the same
+   * `cluster.name` and the same secret, which waits for a cluster and need not know where this one is. It becomes a
+   * learner, and a voter while there are fewer than `cluster.voters`. Resolves with its id when it is a member and
+   * knows it. An empty node that does know where the cluster is joins without this.
+   *
+   * @throws `CHANGE_REFUSED` - who is there belongs to another cluster. `CANNOT_CONNECT` - nobody is there, or has
+   * another secret. Nothing was done.
+   * @throws `TIMEOUT` and others, as their `outcome` says; asking again is safe.
+   */
+  addMember(address: string, options?: CallOptions): Promise<{ readonly member: string }>
   /**
    * Takes a member, by its name or its whole id, out of the cluster for ever: its node stops, and its data
    * directory has no further use. Resolves when that is committed.

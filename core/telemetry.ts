@@ -78,6 +78,12 @@ export interface TelemetryEvents {
     readonly appliedIndex: number
     readonly isLeader: boolean
   }
+  // A comparison in which not all voters had the same state: an alarm, whoever is right.
+  'state.differs': {
+    readonly index: number
+    readonly own: string
+    readonly hashes: readonly (readonly [id: string, hash: string])[]
+  }
   'node.stall': { readonly durationMs: number }
   // One per `expire` command that this node proposed as leader.
   'ttl.cleanup': { readonly durationMs: number; readonly deletedCount: number }

@@ -194,6 +194,30 @@ export interface Member {
   readonly leader: boolean
 }
 
+/** What a member says of itself when another asks. */
+export interface MemberState {
+  readonly role: Status['role']
+  readonly term: number
+  readonly ready: boolean
+  readonly commitIndex: number
+  readonly appliedIndex: number
+  readonly lastIndex: number
+  readonly snapshotIndex: number
+  readonly revision: Revision
+  readonly version: string
+  /** Equal on every node at the same index. */
+  readonly stateHash: { readonly hash: string; readonly index: number }
+}
+
+/** A member as the node that was asked sees it. */
+export interface MemberStatus extends Member {
+  /** It has answered within a second. */
+  readonly reachable: boolean
+  /** Entries that it has not applied, of those that anybody who answered knows to be committed; null: no answer. */
+  readonly lag: number | null
+  readonly state: MemberState | null
+}
+
 /** What a node knows of itself, at this instant, without asking anybody. */
 export interface Status {
   readonly node: { readonly id: string; readonly name: string; readonly incarnation: string }
@@ -211,6 +235,8 @@ export interface Status {
   readonly clusterTime: number
   readonly revision: Revision
   readonly keys: number
+  /** What every node goes by, whatever its own config says. */
+  readonly settings: Readonly<Record<string, number | boolean>>
   readonly members: readonly Member[]
   /** Equal on every node at the same index. */
   readonly stateHash: { readonly hash: string; readonly index: number }

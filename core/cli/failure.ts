@@ -82,6 +82,7 @@ export function exitCodeOf(error: unknown, verb?: string): number {
     case 'PLUGIN_TIMEOUT':
     case 'STORAGE_FAILED':
     case 'CORRUPTED':
+    case 'DIVERGED':
     case 'DIRECTORY_LOCKED':
     case 'IDENTITY_MISMATCH':
       return EXIT.unexpected
@@ -95,6 +96,7 @@ export function nodeExitCodeOf(error: unknown): number {
   if (!ConcordError.is(error)) return EXIT.unexpected
   switch (error.code) {
     case 'CORRUPTED':
+    case 'DIVERGED':
       return NODE_EXIT.corrupted
     case 'STORAGE_FAILED':
     case 'STORAGE_FULL':

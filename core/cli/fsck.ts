@@ -6,6 +6,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConcordError, type ErrorCode } from '../errors.ts'
 import type { Slice } from '../machine/index.ts'
+import { setAside } from '../storage/file/directory.ts'
 import { nodeDisk } from '../storage/file/disk.ts'
 import { cannotOpen } from '../storage/file/errors.ts'
 import { type IdentityFile, readIdentity } from '../storage/file/identity.ts'
@@ -108,6 +109,8 @@ async function check(dir: string, slices: (() => Promise<readonly Slice[]>) | un
       'concord fsck DIR',
     )
   }
+  const quarantine = content?.identity.quarantine
+  if (quarantine !== undefined) problems.push(setAside(dir, quarantine))
   const snapshots = await checkSnapshots(dir, attempt)
   const newest = snapshots.at(-1)
   const log =

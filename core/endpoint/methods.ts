@@ -160,6 +160,10 @@ const METHODS: Readonly<Record<string, Method>> = {
 
   status: read(async ({ node, options }) => data(await node.status(options))),
   'cluster.members': read(async ({ node, options }) => data(await node.cluster.members(options))),
+  'cluster.status': read(async ({ node, options }) => data(await node.cluster.status(options))),
+  'cluster.addMember': write(async ({ node, head, options }) =>
+    data(await node.cluster.addMember(head['address'] as string, options)),
+  ),
   'cluster.removeMember': write(async ({ node, head, options }) =>
     data((await node.cluster.removeMember(head['member'] as string, options)) ?? null),
   ),

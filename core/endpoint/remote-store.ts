@@ -68,6 +68,8 @@ export class RemoteStore implements Remote {
     this.#calls = new RemoteCalls(client, rules, defaults)
     this.cluster = {
       members: (options) => this.#plain('cluster.members', options),
+      status: (options) => this.#plain('cluster.status', options),
+      addMember: (address, options) => this.#plain('cluster.addMember', options, true, { address }),
       removeMember: (member, options) => this.#plain('cluster.removeMember', options, true, { member }),
       promote: (member, options) => this.#plain('cluster.promote', options, true, { member }),
       demote: (member, options) => this.#plain('cluster.demote', options, true, { member }),

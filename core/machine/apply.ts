@@ -9,7 +9,7 @@
 import { assert, assertNever } from '../assert.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Entry } from '../raft/types.ts'
-import type { Command } from './command.ts'
+import type { Command, HashTable } from './command.ts'
 import { decodeCommands } from './decode.ts'
 import { activateSlice, makeSpace, retireSlice, setSettings } from './facts.ts'
 import type { Keyspace } from './keyspace.ts'
@@ -28,6 +28,8 @@ export interface Applied {
   readonly results: readonly CommandResult[]
   /** One per key that changed, in order; empty unless they were wanted. */
   readonly changes: readonly Change[]
+  /** The hashes that the entry says the voters had, for whoever compares. */
+  readonly table: HashTable | undefined
 }
 
 /** Room for what one command can still do: no revision is ever inexact. */
@@ -50,15 +52,19 @@ export function apply(machine: Machine, entry: Entry, wantChanges: boolean): App
   machine.wallTime = entry.wallTime
   forgetSome(machine)
   const changes: Change[] = []
+  let table: HashTable | undefined
   const results: CommandResult[] = []
   if (commands.length > 0) {
     const header = commands[0]!.header
     const run: Run = { machine, entry, changes: wantChanges ? changes : undefined, header, effects: 0 }
-    for (const command of commands) results.push(applyCommand(run, command))
+    for (const command of commands) {
+      results.push(applyCommand(run, command))
+      if (command.kind === 'hashes') table = command.table
+    }
   }
   machine.appliedTerm = entry.term
   machine.appliedIndex = entry.index
-  return { results, changes }
+  return { results, changes, table }
 }
 
 function applyCommand(run: Run, command: Command): CommandResult {
@@ -100,6 +106,7 @@ function perform(run: Run, command: Command): CommandResult {
       return space === undefined ? noSpace(command.header.space) : performOnKeys(run, space, command)
     }
     case 'nothing':
+    case 'hashes':
       return { revision: machine.revision }
     case 'expire':
       return expire(run, command)

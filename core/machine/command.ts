@@ -28,6 +28,7 @@ export const KIND = {
   sliceRegister: 10,
   sliceRetire: 11,
   slice: 12,
+  hashes: 13,
 } as const
 
 export const OP = { put: 1, delete: 2, touch: 3, increment: 4, get: 5 } as const
@@ -69,6 +70,14 @@ export interface Compare {
   readonly revision: number
 }
 
+/** What the voters had at one index, by their ids; whoever had not said so in time is missing. */
+export interface HashTable {
+  readonly index: number
+  /** How many voters there were, those that are missing included. */
+  readonly voters: number
+  readonly hashes: readonly (readonly [id: string, hash: string])[]
+}
+
 /** A decoded operation. Its value stays where it is, in the bytes of the entry. */
 export type DecodedOp = Op<Encoded>
 
@@ -106,6 +115,7 @@ export type Command = { readonly header: CommandHeader } & (
   | { readonly kind: 'sliceRegister'; readonly name: string; readonly version: number }
   | { readonly kind: 'sliceRetire'; readonly name: string }
   | { readonly kind: 'slice'; readonly version: number; readonly body: Stored; readonly bytes: number }
+  | { readonly kind: 'hashes'; readonly table: HashTable }
 )
 
 /** Appends one encoded command to the data of an entry. */
@@ -278,6 +288,18 @@ export function encodeSlice(
 /** A command that changes nothing: a barrier whose application can be waited for. */
 export function encodeNothing(writer: Writer, header: Header): void {
   writeHeader(writer, KIND.nothing, 0, header)
+}
+
+/** For comparing states: changes nothing. */
+export function encodeHashes(writer: Writer, { index, voters, hashes }: HashTable): void {
+  writeHeader(writer, KIND.hashes, 0, { space: 0 })
+  writer.varint(index)
+  writer.varint(voters)
+  writer.varint(hashes.length)
+  for (const [id, hash] of hashes) {
+    writer.utf8(id)
+    writer.utf8(hash)
+  }
 }
 
 /** Numbers and bigints up to about 8,000 bits. */

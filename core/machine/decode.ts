@@ -6,7 +6,7 @@
 import { MalformedError, Reader } from '../bytes.ts'
 import type { Stored } from '../codec.ts'
 import { readEncoded, readStored } from '../codec.ts'
-import type { Command, CommandHeader, Compare, DecodedOp } from './command.ts'
+import type { Command, CommandHeader, Compare, DecodedOp, HashTable } from './command.ts'
 import { COMMAND_VERSION, FLAG, KIND, OP } from './command.ts'
 import { fold, hashText } from './hash.ts'
 import { UnknownCommand } from './unsupported.ts'
@@ -137,8 +137,10 @@ function readRare(reader: Reader, kind: number, header: CommandHeader): Command 
       const body = readStored(reader)
       return { header, kind: 'slice', version, body, bytes: reader.offset - from }
     }
+    case KIND.hashes:
+      return { header, kind: 'hashes', table: readTable(reader) }
     default:
-      throw new UnknownCommand(`of kind ${kind}`, `kind ${kind}`, `kinds up to ${KIND.slice}`)
+      throw new UnknownCommand(`of kind ${kind}`, `kind ${kind}`, `kinds up to ${KIND.hashes}`)
   }
 }
 
@@ -191,6 +193,14 @@ function readValues(reader: Reader): Record<string, Stored> {
   const values: [string, Stored][] = []
   for (let left = reader.varint(); left > 0; left--) values.push([readName(reader), readStored(reader)])
   return Object.fromEntries(values)
+}
+
+function readTable(reader: Reader): HashTable {
+  const index = reader.varint()
+  const voters = reader.varint()
+  const hashes: [string, string][] = []
+  for (let left = reader.varint(); left > 0; left--) hashes.push([readName(reader), readName(reader)])
+  return { index, voters, hashes }
 }
 
 /** 0 when there is none. */

@@ -2,12 +2,14 @@
 export { apply, type Applied } from './apply.ts'
 export {
   type Compare,
+  type HashTable,
   type Header,
   type Op,
   appendCommand,
   encodeBatch,
   encodeDelete,
   encodeExpire,
+  encodeHashes,
   encodeIncrement,
   encodeNothing,
   encodePut,
@@ -44,7 +46,7 @@ export {
 export { add } from './ops.ts'
 export { lookUp } from './requests.ts'
 export type * from './result.ts'
-export { DEFAULT_SETTINGS, SETTING_BOUNDS, checkSettings } from './settings.ts'
+export { DEFAULT_SETTINGS, SETTING_BOUNDS, type Settings, checkSettings } from './settings.ts'
 export type { Slice, SliceMeta, SliceSpace } from './slice.ts'
 export { snapshotLoader } from './snapshot-loader.ts'
 export { snapshotSource } from './snapshot-source.ts'

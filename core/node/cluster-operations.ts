@@ -9,6 +9,8 @@ import type { Wish } from './operations.ts'
 import type { Patience } from './replicated-log.ts'
 
 export type Operation =
+  /** Takes in the empty node at an address, which need not know where the cluster is. */
+  | { readonly kind: 'add'; readonly address: string }
   /** For ever; its id is never a member again. */
   | { readonly kind: 'remove'; readonly member: string }
   | { readonly kind: 'promote'; readonly member: string }
@@ -19,6 +21,8 @@ export type Operation =
 export interface Operated {
   /** Who leads afterwards, as far as the node that was asked knows. */
   readonly leader: NodeId | null
+  /** Of the member that was added. */
+  readonly member?: NodeId | undefined
 }
 
 export interface Leader {
@@ -26,10 +30,15 @@ export interface Leader {
   leader(): NodeId | null
   change(wish: Wish, patience: Patience): Promise<void>
   handOver(to?: NodeId): Promise<NodeId | null>
+  /** Resolves with the id of the new member. */
+  invite(address: string, patience: Patience): Promise<NodeId>
 }
 
 /** @throws `CHANGE_REFUSED`, `INVALID_ARGUMENT` (no such member) - nothing was done. `TIMEOUT`, `NOT_LEADER`. */
 export async function carryOut(leader: Leader, operation: Operation, patience: Patience): Promise<Operated> {
+  if (operation.kind === 'add') {
+    return { member: await leader.invite(operation.address, patience), leader: leader.leader() }
+  }
   if (operation.kind === 'transfer') {
     const to = operation.to === null ? undefined : memberCalled(leader.membership, operation.to)
     return { leader: await leader.handOver(to) }
@@ -85,7 +94,8 @@ function memberCalled({ members }: Membership, name: string): NodeId {
 /** Checks what came over the wire. */
 export function operationOf(value: unknown): Operation | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const { kind, member, to } = value as Readonly<Record<string, unknown>>
+  const { kind, member, to, address } = value as Readonly<Record<string, unknown>>
+  if (kind === 'add' && typeof address === 'string') return { kind, address }
   if (kind === 'transfer' && (to === null || typeof to === 'string')) return { kind, to }
   if ((kind === 'remove' || kind === 'promote' || kind === 'demote') && typeof member === 'string') {
     return { kind, member }

@@ -8,7 +8,7 @@
 import { assert } from '../assert.ts'
 import { AbortError, ConcordError } from '../errors.ts'
 import type { Writer } from '../bytes.ts'
-import { apply } from '../machine/index.ts'
+import { apply, stateHash } from '../machine/index.ts'
 import type { Change, CommandResult, Machine, Slice } from '../machine/index.ts'
 import { within } from '../patience.ts'
 import type { Clock, LogStore, SnapshotStore } from '../ports.ts'
@@ -39,12 +39,17 @@ import type {
   Time,
 } from '../raft/index.ts'
 import type { Telemetry, TelemetryEvent, TelemetryEvents } from '../telemetry.ts'
-import type { Consistency } from '../types.ts'
+import type { Consistency, MemberState, MemberStatus } from '../types.ts'
+import { VERSION } from '../version.ts'
+import { Agreement, type AgreementOwner } from './agreement.ts'
+import type { SettingValues } from './checked.ts'
 import type { Operated, Operation } from './cluster-operations.ts'
+import { type Comparison, Divergence, type DivergenceOwner } from './divergence.ts'
 import { Expiry } from './expiry.ts'
 import { Forwarding } from './forwarding.ts'
 import { Installs } from './installs.ts'
 import { type Knowledge, knowledgeOf, logStatus } from './log-status.ts'
+import { memberStates } from './member-states.ts'
 import type { Network } from './network.ts'
 import { decodePoint, encodeCall } from './peer-calls.ts'
 import { Intake, overloaded, storageFull } from './intake.ts'
@@ -58,6 +63,9 @@ import { Snapshots, type SnapshotDone } from './snapshots.ts'
 import { Stamps } from './stamps.ts'
 import { Ticker } from './ticker.ts'
 import { whyUnusable } from './unusable.ts'
+
+/** How long a command of the node's own may wait for its entry. */
+const LOG_MS = 5000
 
 export interface DriverLimits {
   readonly entryBytes: number
@@ -88,6 +96,10 @@ export interface DriverEvents {
   installed(meta: SnapshotMeta): void
   /** Who belongs to the cluster has changed; also said once at the start. */
   membership(membership: Membership): void
+  /** Not all voters had the same state at an index; this node is not known to be wrong, and goes on. */
+  differing(comparison: Comparison): void
+  /** What this node's config wishes for does not hold, and why not. */
+  disagreed(values: SettingValues, why: string): void
   /** The node has failed. Said once; `stop` is still to be called. */
   failed(error: Error): void
 }
@@ -99,11 +111,15 @@ export interface DriverStart {
   readonly slices: readonly Slice[]
   /** Index of the last entry that recovery found: what is applied up to here was seen before. */
   readonly recoveredIndex: number
+  /** Replicated settings that this node's config wishes for. */
+  readonly wanted?: SettingValues | undefined
 }
 
 export class Driver implements ReplicatedLog, Served {
   machine: Machine
   readonly operations: Operations
+  readonly divergence: Divergence
+  readonly agreement: Agreement
   #raft: Raft
   readonly #clock: Clock
   /** The time of right now, each part looked up when it is asked for: most reads need none. */
@@ -166,6 +182,9 @@ export class Driver implements ReplicatedLog, Served {
     this.#appended = ports.telemetry.event('log.append')
     this.#appliedOne = ports.telemetry.event('operation.apply')
     this.operations = new Operations(this.#operating(), ports.network, limits.voters)
+    const member = this.#asMember()
+    this.divergence = new Divergence(member, ports.network)
+    this.agreement = new Agreement(member, ports.network, start.wanted ?? {})
     this.#expiry = new Expiry(this, ports.telemetry.event('ttl.cleanup'))
     this.#stamps = new Stamps(this, ports.clock)
     this.#snapshots = new Snapshots(ports, limits.snapshotLogBytes, {
@@ -196,6 +215,33 @@ export class Driver implements ReplicatedLog, Served {
       within: (work, patience) => this.within(work, patience),
       input: (input) => this.#input(input),
       plan: () => this.#plan(),
+    }
+  }
+
+  #asMember(): DivergenceOwner & AgreementOwner {
+    const driver = (): Driver => this
+    return {
+      self: status(this.#raft).id,
+      get machine() {
+        return driver().machine
+      },
+      get settings() {
+        return driver().machine.settings
+      },
+      get membership() {
+        return driver().knowledge.membership
+      },
+      get leads() {
+        return driver().leads
+      },
+      get leader() {
+        return driver().#otherLeader
+      },
+      nowMs: () => this.nowMs(),
+      log: (encode) => this.proposeReserved(encode, { deadlineMs: this.nowMs() + LOG_MS }),
+      doubt: (isInDoubt) => (this.#snapshots.inDoubt = isInDoubt),
+      differing: (comparison) => this.#events.differing(comparison),
+      disagreed: (values, why) => this.#events.disagreed(values, why),
     }
   }
 
@@ -291,6 +337,21 @@ export class Driver implements ReplicatedLog, Served {
       ready: this.isReady,
       stalls: this.#ticker.stalls,
     })
+  }
+
+  /** What this node says of itself when another member asks. */
+  get state(): MemberState {
+    const { role, term, ready, commitIndex, appliedIndex, lastIndex, snapshotIndex } = this.status()
+    const { machine } = this
+    const { revision } = machine
+    const hash = { hash: stateHash(machine), index: machine.appliedIndex }
+    const log = { commitIndex, appliedIndex, lastIndex, snapshotIndex }
+    return { role, term, ready, ...log, revision, version: VERSION, stateHash: hash }
+  }
+
+  memberStates(patience: Patience): Promise<MemberStatus[]> {
+    const { self, nowMs } = this.#asMember()
+    return memberStates({ self, state: this.state, nowMs }, this.status().members, this.#network, patience)
   }
 
   /** A leader is known, and what this node had when it started is applied here. */
@@ -497,8 +558,9 @@ export class Driver implements ReplicatedLog, Served {
     const wanted = this.#events.wantsChanges()
     const isTold = this.#appliedOne.isWanted
     const startedMs = isTold ? this.nowMs() : 0
-    const { results, changes } = this.#applied(entry, wanted)
+    const { results, changes, table } = this.#applied(entry, wanted)
     const replay = entry.index <= this.#recoveredIndex
+    this.divergence.applied(entry.index, table, replay)
     if (isTold) {
       const { index, data } = entry
       const durationMs = this.nowMs() - startedMs
@@ -544,6 +606,8 @@ export class Driver implements ReplicatedLog, Served {
     this.#expiry.consider()
     this.#stamps.consider()
     this.operations.considerPolicy()
+    this.divergence.consider()
+    this.agreement.consider()
     this.#installs.tidy()
     this.#lookForLeader()
     this.#inputs.push({ type: 'tick' })

@@ -107,6 +107,17 @@ export class Founder {
     })
   }
 
+  /** A cluster that is there has taken this node in, by the wish of an operator. */
+  welcomed(founding: Founding): Promise<void> {
+    return this.#exclusively(async () => {
+      const { identity, self } = this.#world
+      if (identity.clusterId === founding.id) return
+      if (identity.clusterId !== '') throw no(`${self.name} belongs to cluster ${identity.clusterId}`)
+      if (identity.founding !== null) throw no(`${self.name} has accepted to found another cluster`)
+      await this.#belong(founding)
+    })
+  }
+
   async #belong(founding: Founding): Promise<void> {
     await this.#world.identity.update({ founding, clusterId: founding.id })
     this.#wake()

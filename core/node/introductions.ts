@@ -14,6 +14,8 @@ export type Question =
   | { readonly kind: 'accept'; readonly founding: Founding }
   /** All have accepted: it is the cluster. */
   | { readonly kind: 'founded'; readonly founding: Founding }
+  /** You have been made a member of the cluster with this founding. */
+  | { readonly kind: 'welcome'; readonly founding: Founding }
   /** Take me in. `passedOn`: by a member that does not lead; nobody passes it on again (H30). */
   | { readonly kind: 'join'; readonly node: Introduced; readonly passedOn: boolean }
 
@@ -43,6 +45,7 @@ export function decodeQuestion(bytes: Uint8Array): Question {
       return { kind: 'who' }
     case 'accept':
     case 'founded':
+    case 'welcome':
       return { kind: value['kind'], founding: founding(value['founding']) }
     case 'join':
       return { kind: 'join', node: introduced(value['node']), passedOn: value['passedOn'] === true }

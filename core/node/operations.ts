@@ -114,6 +114,10 @@ export class Operations implements Leader {
     return this.#owner.leader()
   }
 
+  invite(address: string, patience: Patience): Promise<NodeId> {
+    return this.#network.invite(address, patience)
+  }
+
   /** Resolves when the membership is as wished, and committed. */
   change(wish: Wish, { deadlineMs }: Patience): Promise<void> {
     if (!this.#owner.leads) {

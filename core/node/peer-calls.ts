@@ -8,9 +8,11 @@
 import { MalformedError, Reader, Writer } from '../bytes.ts'
 import { decodeValue, encodeValue } from '../codec.ts'
 import { ConcordError, ERROR_CODES, type ErrorCode } from '../errors.ts'
-import type { EntryId } from '../raft/index.ts'
+import type { EntryId, Index, NodeId } from '../raft/index.ts'
 import { type Operated, type Operation, operationOf } from './cluster-operations.ts'
+import { type SettingValues, memberStateOf, settingValuesOf } from './checked.ts'
 import type { ReadPoint } from './reads.ts'
+import type { MemberState } from '../types.ts'
 
 export type PeerCall =
   /** Append these entries of commands. Answer: `EntryId` of the first; the others follow it, in its term. */
@@ -21,6 +23,12 @@ export type PeerCall =
   | { readonly kind: 'expire'; readonly keys: readonly { readonly space: number; readonly key: string }[] }
   /** An operation on the cluster. Answer: `Operated`. */
   | { readonly kind: 'operate'; readonly operation: Operation }
+  /** The hash of the state of `member`, a voter, at `index`. Answer: nothing. */
+  | { readonly kind: 'hash'; readonly member: NodeId; readonly index: Index; readonly hash: string }
+  /** What the asked node knows of itself; whether or not it leads. Answer: `MemberState`. */
+  | { readonly kind: 'state' }
+  /** Whether the asked node can have these settings, and its config wants them. Answer: why not, or nothing. */
+  | { readonly kind: 'settings'; readonly values: SettingValues }
 
 /** First byte: the format of calls between members; introductions begin with another. */
 const FORMAT = 1
@@ -28,6 +36,9 @@ const PLACE = 1
 const READ = 2
 const EXPIRE = 3
 const OPERATE = 4
+const HASH = 5
+const STATE = 6
+const SETTINGS = 7
 
 const DONE = 0
 const REFUSED = 1
@@ -65,6 +76,19 @@ export function encodeCall(call: PeerCall): Uint8Array {
       writer.u8(OPERATE)
       encodeValue(writer, call.operation, MAX_OPERATION_BYTES)
       break
+    case 'hash':
+      writer.u8(HASH)
+      writer.utf8(call.member)
+      writer.varint(call.index)
+      writer.utf8(call.hash)
+      break
+    case 'state':
+      writer.u8(STATE)
+      break
+    case 'settings':
+      writer.u8(SETTINGS)
+      encodeValue(writer, call.values, MAX_OPERATION_BYTES)
+      break
   }
   return writer.take()
 }
@@ -100,6 +124,12 @@ function readCall(reader: Reader): PeerCall {
         throw new MalformedError('an operation that this version knows expected', 2)
       return { kind: 'operate', operation }
     }
+    case HASH:
+      return { kind: 'hash', member: reader.utf8(), index: reader.varint(), hash: reader.utf8() }
+    case STATE:
+      return { kind: 'state' }
+    case SETTINGS:
+      return { kind: 'settings', values: settingValuesOf(decodeValue(reader.bytes(reader.remaining))) }
     default:
       throw new MalformedError(`unknown kind of call ${kind}`, reader.offset - 1)
   }
@@ -137,9 +167,26 @@ export const encodeOperated = (operated: Operated): Uint8Array =>
 
 export const decodeOperated = (bytes: Uint8Array): Operated =>
   opened(bytes, (reader) => {
-    const { leader } = decodeValue(reader.bytes(reader.remaining)) as Readonly<Record<string, unknown>>
-    return { leader: typeof leader === 'string' ? leader : null }
+    const { leader, member } = decodeValue(reader.bytes(reader.remaining)) as Readonly<
+      Record<string, unknown>
+    >
+    return {
+      leader: typeof leader === 'string' ? leader : null,
+      member: typeof member === 'string' ? member : undefined,
+    }
   })
+
+export const encodeState = (state: MemberState): Uint8Array =>
+  answer((writer) => encodeValue(writer, state, MAX_OPERATION_BYTES))
+
+export const decodeState = (bytes: Uint8Array): MemberState =>
+  opened(bytes, (reader) => memberStateOf(decodeValue(reader.bytes(reader.remaining))))
+
+/** Empty: nothing stands in the way. */
+export const encodeObjection = (why: string): Uint8Array =>
+  answer((writer) => writer.utf8(why.toWellFormed()))
+
+export const decodeObjection = (bytes: Uint8Array): string => opened(bytes, (reader) => reader.utf8())
 
 /** For a call that did nothing; whatever else goes wrong inside is said without its insides. */
 export function encodeRefusal(error: unknown): Uint8Array {

@@ -22,6 +22,8 @@ import type { Founder } from './founding.ts'
 import {
   decodeJoin,
   decodeQuestion,
+  decodeWho,
+  decodeYes,
   encodeAnswer,
   encodeNo,
   encodeQuestion,
@@ -147,7 +149,7 @@ export class Peering implements Network, TransportHandlers {
     return { ...this.self, clusterName, clusterId, runId, previousRunId: previousRunId ?? '', last }
   }
 
-  judge({ id, hello, dialled, expected, otherRuns }: Introduction): Verdict {
+  judge({ id, hello, dialled, expected, byAddress, otherRuns }: Introduction): Verdict {
     const { identity, clusterName } = this.#parts
     const { clusterId } = identity
     if (hello.clusterName !== clusterName) {
@@ -166,14 +168,17 @@ export class Peering implements Network, TransportHandlers {
     // Whoever belongs to a cluster wants members: he comes again, and is judged anew.
     const isBehind = dialled ? hello.clusterId === '' : !this.#begun
     const isAhead = dialled ? this.#begun : hello.clusterId !== ''
-    if (isBehind && isAhead) return refuse('NOT_FOUNDED', 'one of the two belongs to no cluster yet')
+    if (isBehind && isAhead && byAddress !== true)
+      return refuse('NOT_FOUNDED', 'one of the two belongs to no cluster yet')
     if (!this.#begun || hello.clusterId === '') return { accept: 'guest' }
     const { membership, isSettled } = this.#node.knowledge
     const { members, removed } = membership
     if (!Object.hasOwn(members, id)) {
+      // Whoever has the cluster's id was let in by it. This node may be behind, and he may lead (4.1: "a server
+      // accepts AppendEntries requests from a leader that is not part of the server's latest configuration").
       return removed.includes(id) && isSettled
         ? refuse('REMOVED', `${id} was removed from the cluster`)
-        : { accept: 'guest' }
+        : { accept: 'member' }
     }
     const refusal = this.#judgeLog(id, hello)
     if (refusal !== undefined) return refusal
@@ -244,6 +249,9 @@ export class Peering implements Network, TransportHandlers {
       case 'founded':
         await this.#founder.founded(question.founding)
         return undefined
+      case 'welcome':
+        await this.#founder.welcomed(question.founding)
+        return undefined
       case 'join':
         return { founding: await this.#letIn(question.node, question.passedOn) }
     }
@@ -261,6 +269,30 @@ export class Peering implements Network, TransportHandlers {
     else if (!passedOn) await this.#passOn(node, patience)
     else throw new ConcordError('NOT_LEADER', 'the node that was asked does not lead')
     return founding
+  }
+
+  /**
+   * Takes in an empty node that need not know where the cluster is. Asking again is safe: what was done of it is
+   * found done.
+   *
+   * @throws `CHANGE_REFUSED` - who answers there is of another cluster, or about to found one. `CANNOT_CONNECT`.
+   */
+  async invite(address: string, patience: Patience): Promise<NodeId> {
+    const { founding, clusterId } = this.#parts.identity
+    if (clusterId === '' || founding === null)
+      throw new ConcordError('NOT_READY', 'this node belongs to no cluster')
+    const ask = (question: Question): Promise<Uint8Array> =>
+      this.call({ address }, encodeQuestion(question), patience)
+    const who = decodeWho(await ask({ kind: 'who' }))
+    const isOther = who.clusterId !== null && who.clusterId !== clusterId
+    if (isOther || (who.clusterId === null && who.founding !== null)) {
+      const what = isOther ? `belongs to cluster ${who.clusterId}` : 'has accepted to found another cluster'
+      const details = { reason: 'otherCluster' }
+      throw new ConcordError('CHANGE_REFUSED', `${who.name} at ${address} ${what}`, { details })
+    }
+    await this.#node.operations.change(wishToJoin(who), patience)
+    if (who.clusterId === null) decodeYes(await ask({ kind: 'welcome', founding }))
+    return idOf(who)
   }
 
   /** One hop, to the leader (H30). */

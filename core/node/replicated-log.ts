@@ -4,7 +4,7 @@
  */
 import type { Writer } from '../bytes.ts'
 import type { CommandResult, Machine } from '../machine/index.ts'
-import type { Consistency, Member, Status } from '../types.ts'
+import type { Consistency, Member, MemberStatus, Status } from '../types.ts'
 import type { Operated, Operation } from './cluster-operations.ts'
 import type { ReadPoint } from './reads.ts'
 
@@ -52,6 +52,8 @@ export interface ReplicatedLog {
   status(): LogStatus
   /** Does something to the cluster, where its leader is. See `carryOut`. */
   operate(operation: Operation, patience: Patience): Promise<Operated>
+  /** What all members say of themselves; whoever does not answer soon is said not to. */
+  memberStates(patience: Patience): Promise<MemberStatus[]>
   /** Takes a snapshot of the machine, and drops the log behind it. */
   snapshot(): Promise<{ readonly index: number; readonly revision: number }>
 }

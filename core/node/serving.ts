@@ -7,15 +7,20 @@ import type { EntryId } from '../raft/index.ts'
 import type { Consistency } from '../types.ts'
 import {
   decodeCall,
+  encodeObjection,
   encodeOperated,
   encodePlaced,
   encodePoint,
   encodeRefusal,
+  encodeState,
   type PeerCall,
 } from './peer-calls.ts'
 import type { Operated, Operation } from './cluster-operations.ts'
 import type { ReadPoint } from './reads.ts'
 import type { Patience } from './replicated-log.ts'
+import type { Agreement } from './agreement.ts'
+import type { Divergence } from './divergence.ts'
+import type { MemberState } from '../types.ts'
 
 /** The asker's own deadline is not told: his callers give up by themselves. */
 const PATIENCE_MS = 10_000
@@ -34,6 +39,9 @@ export interface Served {
   clusterTimeNow(): number
   /** Here, or not at all: whoever asks looks for the leader himself. */
   operateHere(operation: Operation, patience: Patience): Promise<Operated>
+  readonly state: MemberState
+  readonly agreement: Pick<Agreement, 'objection'>
+  readonly divergence: Pick<Divergence, 'reported'>
 }
 
 /** Never rejects: what is refused is an answer. */
@@ -47,6 +55,8 @@ export async function serve(node: Served, question: Uint8Array): Promise<Uint8Ar
 
 async function answer(node: Served, call: PeerCall): Promise<Uint8Array> {
   const patience = { deadlineMs: node.nowMs() + PATIENCE_MS }
+  if (call.kind === 'state') return encodeState(node.state)
+  if (call.kind === 'settings') return encodeObjection(node.agreement.objection(call.values))
   if (!node.leads) throw new ConcordError('NOT_LEADER', 'the node that was asked does not lead')
   switch (call.kind) {
     case 'place':
@@ -58,5 +68,8 @@ async function answer(node: Served, call: PeerCall): Promise<Uint8Array> {
       return encodePoint({ index: node.appliedIndex, clusterTime: node.clusterTimeNow() })
     case 'operate':
       return encodeOperated(await node.operateHere(call.operation, patience))
+    case 'hash':
+      node.divergence.reported(call.member, call.index, call.hash)
+      return encodeObjection('')
   }
 }

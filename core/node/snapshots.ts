@@ -41,6 +41,8 @@ export class Snapshots {
   #notBeforeMs = -Infinity
   #running: Promise<SnapshotDone> | undefined
   #stopping = false
+  /** Why none is taken: the state is in doubt. */
+  inDoubt = false
 
   constructor(
     ports: { readonly clock: Clock; readonly snapshots: SnapshotStore },
@@ -70,12 +72,14 @@ export class Snapshots {
   /** Takes a snapshot if the log has grown enough since the last one. Called in every turn: it may be time to retry. */
   consider(): void {
     if (this.#sinceLast < this.#logBytes || this.#running !== undefined || this.#stopping) return
+    if (this.inDoubt) return
     if (this.#clock.monotonicMs() < this.#notBeforeMs) return
     this.#start().catch(() => undefined)
   }
 
   /** Takes one now; joins the one that is being taken. */
   async take(): Promise<{ readonly index: number; readonly revision: number }> {
+    if (this.inDoubt) throw new ConcordError('NOT_READY', 'no snapshot: the voters have different states')
     const { meta, revision } = await (this.#running ?? this.#start())
     return { index: meta.index, revision }
   }

@@ -28,6 +28,16 @@ export function clusterCalls(log: ReplicatedLog, door: Door, check: Check): Clus
         door.admit('members', [{ permission: 'read' }], check(options, OPTIONS.call))
         return [...log.status().members]
       }),
+    status: (options) =>
+      promised(() => {
+        const call = check(options, OPTIONS.call)
+        door.admit('members', [{ permission: 'read' }], call)
+        return log.within(log.memberStates(call), call)
+      }),
+    addMember: async (address, options) => {
+      const { member } = await operate('addMember', { kind: 'add', address: checkAddress(address) }, options)
+      return { member: member! }
+    },
     removeMember: async (member, options) => {
       await operate('removeMember', { kind: 'remove', member: checkMember(member) }, options)
     },
@@ -79,6 +89,13 @@ function checkMember(member: unknown): string {
   if (typeof member === 'string' && member !== '' && member.isWellFormed()) return member
   const why = `found ${describe(member)}, expected the name of a member`
   throw new ConcordError('INVALID_ARGUMENT', why, { details: { field: 'member' } })
+}
+
+function checkAddress(address: unknown): string {
+  const port = typeof address === 'string' ? Number(/^[^\s/]+:(\d{1,5})$/.exec(address)?.[1]) : Number.NaN
+  if (port > 0 && port < 65_536) return address as string
+  const why = `found ${describe(address)}, expected host:port, where the node listens for peers`
+  throw new ConcordError('INVALID_ARGUMENT', why, { details: { field: 'address' } })
 }
 
 function checkPluginName(plugin: unknown): void {

@@ -24,6 +24,8 @@ const METHODS: Readonly<Record<keyof Methods, true>> = {
 
 const CLUSTER: Readonly<Record<keyof Cluster, true>> = {
   members: true,
+  status: true,
+  addMember: true,
   removeMember: true,
   promote: true,
   demote: true,

@@ -77,7 +77,11 @@ export class Greeter implements WireOwner {
     if (welcome.echo !== this.#nonce || welcome.lane !== this.#lane) {
       throw new MalformedError('the welcome answers another hello', 0)
     }
-    const introduction = introductionOf(welcome, this.#owner, { dialled: true, expected: this.#expected })
+    const introduction = introductionOf(welcome, this.#owner, {
+      dialled: true,
+      expected: this.#expected,
+      byAddress: this.#expected === undefined,
+    })
     const { problem } = this.#owner.credentials
     const verdict: Verdict =
       problem === undefined
@@ -137,7 +141,10 @@ export class Doorkeeper implements WireOwner {
       return refuse(this.#wire, this.#owner, this.#world, error.id, refusal)
     }
     const own = this.#world.handlers.hello()
-    const introduction = introductionOf(greeting, this.#owner, { dialled: false })
+    const introduction = introductionOf(greeting, this.#owner, {
+      dialled: false,
+      byAddress: greeting.to === '',
+    })
     const verdict = judge(own, introduction, greeting.to, this.#world.handlers)
     if ('refuse' in verdict) return refuse(this.#wire, this.#owner, this.#world, introduction.id, verdict)
     this.#admitted = { greeting, verdict }
@@ -166,7 +173,7 @@ function greetingOf(
 function introductionOf(
   { hello }: Greeting,
   owner: Handshaking,
-  way: Pick<Introduction, 'dialled' | 'expected'>,
+  way: Pick<Introduction, 'dialled' | 'expected' | 'byAddress'>,
 ): Introduction {
   const id = idOf(hello)
   const otherRuns = owner.otherRuns(id, hello.runId)

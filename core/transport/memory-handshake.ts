@@ -20,7 +20,7 @@ export function knock(
     const back = (found: Shaken | undefined): void =>
       network.carry(to, dialler.id, 'control', () => resolve(found), 'news')
     const there = (): void => {
-      if (network.isDead(dialler)) return
+      if (network.hasLeft(dialler)) return
       const listener = network.at(address)
       back(listener === undefined ? undefined : shakeHands(dialler, listener, expected, network))
     }
@@ -45,6 +45,7 @@ function shakeHands(
       hello,
       dialled: station === dialler,
       expected: station === dialler ? expected : undefined,
+      byAddress: expected === undefined,
       otherRuns: otherRunsAt(station, other.id, hello.runId),
     }
     const meant = station === listener ? (expected ?? '') : ''

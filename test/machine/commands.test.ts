@@ -404,7 +404,7 @@ describe('entries', () => {
   test('of other kinds move time and index alone', () => {
     const log = new Log()
     log.clusterTime = 5000
-    assert.deepEqual(log.commitData(new Uint8Array(), 'noop'), { results: [], changes: [] })
+    assert.deepEqual(log.commitData(new Uint8Array(), 'noop'), { results: [], changes: [], table: undefined })
     log.commitData(new Uint8Array(), 'membership')
     const { appliedIndex, clusterTime, revision } = log.machine
     assert.deepEqual(

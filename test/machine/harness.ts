@@ -62,6 +62,9 @@ export const c = {
   slice: (space: number, version: number, body: unknown, options?: Options): Encode => {
     return (w) => machineApi.encodeSlice(w, head({ ...options, space }), version, body, VALUE_BYTES)
   },
+  hashes: (table: machineApi.HashTable): Encode => {
+    return (w) => machineApi.encodeHashes(w, table)
+  },
   nothing: (): Encode => (w) => machineApi.encodeNothing(w, head()),
 }
 

@@ -219,6 +219,8 @@ export async function heldNode(
       membership: () => {},
       snapshot: () => {},
       installed: () => {},
+      differing: () => {},
+      disagreed: () => {},
       stall: (durationMs) => stalls.push(durationMs),
       failed: (error) => failures.push(error),
     },

@@ -3,6 +3,8 @@ import type { Kv } from '../../core/store/kv.ts'
 import { ConcordError } from '../../core/errors.ts'
 import { createMachine } from '../../core/machine/index.ts'
 import { Driver, type DriverLimits } from '../../core/node/driver.ts'
+import type { SettingValues } from '../../core/node/checked.ts'
+import type { Comparison } from '../../core/node/divergence.ts'
 import type { Network } from '../../core/node/network.ts'
 import { createRaft } from '../../core/raft/index.ts'
 import type { Membership, Message, NodeId, RaftConfig } from '../../core/raft/index.ts'
@@ -19,11 +21,15 @@ export interface TestNode {
   readonly log: HeldLog
   readonly failures: Error[]
   readonly installed: number[]
+  readonly differing: Comparison[]
+  readonly disagreed: string[]
 }
 
 export interface Options {
   readonly limits?: Partial<DriverLimits>
   readonly raft?: Partial<RaftConfig>
+  /** What the config of each node wishes for, by its name. */
+  readonly wanted?: Readonly<Record<string, SettingValues>>
 }
 
 /** What happens to messages between nodes, from one on. */
@@ -43,6 +49,7 @@ export class TestNetwork {
     return {
       send: (to, message) => this.#send(from, to, message),
       call: (to, question) => this.#call(from, to as NodeId, question),
+      invite: () => Promise.reject(new Error('nobody is empty here')),
     }
   }
 
@@ -99,6 +106,8 @@ export class TestCluster {
     const log = new HeldLog()
     const failures: Error[] = []
     const installed: number[] = []
+    const differing: Comparison[] = []
+    const disagreed: string[] = []
     const raft = createRaft(
       { ...raftConfig(id, seedOf(id)), ...this.#options.raft },
       {
@@ -110,7 +119,13 @@ export class TestCluster {
     )
     const telemetry = createTelemetry(id)
     const driver = new Driver(
-      { raft, machine: createMachine(), slices: [], recoveredIndex: 0 },
+      {
+        raft,
+        machine: createMachine(),
+        slices: [],
+        recoveredIndex: 0,
+        wanted: this.#options.wanted?.[id.slice(0, 2)],
+      },
       { clock, telemetry, log, snapshots: openMemoryStorage().snapshots, network: network.of(id) },
       {
         entryBytes: MIB,
@@ -126,11 +141,13 @@ export class TestCluster {
         membership: () => {},
         snapshot: () => {},
         installed: ({ index }) => installed.push(index),
+        differing: (comparison) => differing.push(comparison),
+        disagreed: (_, why) => disagreed.push(why),
         stall: () => {},
         failed: (error) => failures.push(error),
       },
     )
-    const node = { id, driver, db: storeOn(driver, clock), log, failures, installed }
+    const node = { id, driver, db: storeOn(driver, clock), log, failures, installed, differing, disagreed }
     network.nodes.set(id, node)
     driver.start()
     return node

@@ -41,7 +41,7 @@ export async function sweepDirectory(disk: Disk, dir: string): Promise<void> {
   }
 }
 
-/** Reads the identity, or makes one. Rejects with `IDENTITY_MISMATCH` when the directory is another member's. */
+/** Reads the identity, or makes one. Rejects with `IDENTITY_MISMATCH` when the directory is another member's, `DIVERGED` when it was set aside. */
 export async function identify(
   disk: Disk,
   dir: string,
@@ -50,6 +50,7 @@ export async function identify(
 ): Promise<{ readonly content: IdentityFile; readonly fresh: boolean }> {
   const found = await readIdentity(disk, dir)
   if (found !== undefined) {
+    if (found.identity.quarantine !== undefined) throw setAside(dir, found.identity.quarantine)
     if (found.identity.name === name) return { content: found, fresh: false }
     const theirs = found.identity.name
     throw new ConcordError(
@@ -71,6 +72,11 @@ export async function identify(
   const content: IdentityFile = { identity, run: null, hasLog: false, dirtyRelaxed: false }
   await writeIdentity(disk, dir, content)
   return { content, fresh: true }
+}
+
+/** The data of a node whose state was another than that of its cluster. */
+export function setAside(dir: string, why: string): ConcordError {
+  return new ConcordError('DIVERGED', `${dir} was set aside: ${why}`, { details: { dir } })
 }
 
 /** A log or snapshots without an identity are somebody's data, not a new directory. */

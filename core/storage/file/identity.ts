@@ -28,6 +28,8 @@ export interface Identity {
   readonly founding: Founding | null
   /** Milliseconds since 1970 UTC. */
   readonly createdAt: number
+  /** Why nobody is to start on this data again; absent, as a rule. */
+  readonly quarantine?: string | undefined
 }
 
 /** One start of a node on this directory. */
@@ -140,6 +142,7 @@ const IDENTITY: Record<keyof Identity, Check> = {
   incarnation: isText,
   founding: (value) => value === null || holds(value, FOUNDING),
   createdAt: isNumber,
+  quarantine: (value) => value === undefined || isText(value),
 }
 const RUN: Record<keyof Run, Check> = {
   id: isText,

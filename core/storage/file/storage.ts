@@ -79,7 +79,7 @@ export interface FileStorage {
  * Opens or makes a data directory.
  *
  * @throws `DIRECTORY_LOCKED` naming the pid, or saying "already open in this process". `IDENTITY_MISMATCH`: the
- *   data of another member. `CORRUPTED` naming file and offset. `INVALID_OPTION`: others may write to the
+ *   data of another member. `DIVERGED`: the data was set aside. `CORRUPTED` naming file and offset. `INVALID_OPTION`: others may write to the
  *   directory. `STORAGE_FULL`. `STORAGE_FAILED`: a file is there, no permission, or what the disk says; not
  *   applied. Nothing was changed in the first two.
  */

@@ -1,0 +1,92 @@
+/**
+ * Replicated settings in a cluster: what `apply` reads is a fact of the log, and a config only wishes for it. The
+ * leader puts a wish into the log when every member has said that it can have it, and wishes for the same: so a
+ * limit is changed by changing every config, and holds from one index on, everywhere at once.
+ *
+ * A node that cannot have what the log holds stops as it meets it, and does not start (`UNSUPPORTED`).
+ */
+import { checkSettings, encodeSettings, USERS } from '../machine/index.ts'
+import type { Settings } from '../machine/index.ts'
+import type { Membership, NodeId } from '../raft/index.ts'
+import type { SettingValues } from './checked.ts'
+import type { Network } from './network.ts'
+import { decodeObjection, encodeCall } from './peer-calls.ts'
+import type { ReplicatedLog } from './replicated-log.ts'
+
+/** Between two rounds of asking. */
+const ROUND_MS = 2000
+const ANSWER_MS = 1000
+
+export interface AgreementOwner extends Pick<ReplicatedLog, 'nowMs'> {
+  readonly self: NodeId
+  readonly settings: Settings
+  readonly membership: Membership
+  readonly leads: boolean
+  log(encode: Parameters<ReplicatedLog['propose']>[0]): Promise<unknown>
+  /** What stands in the way of these values, in words; said when it changes. */
+  disagreed(values: SettingValues, why: string): void
+}
+
+export class Agreement {
+  readonly #owner: AgreementOwner
+  readonly #network: Network
+  readonly #wanted: SettingValues
+  #askedAtMs = -Infinity
+  #asking = false
+  #told = ''
+
+  /** @param wanted by this node's config. */
+  constructor(owner: AgreementOwner, network: Network, wanted: SettingValues) {
+    this.#owner = owner
+    this.#network = network
+    this.#wanted = wanted
+  }
+
+  /** At every tick; only a leader whose config wishes for something asks. */
+  consider(): void {
+    const now = this.#owner.nowMs()
+    if (!this.#owner.leads || this.#asking || now - this.#askedAtMs < ROUND_MS) return
+    const { settings } = this.#owner
+    const others = Object.entries(this.#wanted).filter(
+      ([name, value]) => settings[name as keyof Settings] !== value,
+    )
+    if (others.length === 0) return
+    this.#asking = true
+    this.#askedAtMs = now
+    void this.#ask(Object.fromEntries(others))
+      .catch(() => undefined)
+      .finally(() => (this.#asking = false))
+  }
+
+  async #ask(values: SettingValues): Promise<void> {
+    const { self, membership, nowMs } = this.#owner
+    const question = encodeCall({ kind: 'settings', values })
+    const patience = { deadlineMs: nowMs() + ANSWER_MS }
+    const answers = await Promise.all(
+      Object.entries(membership.members).map(async ([id, { name }]) => {
+        if (id === self) return ''
+        const why = await this.#network
+          .call(id, question, patience)
+          .then(decodeObjection, (error: Error) => error.message)
+        return why === '' ? '' : `${name}: ${why}`
+      }),
+    )
+    const why = answers.find((answer) => answer !== '')
+    if (why !== undefined) return this.#tell(values, why)
+    this.#told = ''
+    await this.#owner.log((writer) => encodeSettings(writer, { space: USERS }, values))
+  }
+
+  #tell(values: SettingValues, why: string): void {
+    if (why !== this.#told) this.#owner.disagreed(values, why)
+    this.#told = why
+  }
+
+  /** Why this node does not have these values, or does not want them; empty when it does. */
+  objection(values: SettingValues): string {
+    const lack = checkSettings(values)
+    if (lack !== undefined) return lack.message
+    const other = Object.keys(values).find((name) => this.#wanted[name] !== values[name])
+    return other === undefined ? '' : `its config has ${other} ${String(this.#wanted[other] ?? 'not set')}`
+  }
+}
