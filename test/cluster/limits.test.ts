@@ -4,10 +4,9 @@ import { test } from 'node:test'
 import { pino } from 'pino'
 import type { PutItem } from '../../core/index.ts'
 import { rejection } from '../store/node.ts'
-import { town } from './processes.ts'
+import { LONG, town } from './processes.ts'
 
 const NAMES = ['n1', 'n2', 'n3']
-const LONG = { timeoutMs: 30_000 }
 const MIB = 1024 * 1024
 
 test(

@@ -82,10 +82,10 @@ async function judging({
 
 const textOf = (verdict: Verdict): string => ('accept' in verdict ? verdict.accept : verdict.refuse)
 
-test('a member is let in as one, a stranger of the cluster as a guest', async () => {
+test('H44: who has the cluster’s id is a member, known here or not: this node may be behind its leader', async () => {
   const { judge } = await judging()
   assert.equal(judge(), 'member')
-  assert.equal(judge({ name: 'n9', incarnation: 'z' }), 'guest')
+  assert.equal(judge({ name: 'n9', incarnation: 'z' }), 'member')
   assert.equal(judge({ clusterId: '' }), 'guest', 'who belongs to no cluster yet may ask')
 })
 
@@ -116,7 +116,7 @@ test('H44: the leader refuses who has less than it had acknowledged; who may hav
 test('H58: who was removed is told so, once that is committed, and believes it of a member', async () => {
   const gone = { name: 'n3', incarnation: 'c' }
   assert.equal((await judging()).judge(gone), 'REMOVED')
-  assert.equal((await judging({ known: { isSettled: false } })).judge(gone), 'guest')
+  assert.equal((await judging({ known: { isSettled: false } })).judge(gone), 'member')
   const { peering, told } = await judging()
   const notice: TransportNotice = { kind: 'refusedBy', reason: 'REMOVED', message: '', address: 'h2:1' }
   peering.tell({ ...notice, reason: 'UNAVAILABLE' })

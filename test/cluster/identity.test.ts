@@ -1,0 +1,110 @@
+/** Who a node is: its name and its directory. What becomes of one that is wiped, copied, or older than it was. */
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { Concord } from '../../core/index.ts'
+import { LONG, rolesOf, town, until } from './processes.ts'
+
+const NAMES = ['n1', 'n2', 'n3']
+
+const idOf = async (node: Concord): Promise<string> => (await node.status()).node.id
+
+/** Until `node`'s own incarnation is a voter, and no other of its name is a member. */
+async function isVoter(asked: Concord, node: Concord): Promise<void> {
+  const id = await idOf(node)
+  await until(async () => {
+    const members = await asked.cluster.members(LONG)
+    return members.length === 3 && members.some((member) => member.id === id && member.role === 'voter')
+  })
+}
+
+test(
+  'H44: a node on a wiped directory is another incarnation, and takes the place of the lost one',
+  { timeout: 60_000 },
+  async (t) => {
+    const { startAll, start, wipe } = await town(t, NAMES)
+    const [first, , third] = (await startAll()) as [Concord, Concord, Concord]
+    await first.put('a', 1, LONG)
+    const lost = await idOf(third)
+    await third.close()
+    wipe('n3')
+    const again = await start('n3')
+    assert.notEqual(await idOf(again), lost)
+    await isVoter(first, again)
+    assert.equal(await again.get('a', LONG), 1)
+    assert.deepEqual(await rolesOf(first), { voters: NAMES, learners: [] })
+  },
+)
+
+test(
+  'H44: nodes without a disk, restarted one after another, are new ones each time, and nothing is lost',
+  { timeout: 60_000 },
+  async (t) => {
+    const { startAll, start } = await town(t, NAMES, { storage: 'memory' })
+    const nodes = await startAll()
+    await nodes[0]!.put('a', 1, LONG)
+    const before = await Promise.all(nodes.map(idOf))
+    for (const [at, name] of NAMES.entries()) {
+      await nodes[at]!.close()
+      nodes[at] = await start(name)
+      await isVoter(nodes[(at + 1) % 3]!, nodes[at]!)
+    }
+    for (const node of nodes) assert.equal(await node.get('a', LONG), 1)
+    for (const id of await Promise.all(nodes.map(idOf))) assert.ok(!before.includes(id), id)
+  },
+)
+
+test(
+  'H44: a copy of a directory is kept out while the first runs, and both say why',
+  { timeout: 60_000 },
+  async (t) => {
+    const { startAll, start, copy, dir, said } = await town(t, NAMES)
+    const nodes = await startAll()
+    await nodes[2]!.close()
+    copy('n3', 'copy')
+    const first = await start('n3')
+    await first.ready(LONG)
+    await first.put('a', 1, LONG)
+    // The same node by all that it says of itself, somewhere else.
+    const second = await start('n3', {
+      storage: { dir: join(dir, 'copy') },
+      cluster: { listen: '127.0.0.1:0' },
+    })
+    await until(() => /SECOND_RUN.*its data directory is a copy of yours/.test(said('n3')))
+    await until(() => ['n1', 'n2'].some((name) => said(name).includes('SECOND_RUN')))
+    await assert.rejects(second.get('a', { timeoutMs: 300 }), { outcome: 'not-applied' })
+    assert.equal((await second.status()).role, 'follower')
+    await first.put('a', 2, LONG)
+    assert.equal(await nodes[0]!.get('a', LONG), 2)
+  },
+)
+
+test(
+  'H44: an older copy of a directory is refused as REGRESSED, and wiped it may come back',
+  { timeout: 60_000 },
+  async (t) => {
+    const { startAll, start, copy, wipe, said } = await town(t, NAMES)
+    const nodes = await startAll()
+    await nodes[0]!.cluster.transferLeadership('n1', LONG)
+    await nodes[2]!.close()
+    copy('n3', 'an hour ago')
+    const later = await start('n3')
+    await later.ready(LONG)
+    for (let i = 0; i < 5; i++) await later.put('a', i, LONG)
+    await later.close()
+    wipe('n3')
+    copy('an hour ago', 'n3')
+    const older = await start('n3')
+    const why =
+      /REGRESSED.*n3\S* has acknowledged the log up to \d+ and has it up to \d+: its data is an older copy/
+    await until(() => why.test(said('n1')))
+    await until(() => why.test(said('n3')))
+    await assert.rejects(older.get('a', { timeoutMs: 300 }), { outcome: 'not-applied' })
+    assert.equal(await nodes[1]!.get('a', LONG), 4)
+    await older.close()
+    wipe('n3')
+    const anew = await start('n3')
+    await isVoter(nodes[0]!, anew)
+    assert.equal(await anew.get('a', LONG), 4)
+  },
+)
