@@ -50,7 +50,10 @@ export class Computer {
     const { simulation, diskMs } = this.#around
     return {
       later: (run, work) => void simulation.after(diskMs(work), run),
-      hand: (answer) => this.process?.reach(answer),
+      hand: (answer) => {
+        if (this.process === undefined) answer()
+        else this.process.reach(answer)
+      },
     }
   }
 
@@ -58,19 +61,19 @@ export class Computer {
     return this.process?.isPaused === true
   }
 
-  /** Starts a process, and opens a node in it. */
-  start(config: ResolvedConfig): Promise<OpenNode> {
+  /** Starts a process, and opens a node in it; `over` may put something between the node and what it stands on. */
+  start(config: ResolvedConfig, over = (storage: NodeStorage) => storage): Promise<OpenNode> {
     const process = new SimulatedProcess(this.#around.simulation, this.clocks, this.#chance)
     this.process = process
-    return openResolved(config, this.#worldOf(process))
+    return openResolved(config, this.#worldOf(process, over))
   }
 
-  #worldOf({ clock, entropy }: SimulatedProcess): NodeWorld {
+  #worldOf({ clock, entropy }: SimulatedProcess, over: (storage: NodeStorage) => NodeStorage): NodeWorld {
     const { network } = this.#around
     return {
       clock,
       entropy,
-      openStorage: (config, world) => this.#openStorage(config, world),
+      openStorage: async (config, world) => over(await this.#openStorage(config, world)),
       openTransport: async () => memoryTransport(network, this.address, clock),
       openEndpoint: undefined,
     }

@@ -51,8 +51,8 @@ export class CrashDisk implements Disk {
   /** What was done, for tests about the order of things; nothing is noted while there is none. */
   journal: string[] | undefined
   readonly #pace: Pace
-  /** Asked for and not done yet. */
-  readonly #pending = new Set<() => unknown>()
+  /** Asked for and not done yet, with as much of it as may be done when the crash comes in between. */
+  readonly #pending = new Map<() => unknown, () => unknown>()
 
   constructor(pace: Pace = AT_ONCE) {
     this.#pace = pace
@@ -66,7 +66,7 @@ export class CrashDisk implements Disk {
   /** Of what is under way some may still be done; nobody is told. */
   crash(chance: () => number = () => 1): void {
     this.crashAt = this.operations
-    for (const operation of this.#pending) if (chance() < 0.5) attempt(operation)
+    for (const started of this.#pending.values()) if (chance() < 0.5) attempt(started)
     this.#pending.clear()
     this.#announce()
   }
@@ -90,8 +90,14 @@ export class CrashDisk implements Disk {
     })
   }
 
-  #begin<T>(work: Work, operation: () => T, done: (value: T) => void, failed: (error: Error) => void): void {
-    this.#pending.add(operation)
+  #begin<T>(
+    work: Work,
+    operation: () => T,
+    done: (value: T) => void,
+    failed: (error: Error) => void,
+    started: () => unknown = operation,
+  ): void {
+    this.#pending.set(operation, started)
     this.#pace.later(() => {
       if (!this.#pending.delete(operation)) return
       let value: T
@@ -184,10 +190,14 @@ export class CrashDisk implements Disk {
       inode.put(bytes, position)
       return
     }
-    const write = (): number => {
+    const put = (): number => {
       const asked = Math.min(bytes.length, this.faults.write?.(path, bytes.length) ?? bytes.length)
       const written = this.#allocate(inode, position, asked)
       inode.put(bytes.subarray(0, written), position)
+      return written
+    }
+    const write = (): number => {
+      const written = put()
       if (durable) this.#sync(path, inode)
       return written
     }
@@ -196,6 +206,7 @@ export class CrashDisk implements Disk {
       write,
       (written) => done(null, written),
       (error) => done(error, 0),
+      put,
     )
   }
 

@@ -52,7 +52,7 @@ export class MemoryNetwork {
   readonly clock: Clock
   hooks: NetworkHooks
   readonly #listening = new Map<string, Station>()
-  readonly #dead = new WeakSet<Station>()
+  readonly #left = new WeakSet<Station>()
   readonly #cuts = new Set<string>()
   /** When the latest arrives on each lane of each link. */
   readonly #arrivals = new Map<string, number>()
@@ -120,20 +120,18 @@ export class MemoryNetwork {
   /** It listens no more, and its connections end. */
   leave(address: string, station: Station): void {
     this.#listening.delete(address)
+    this.#left.add(station)
     for (const session of station.sessions) this.end(session)
   }
 
   /** Whoever listens there has died: its connections are reset, and nothing reaches it any more. */
   abandon(address: string): void {
     const station = this.#listening.get(address)
-    if (station === undefined) return
-    this.#listening.delete(address)
-    this.#dead.add(station)
-    for (const session of station.sessions) this.end(session)
+    if (station !== undefined) this.leave(address, station)
   }
 
-  isDead(station: Station): boolean {
-    return this.#dead.has(station)
+  hasLeft(station: Station): boolean {
+    return this.#left.has(station)
   }
 
   end(session: MemorySession): void {
@@ -145,7 +143,7 @@ export class MemoryNetwork {
   }
 
   #tell(session: MemorySession, station: Station): void {
-    if (station.sessions.delete(session) && !this.#dead.has(station)) station.ended(session)
+    if (station.sessions.delete(session) && !this.#left.has(station)) station.ended(session)
   }
 
   /** What could not be told while a link was cut. */

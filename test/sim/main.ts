@@ -88,7 +88,7 @@ async function runMany(): Promise<void> {
   report(tally)
   if (tally.failed) {
     const { options, failure } = tally.failed
-    reportFailure(drawPlan(options), options, failure)
+    await reportFailure(drawPlan(options), options, failure)
     return
   }
   if (directed !== undefined) return
@@ -129,10 +129,10 @@ function wrap(words: readonly string[], width: number): string {
   return [...lines, line].join('\n')
 }
 
-function reportFailure(plan: Plan, options: Options, failure: Failure): void {
+async function reportFailure(plan: Plan, options: Options, failure: Failure): Promise<void> {
   fail(plan, {}, failure)
   if (values['no-shrink'] || failure.invariant === 'one seed is one run') return
-  const shrunk = shrink(plan, failure.invariant)
+  const shrunk = await shrink(plan, failure.invariant)
   const words = narrowingWords(shrunk.narrowing)
   console.log(
     `\nshrunk in ${shrunk.runs} runs to ${shrunk.narrowing.faults?.length} of ${plan.faults.length} faults and ` +

@@ -12,7 +12,7 @@ export interface Shrunk {
 }
 
 /** `mostRuns` bounds the work: each attempt runs the seed once. */
-export function shrink(plan: Plan, invariant: string, mostRuns = 400): Shrunk {
+export async function shrink(plan: Plan, invariant: string, mostRuns = 400): Promise<Shrunk> {
   let runs = 0
   let best: Required<Narrowing> = {
     faults: [...plan.faults.keys()],
@@ -26,10 +26,10 @@ export function shrink(plan: Plan, invariant: string, mostRuns = 400): Shrunk {
   }
   for (let before = -1; before !== size(best) && runs < mostRuns;) {
     before = size(best)
-    best = { ...best, faults: dropByHalves(best.faults ?? [], (faults) => fails({ ...best, faults })) }
+    best = { ...best, faults: await dropByHalves(best.faults ?? [], (faults) => fails({ ...best, faults })) }
     best = {
       ...best,
-      operations: dropByHalves(best.operations ?? [], (operations) => fails({ ...best, operations })),
+      operations: await dropByHalves(best.operations ?? [], (operations) => fails({ ...best, operations })),
     }
     for (const field of calmable) {
       const calm: readonly string[] = [...(best.calm ?? []), field]
@@ -44,10 +44,10 @@ function size({ faults, operations, calm }: Narrowing): number {
 }
 
 /** Drops halves, then quarters, down to single items, for as long as `stillFails`. */
-export function dropByHalves<T>(
+export async function dropByHalves<T>(
   items: readonly T[],
-  stillFails: (rest: readonly T[]) => boolean,
-): readonly T[] {
+  stillFails: (rest: readonly T[]) => boolean | Promise<boolean>,
+): Promise<readonly T[]> {
   let kept = items
   for (
     let length = Math.ceil(kept.length / 2);
@@ -57,7 +57,7 @@ export function dropByHalves<T>(
     for (let from = kept.length - length; from > -length; from -= length) {
       const start = Math.max(0, from)
       const rest = [...kept.slice(0, start), ...kept.slice(from + length)]
-      if (rest.length < kept.length && stillFails(rest)) kept = rest
+      if (rest.length < kept.length && (await stillFails(rest))) kept = rest
     }
   }
   return kept
