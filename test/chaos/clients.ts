@@ -31,6 +31,8 @@ export interface ClientOptions {
   readonly random: Stream
   readonly recorder: Recorder
   readonly isReader: boolean
+  /** Reads whatever a node has: for the proof that the judge finds stale reads. */
+  readonly isWeak?: boolean | undefined
 }
 
 export class Client {
@@ -68,9 +70,9 @@ export class Client {
   // ------------------------------------------------------------------------------------------ drawing
 
   #draw(): Call {
-    const { random, isReader } = this.#options
+    const { random, isReader, isWeak } = this.#options
     const dice = random.float() * (isReader ? 0.45 : 1)
-    const level: Level = random.chance(0.5) ? 'leader' : 'strong'
+    const level: Level = isWeak ? 'eventual' : random.chance(0.5) ? 'leader' : 'strong'
     const key = random.pick(KEYS)
     if (dice < 0.3) return { kind: 'get', key: random.chance(0.2) ? random.pick(COUNTERS) : key, level }
     if (dice < 0.38) return { kind: 'getMany', keys: this.#someKeys(), level }

@@ -25,6 +25,8 @@ const CLIENTS = 12
 const FOUND_MS = 30_000
 /** Peace before the first fault: what the cluster does by itself. */
 const CALM_MS = 3000
+/** Of faults, however long the start has taken. */
+const LEAST_MS = 10_000
 const CONCORD = join(import.meta.dirname, '../../core/cli/concord.ts')
 
 export interface EpisodePlan {
@@ -32,6 +34,7 @@ export interface EpisodePlan {
   readonly nodes: number
   readonly seconds: number
   readonly faults: readonly Fault[]
+  readonly isWeak: boolean
   readonly tell: (line: string) => void
 }
 
@@ -76,6 +79,7 @@ export async function runEpisode(plan: EpisodePlan): Promise<Episode> {
 async function played(fleet: Fleet, plan: EpisodePlan, dir: string): Promise<Episode> {
   const recorder = new Recorder()
   const { problems } = fleet
+  const startedMs = performance.now()
   await fleet.start()
   fleet.watch()
   const isFounded = await soon(() => fleet.leader !== undefined, FOUND_MS)
@@ -83,14 +87,22 @@ async function played(fleet: Fleet, plan: EpisodePlan, dir: string): Promise<Epi
   const clients = Array.from({ length: CLIENTS + 1 }, (_, at) => {
     const name = at === CLIENTS ? 'reader' : `c${at}`
     const random = new Stream(plan.seed, name)
-    return new Client({ name, targets: () => fleet.targets(), random, recorder, isReader: at === CLIENTS })
+    return new Client({
+      name,
+      targets: () => fleet.targets(),
+      random,
+      recorder,
+      isReader: at === CLIENTS,
+      isWeak: plan.isWeak,
+    })
   })
   const beganMs = performance.now()
   const running = clients.map((client) => client.run())
   await pause(CALM_MS)
   const firstFaultMs = performance.now()
   const faults = possible(fleet, plan)
-  const untilMs = beganMs + plan.seconds * 1000
+  // What it takes to start is part of it, so that a short run is short on a machine that is busy.
+  const untilMs = Math.max(startedMs + plan.seconds * 1000, firstFaultMs + LEAST_MS)
   const tallies = await runFaults(fleet, {
     ...plan,
     faults,

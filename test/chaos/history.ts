@@ -30,7 +30,8 @@ export type Call =
   /** Adds 1. Retried under its request id: from the first try to the last it is one operation. */
   | { readonly kind: 'increment'; readonly key: string; readonly requestId: string }
 
-export type Level = 'leader' | 'strong'
+/** `eventual` promises none of what is judged here: a run with it has to be rejected. */
+export type Level = 'leader' | 'strong' | 'eventual'
 
 export type Answer =
   | { readonly kind: 'get'; readonly seen: Seen | null }

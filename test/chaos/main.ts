@@ -4,10 +4,12 @@
  * A cluster of real processes behind links that can be spoilt, a dozen clients and a reader, one fault after another.
  * A long run is several episodes of a few minutes, each with a cluster and a seed of its own. Exit code 1: something
  * was not as it must be; the seed is printed, and the directory that keeps the records. Exit code 2: the run did not
- * bite, and proves nothing.
+ * bite, and proves nothing. With `--weak` all reads are eventual, and the run is as it should be when they are found
+ * to be stale.
  *
  * `npm run chaos -- failover | partition | transfer | pause | slow | busy | idle [--tries N]` measures one thing.
  */
+import { rmSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Episode, runEpisode } from './episode.ts'
 import { FAULTS, faultsNamed } from './faults/faults.ts'
@@ -23,6 +25,7 @@ const { values, positionals } = parseArgs({
     nodes: { type: 'string', default: '3' },
     fault: { type: 'string', multiple: true },
     tries: { type: 'string' },
+    weak: { type: 'boolean', default: false },
     quiet: { type: 'boolean', default: false },
   },
 })
@@ -56,13 +59,30 @@ async function chaos(): Promise<number> {
       if (!values.quiet)
         console.log(`  ${((performance.now() - beganMs) / 1000).toFixed(1).padStart(6)} s  ${line}`)
     }
-    const episode = await runEpisode({ seed, nodes, seconds: seconds / episodes, faults, tell })
+    const episode = await runEpisode({
+      seed,
+      nodes,
+      seconds: seconds / episodes,
+      faults,
+      isWeak: values.weak,
+      tell,
+    })
+    if (values.weak) return rejected(episode)
     report(seed, episode)
     if (episode.problems.length > 0) return 1
     if (!episode.counts) return 2
   }
   console.log(`ok: ${episodes} ${episodes === 1 ? 'episode' : 'episodes'}, nothing broke`)
   return 0
+}
+
+/** Reads that promise nothing were stale, and nothing else was wrong. */
+function rejected({ problems, dir }: Episode): number {
+  const rules = new Set(problems.map(({ rule }) => rule))
+  if (dir !== undefined) rmSync(dir, { recursive: true, force: true })
+  const isRight = rules.size === 1 && rules.has('real time')
+  console.log(`${isRight ? 'ok' : 'FAILED'}: eventual reads break: ${[...rules].join(', ') || 'nothing'}`)
+  return isRight ? 0 : 1
 }
 
 function report(seed: number, { facts, tallies, measures, problems, counts, dir }: Episode): void {
