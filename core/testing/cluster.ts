@@ -106,10 +106,6 @@ export class TestCluster implements AsyncDisposable {
   }
 
   /** Milliseconds since the beginning, of the world's own time. */
-  get events(): number {
-    return this.#simulation.events
-  }
-
   get now(): number {
     return this.#simulation.now
   }

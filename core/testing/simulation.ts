@@ -46,33 +46,35 @@ export class Simulation {
     return event
   }
 
-  /** When the next event happens, or one that was called off would have; undefined: never. */
+  /** When the next event happens; undefined: never. */
   get nextAt(): number | undefined {
-    return this.#agenda.first?.at
+    let next = this.#agenda.first
+    while (next !== undefined && next.run === undefined) {
+      this.#agenda.next()
+      next = this.#agenda.first
+    }
+    return next?.at
   }
 
   /** Lets the next event happen, and all that comes of it at once. False when there is none. */
   async step(): Promise<boolean> {
-    for (;;) {
-      const event = this.#agenda.next()
-      if (event === undefined) return false
-      const { run } = event
-      if (run === undefined) continue
-      event.run = undefined
-      this.now = event.at
-      this.events++
-      run()
-      await settled()
-      return true
-    }
+    if (this.nextAt === undefined) return false
+    const event = this.#agenda.next()!
+    const run = event.run!
+    event.run = undefined
+    this.now = event.at
+    this.events++
+    run()
+    await this.settled()
+    return true
+  }
+
+  /** All microtasks have run: they do before the next macrotask. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => systemWorld.clock.soon(resolve))
   }
 }
 
 export function callOff(event: Event): void {
   event.run = undefined
-}
-
-/** All microtasks have run: they do before the next macrotask. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => systemWorld.clock.soon(resolve))
 }

@@ -8,11 +8,16 @@ import type { Simulation } from './simulation.ts'
 /** Real milliseconds between looks at work that the simulation does not know of, such as a thread's. */
 const OUTSIDE_MS = 1
 
+interface Target {
+  readonly atMs: number
+  readonly reached: () => void
+}
+
 export class Waiting {
   readonly #simulation: Simulation
+  readonly #targets = new Set<Target>()
   #calls = 0
-  #untilMs = 0
-  #running: Promise<void> | undefined
+  #isRunning = false
 
   constructor(simulation: Simulation) {
     this.#simulation = simulation
@@ -21,7 +26,7 @@ export class Waiting {
   /** What `work` resolves with; time passes until it does. */
   async for<T>(work: PromiseLike<T>): Promise<T> {
     this.#calls++
-    void this.#run()
+    this.#run()
     try {
       return await work
     } finally {
@@ -29,15 +34,18 @@ export class Waiting {
     }
   }
 
-  /** Lets so much time pass, and all that is due in it happen. */
-  async advance(ms: number): Promise<void> {
-    this.#untilMs = Math.max(this.#untilMs, this.#simulation.now + ms)
-    await this.#run()
+  /** Lets so much time pass, and all that is due in it happen; whatever else is waited for goes on. */
+  advance(ms: number): Promise<void> {
+    return new Promise((reached) => {
+      this.#targets.add({ atMs: this.#simulation.now + ms, reached })
+      this.#run()
+    })
   }
 
-  #run(): Promise<void> {
-    this.#running ??= this.#loop().finally(() => (this.#running = undefined))
-    return this.#running
+  #run(): void {
+    if (this.#isRunning) return
+    this.#isRunning = true
+    void this.#loop()
   }
 
   async #loop(): Promise<void> {
@@ -45,12 +53,28 @@ export class Waiting {
     // Whoever calls may have more to call at this moment.
     await Promise.resolve()
     for (;;) {
+      const target = this.#nextTarget()
       const { nextAt } = simulation
-      if (nextAt !== undefined && (this.#calls > 0 || nextAt <= this.#untilMs)) await simulation.step()
-      else if (this.#calls > 0 && nextAt === undefined) await outside()
-      else break
+      if (target !== undefined && (nextAt === undefined || nextAt > target.atMs)) await this.#reach(target)
+      else if (target === undefined && this.#calls === 0) break
+      else if (nextAt === undefined) await outside()
+      else await simulation.step()
     }
-    simulation.now = Math.max(simulation.now, this.#untilMs)
+    this.#isRunning = false
+  }
+
+  #nextTarget(): Target | undefined {
+    let next: Target | undefined
+    for (const target of this.#targets) if (next === undefined || target.atMs < next.atMs) next = target
+    return next
+  }
+
+  /** Whoever waited for it does what it does then, before anything else happens. */
+  #reach(target: Target): Promise<void> {
+    this.#targets.delete(target)
+    this.#simulation.now = Math.max(this.#simulation.now, target.atMs)
+    target.reached()
+    return this.#simulation.settled()
   }
 }
 

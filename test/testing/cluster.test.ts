@@ -69,6 +69,24 @@ describe('a test cluster', () => {
     await cluster.close()
   })
 
+  test('time is let pass as far as is said while a call waits, and the call goes on when its node does', async () => {
+    const cluster = await testCluster({ seed: 5 })
+    const { db } = cluster.node('n2')
+    cluster.pause('n2')
+    const call = db.put('late', 1, { timeoutMs: 30_000 })
+    const before = cluster.now
+    await cluster.advance(1000)
+    assert.equal(cluster.now, before + 1000)
+    cluster.resume('n2')
+    await call
+    cluster.partition(['n2'])
+    const cut = db.get('late', { timeoutMs: 30_000 })
+    await cluster.advance(1000)
+    cluster.heal()
+    assert.equal(await cut, 1)
+    await cluster.close()
+  })
+
   test('a call on a process that is killed ends, and may have happened', async () => {
     const cluster = await testCluster()
     const { db } = cluster.node('n2')
