@@ -15,6 +15,13 @@ export async function members(cli: Cli): Promise<void> {
   await withNode(cli, async (node) => cli.rows(await node.cluster.members(), COLUMNS))
 }
 
+export async function add(cli: Cli, address: string): Promise<void> {
+  await withNode(cli, async (node) => {
+    const { member } = await node.cluster.addMember(address)
+    cli.show({ member, added: true }, () => `${member} is a member`)
+  })
+}
+
 export async function remove(cli: Cli, name: string): Promise<void> {
   await cli.confirm(`remove ${JSON.stringify(name)} from the cluster, for ever?`)
   await withNode(cli, async (node) => {

@@ -18,7 +18,7 @@ export const EXIT = {
   limit: 10,
 } as const
 
-/** Of `start` and `fsck`: what happened to the node, not to a call. */
+/** Of `start`, `fsck` and `recover`: what happened to the node, not to a call. */
 export const NODE_EXIT = { config: 2, corrupted: 3, storage: 4, locked: 5 } as const
 
 type CliCode = 'USAGE' | 'NOT_FOUND' | 'CONDITION_FAILED' | 'CHECK_FAILED' | 'NOT_CONFIRMED' | 'ALREADY_THERE'
@@ -126,13 +126,14 @@ const WRITING: ReadonlySet<string | undefined> = new Set([
   'touch',
   'txn',
   'plugin retire',
+  'member add',
   'member remove',
   'member promote',
   'member demote',
   'leader transfer',
   undefined,
 ])
-const OF_NODE: ReadonlySet<string | undefined> = new Set(['start', 'fsck'])
+const OF_NODE: ReadonlySet<string | undefined> = new Set(['start', 'fsck', 'recover'])
 
 const NEXT: Readonly<Record<string, string>> = {
   CONFIG_INVALID: 'concord config validate',
@@ -150,7 +151,7 @@ const NEXT: Readonly<Record<string, string>> = {
   UNAUTHORIZED: '--token-file FILE, or the variable CONCORD_TOKEN',
 }
 
-/** Of `start` and `fsck`. */
+/** Of `start`, `fsck` and `recover`. */
 function nextOfNode(code: string, { verb, dir = 'DIR' }: Where): string | undefined {
   const word = /^[\w./~+-]+$/.test(dir) ? dir : `'${dir}'`
   switch (code) {

@@ -46,6 +46,8 @@ export interface Loaded {
   readonly state: State | null
   readonly needs: Need | null
   readonly problems: readonly ConcordError[]
+  /** The state itself; null when it is not whole. */
+  readonly machine: Machine | null
 }
 
 /** Problems that are said one by one. */
@@ -70,6 +72,7 @@ export async function loadState(
       state: null,
       needs,
       problems: needs === null ? [problemOf(error, where), ...problems] : problems,
+      machine: null,
     }
   }
   return applyAll(machine, entries, problems)
@@ -100,10 +103,10 @@ function applyAll(machine: Machine, entries: readonly Entry[], problems: readonl
       const where = `entry ${entry.index}`
       const needs = needOf(error, where)
       const found = needs === null ? [...problems, problemOf(error, where)] : problems
-      return { state: before, needs, problems: found }
+      return { state: before, needs, problems: found, machine: null }
     }
   }
-  return { state: stateOf(machine), needs: null, problems }
+  return { state: stateOf(machine), needs: null, problems, machine: problems.length === 0 ? machine : null }
 }
 
 function stateOf(machine: Machine): State {

@@ -6,6 +6,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConcordError, type ErrorCode } from '../errors.ts'
 import type { Slice } from '../machine/index.ts'
+import type { SnapshotMeta } from '../raft/index.ts'
 import { setAside } from '../storage/file/directory.ts'
 import { nodeDisk } from '../storage/file/disk.ts'
 import { cannotOpen } from '../storage/file/errors.ts'
@@ -52,7 +53,7 @@ export async function fsck(
   let dir = given
   try {
     dir ??= await dataDirectory(cli)
-    await requireDirectory(dir)
+    await requireDirectory(dir, 'fsck')
     const lock = await lockDirectory(dir)
     try {
       const report = await check(dir, load ? () => slicesOf(cli) : undefined)
@@ -68,15 +69,15 @@ export async function fsck(
   }
 }
 
-async function requireDirectory(dir: string): Promise<void> {
+export async function requireDirectory(dir: string, verb: string): Promise<void> {
   const found = await stat(dir).catch(() => undefined)
   if (found?.isDirectory() !== true) {
-    throw new CliError('USAGE', `${dir} is no directory`, 'concord fsck DIR')
+    throw new CliError('USAGE', `${dir} is no directory`, `concord ${verb} DIR`)
   }
 }
 
 /** The commands of plugins that the config has, if there is one that can be loaded. */
-async function slicesOf(cli: Cli): Promise<readonly Slice[]> {
+export async function slicesOf(cli: Cli): Promise<readonly Slice[]> {
   try {
     const { definitions } = await loadConfig(cli)
     return Object.values(definitions).flatMap(({ name, slice }) =>
@@ -90,8 +91,23 @@ async function slicesOf(cli: Cli): Promise<readonly Slice[]> {
   }
 }
 
-/** @param slices how to get at the commands of plugins; undefined: the state is not asked for. */
-async function check(dir: string, slices: (() => Promise<readonly Slice[]>) | undefined): Promise<Report> {
+/** All that was read of a directory, and what is wrong with it. */
+export interface Examined {
+  readonly content: IdentityFile | undefined
+  readonly snapshots: readonly Snapshot[]
+  readonly log: ReadLog | undefined
+  readonly loaded: Loaded | undefined
+  readonly problems: readonly ConcordError[]
+}
+
+/**
+ * @param slices how to get at the commands of plugins; undefined: the state is not asked for.
+ * @throws `USAGE` - it is not the data directory of a node.
+ */
+export async function examine(
+  dir: string,
+  slices: (() => Promise<readonly Slice[]>) | undefined,
+): Promise<Examined> {
   const problems: ConcordError[] = []
   const attempt = async <R>(read: () => Promise<R>): Promise<R | undefined> => {
     try {
@@ -106,7 +122,7 @@ async function check(dir: string, slices: (() => Promise<readonly Slice[]>) | un
     throw new CliError(
       'USAGE',
       `${dir} is not the data directory of a node: it has no identity.json`,
-      'concord fsck DIR',
+      undefined,
     )
   }
   const quarantine = content?.identity.quarantine
@@ -120,6 +136,11 @@ async function check(dir: string, slices: (() => Promise<readonly Slice[]>) | un
       ? undefined
       : await attempt(() => loadWith(dir, newest, log, slices))
   problems.push(...(loaded?.problems ?? []))
+  return { content, snapshots, log, loaded, problems }
+}
+
+async function check(dir: string, slices: (() => Promise<readonly Slice[]>) | undefined): Promise<Report> {
+  const { content, snapshots, log, loaded, problems } = await examine(dir, slices)
   return {
     dir,
     ok: problems.length === 0,
@@ -147,10 +168,11 @@ async function loadWith(
   return known.length === 0 ? loaded : loadState(snapshot, log, known)
 }
 
-interface Snapshot {
+export interface Snapshot {
   readonly file: string
   readonly index: number
   readonly term: number
+  readonly meta: SnapshotMeta
   readonly bytes: number
 }
 
@@ -164,8 +186,9 @@ async function checkSnapshots(dir: string, attempt: Attempt): Promise<Snapshot[]
       const snapshot = await openSnapshotFile(nodeDisk, join(snapshotDir(dir), name))
       try {
         await verifySnapshot(snapshot)
-        const { index, term } = snapshot.meta
-        return { file: name, index, term, bytes: snapshot.payloadBytes }
+        const { meta } = snapshot
+        const { index, term } = meta
+        return { file: name, index, term, meta, bytes: snapshot.payloadBytes }
       } finally {
         await snapshot.file.close()
       }
@@ -198,7 +221,7 @@ function reportOf({ image: { entries }, segments, last, usedTo, cleanStop }: Rea
 }
 
 /** The system's own errors are the disk's. */
-async function storageError(error: unknown, dir = ''): Promise<ConcordError> {
+export async function storageError(error: unknown, dir = ''): Promise<ConcordError> {
   return ConcordError.is(error) ? error : cannotOpen(dir, error)
 }
 

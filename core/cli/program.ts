@@ -125,6 +125,7 @@ function addNode(program: Command, run: Run): void {
   program
     .command('status')
     .description('What the node knows of itself.')
+    .option('--cluster', 'what every member of the cluster says of itself')
     .action(
       run(
         () => import('./status.ts'),
@@ -139,6 +140,15 @@ function addNode(program: Command, run: Run): void {
       run(
         () => import('./fsck.ts'),
         ({ fsck }) => fsck,
+      ),
+    )
+  program
+    .command('recover [DIR]')
+    .description('Make a member whose cluster has lost its quorum for good a cluster by itself; asks first.')
+    .action(
+      run(
+        () => import('./recover.ts'),
+        ({ recover }) => recover,
       ),
     )
   program
@@ -247,9 +257,13 @@ function addCluster(program: Command, run: Run): void {
   const member = program
     .command('member')
     .helpGroup('The cluster:')
-    .usage('remove|promote|demote NAME')
+    .usage('add ADDRESS|remove NAME|promote NAME|demote NAME')
     .helpCommand(false)
     .description('Change who belongs to the cluster, and who votes.')
+  member
+    .command('add <ADDRESS>')
+    .description('Take in the empty node that listens for peers at ADDRESS, host:port.')
+    .action(run(load, ({ add }) => add))
   member
     .command('remove <NAME>')
     .description('Take a member out for ever; its node stops.')

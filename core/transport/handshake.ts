@@ -190,13 +190,22 @@ export function judge(
   const { id, hello, expected } = introduction
   const ownId = idOf(own)
   const wrong = (message: string): Refused => ({ refuse: 'WRONG_NODE', message })
+  const isOther = own.clusterId !== '' && hello.clusterId !== '' && hello.clusterId !== own.clusterId
+  /** That somebody else lives there now says less than that he is of another cluster. */
+  const notMeant = (expectedId: NodeId, found: NodeId): Refused =>
+    isOther
+      ? {
+          refuse: 'WRONG_CLUSTER',
+          message: `another cluster of the same name: ${id} is of ${hello.clusterId}, ${ownId} of ${own.clusterId}`,
+        }
+      : wrong(`${expectedId} was meant, and this is ${found}`)
   if (hello.clusterName !== own.clusterName) {
     const message = `${id} is of cluster "${hello.clusterName}", ${ownId} of "${own.clusterName}"`
     return { refuse: 'WRONG_CLUSTER', message }
   }
   if (id === ownId) return wrong(`${id} has reached itself`)
-  if (meant !== '' && meant !== ownId) return wrong(`${meant} was meant, and this is ${ownId}`)
-  if (expected !== undefined && id !== expected) return wrong(`${expected} was meant, and this is ${id}`)
+  if (meant !== '' && meant !== ownId) return notMeant(meant, ownId)
+  if (expected !== undefined && id !== expected) return notMeant(expected, id)
   const { certificateNames } = introduction
   if (certificateNames !== undefined && !standsFor(certificateNames, hello.name)) {
     const message = `the certificate of ${id} stands for ${certificateNames.join(', ')}, and not for node ${hello.name}`

@@ -44,6 +44,7 @@ test('each side learns who the other is, which run, and how far its log goes', a
     id: 'a/x',
     hello: a.hello,
     dialled: false,
+    byAddress: false,
     otherRuns: [],
     certificateNames: undefined,
   })

@@ -1,0 +1,113 @@
+/**
+ * `concord recover`: a cluster has lost its quorum for good, and one member that is left becomes a cluster by
+ * itself. Offline, on its directory. What only the lost members had is lost, and two clusters come of it if one of
+ * the old members goes on: so it asks first, asks the others whether they live, and says what is to be done.
+ */
+import { ConcordError } from '../errors.ts'
+import type { SnapshotMeta } from '../raft/index.ts'
+import { lockDirectory } from '../storage/file/lock.ts'
+import type { Cli } from './cli.ts'
+import { CliError, EXIT, nodeExitCodeOf, sentenceOf } from './failure.ts'
+import { type Examined, examine, requireDirectory, slicesOf, storageError } from './fsck.ts'
+import { dataDirectory } from './node.ts'
+import { askMembers } from './recover-peers.ts'
+import { type Recovered, recoverDirectory, resumeRecovery, standing } from './recover-directory.ts'
+import { facts } from './text.ts'
+
+export async function recover(cli: Cli, given: string | undefined): Promise<number> {
+  let dir = given
+  try {
+    dir ??= await dataDirectory(cli)
+    await requireDirectory(dir, 'recover')
+    const lock = await lockDirectory(dir)
+    try {
+      const recovered = (await resumeRecovery(dir, () => slicesOf(cli))) ?? (await recoverLocked(cli, dir))
+      cli.show(recovered, () => describe(recovered))
+      cli.hint(AFTERWARDS)
+    } finally {
+      await lock.release()
+    }
+    return EXIT.ok
+  } catch (error) {
+    const failure = error instanceof CliError ? error : await storageError(error, dir)
+    process.stderr.write(`${sentenceOf(failure, { verb: 'recover', dir })}\n`)
+    return failure instanceof CliError ? EXIT.usage : nodeExitCodeOf(failure)
+  }
+}
+
+const AFTERWARDS =
+  'Now: empty the data directory of every other member before it starts again, then start this node, then the\n' +
+  'others: they join it. A member that starts on its old data is refused; two of them could go on as the old cluster.'
+
+async function recoverLocked(cli: Cli, dir: string): Promise<Recovered> {
+  const examined = await examine(dir, () => slicesOf(cli))
+  const problem = examined.problems[0]
+  if (problem !== undefined) throw problem
+  const { loaded } = examined
+  if (loaded?.needs) {
+    const { plugin, found } = loaded.needs
+    const why = `its state needs plugin ${plugin} ${found}, which no config here has`
+    throw new ConcordError('SLICE_MISSING', why)
+  }
+  const last = standing(examined)
+  refuse(dir, examined, last)
+  const others = othersOf(examined, last)
+  const silent = await askMembers(cli, examined.content!.identity, others)
+  cli.hint(facts(prospect(dir, examined, last, silent)))
+  const names = others.map(({ name }) => name).join(', ')
+  await cli.confirm(`make ${examined.content!.identity.name} a cluster by itself, without ${names}?`)
+  return recoverDirectory(dir, examined)
+}
+
+/** What cannot be recovered, or need not be. */
+function refuse(dir: string, { content }: Examined, { membership }: SnapshotMeta): void {
+  const { name, incarnation, clusterId } = content!.identity
+  const id = `${name}/${incarnation}`
+  if (clusterId === '')
+    throw new CliError('USAGE', `${dir} belongs to no cluster yet: nothing is to be recovered`)
+  if (!Object.hasOwn(membership.members, id)) {
+    throw new ConcordError('NODE_REMOVED', `${id} is no member of its cluster any more`)
+  }
+  if (Object.keys(membership.members).length > 1) return
+  throw new CliError('USAGE', `${name} is a cluster by itself already`, 'concord start')
+}
+
+function othersOf({ content }: Examined, { membership }: SnapshotMeta) {
+  const { name, incarnation } = content!.identity
+  return Object.entries(membership.members)
+    .filter(([id]) => id !== `${name}/${incarnation}`)
+    .map(([id, { name: other, address }]) => ({ id, name: other, address }))
+}
+
+function prospect(
+  dir: string,
+  { content }: Examined,
+  { index, term, wallTime, membership }: SnapshotMeta,
+  silent: string,
+): [string, string][] {
+  const { name, incarnation, clusterId } = content!.identity
+  const isVoter = membership.voters.includes(`${name}/${incarnation}`)
+  const since = wallTime === 0 ? '' : `, written ${new Date(wallTime).toISOString()}`
+  return [
+    ['directory', dir],
+    ['node', `${name}, ${isVoter ? 'a voter' : 'a learner'} of cluster ${clusterId}`],
+    ['last entry', `index ${index} of term ${term}${since}`],
+    ['others', silent],
+    ['lost', 'every write, acknowledged or not, that only the others have: all behind this last entry'],
+    ['kept', 'whatever this log has; its last writes may never have been acknowledged'],
+    [
+      'compare',
+      'of several members that are left, the one whose last entry has the highest term, then index',
+    ],
+  ]
+}
+
+function describe({ dir, node, clusterId, previousClusterId, index, revision, before }: Recovered): string {
+  return facts([
+    ['directory', dir],
+    ['node', node],
+    ['cluster', `${clusterId}, it was ${previousClusterId}`],
+    ['revision', `${revision ?? 'unknown here'}, at index ${index}`],
+    ['old data', `${before}: remove it when it is needed no more`],
+  ])
+}
