@@ -114,6 +114,18 @@ function addNode(program: Command, run: Run): void {
       ),
     )
   program
+    .command('dev')
+    .description('Run a cluster on this machine, to try and to break.')
+    .option('--nodes <n>', 'how many, 1 to 9 (default 3)')
+    .option('--dir <path>', 'where the data is (default .concord-dev)')
+    .option('--fresh', 'throw away what is there')
+    .action(
+      run(
+        () => import('./dev.ts'),
+        ({ dev }) => dev,
+      ),
+    )
+  program
     .command('init')
     .description('Write a concord.config.ts to start from.')
     .action(

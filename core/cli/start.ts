@@ -2,7 +2,6 @@
  * `concord start`: one node in the foreground. stdout says when it is ready and what to do next, stderr is
  * the node's log. The first signal drains and closes, a second one ends at once; the exit code says why.
  */
-import { readFile } from 'node:fs/promises'
 import { openResolved } from '../concord.ts'
 import type { OpenNode } from '../open-node.ts'
 import type { Closed } from '../types.ts'
@@ -10,15 +9,9 @@ import { VERSION } from '../version.ts'
 import { type Cli, endWithReader } from './cli.ts'
 import { EXIT, nodeExitCodeOf, sentenceOf } from './failure.ts'
 import { loadConfig } from './node.ts'
+import { commandHere, isOrphan, PARENT_MS, SAME_SIGNAL_MS, SIGNALS } from './npm.ts'
 import { facts } from './text.ts'
 import { systemWorld } from '../world.ts'
-
-const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const
-/** Ctrl-C under npx comes twice: from the terminal, and passed on by npm. That is one signal. */
-const SAME_SIGNAL_MS = 500
-
-/** How often a node that npm has started looks whether npm is still there. */
-const PARENT_MS = 250
 
 /** Ends the process; only a failure to start returns. */
 export async function start(cli: Cli): Promise<number> {
@@ -71,10 +64,6 @@ function stopper(cli: Cli, node: Promise<OpenNode>): (why: string, signal?: numb
   }
 }
 
-/** npm passes a signal on to its shell, which dies of it and passes nothing on. */
-const isOrphan = (parent: number): boolean =>
-  process.env['npm_lifecycle_event'] !== undefined && process.ppid !== parent
-
 /** Of a node in a cluster that may take its time; the log says what it waits for. */
 async function whenReady(node: OpenNode): Promise<undefined> {
   const { promise, resolve } = Promise.withResolvers<undefined>()
@@ -111,12 +100,6 @@ async function announce(cli: Cli, node: OpenNode): Promise<void> {
   const command = await commandHere()
   cli.line(`  try     ${command} put hello world`)
   cli.line(`          ${command} get hello`)
-}
-
-/** npm finds the command by the package's name, except in the package itself: there by the command's. */
-async function commandHere(): Promise<string> {
-  const manifest = await readFile('package.json', 'utf8').catch(() => '')
-  return /^\s*"name": *"concord-kv"/m.test(manifest) ? 'npx concord' : 'npx concord-kv'
 }
 
 /** A plugin that has left a timer behind must not keep a stopped node's process alive. */
