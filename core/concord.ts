@@ -189,6 +189,7 @@ class Assembly {
         log: nodeLog.log,
         telemetry: this.telemetry,
         peering: peers?.peering,
+        configured: config.cluster?.members && Object.keys(config.cluster.members),
         node: () => this.node,
       }),
     ))

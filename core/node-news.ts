@@ -4,6 +4,7 @@
  */
 import { appliedBatch } from './host/applied.ts'
 import type { Hooks } from './hooks.ts'
+import { differingMembers } from './member-hints.ts'
 import type { Driver, DriverEvents } from './node/driver.ts'
 import type { Peering } from './node/peering.ts'
 import type { OpenNode } from './open-node.ts'
@@ -22,14 +23,17 @@ export interface NewsParts {
   readonly telemetry: Telemetry
   /** Undefined on a node that is configured without peers. */
   readonly peering: Peering | undefined
+  /** Whom `cluster.members` names; undefined when it names nobody. */
+  readonly configured: readonly string[] | undefined
   /** Undefined while the node is being opened. */
   readonly node: () => OpenNode | undefined
 }
 
-export function newsOf({ id, hooks, log, telemetry, peering, node }: NewsParts): DriverEvents {
+export function newsOf({ id, hooks, log, telemetry, peering, configured, node }: NewsParts): DriverEvents {
   const stall = telemetry.event('node.stall')
   const change = telemetry.event('state.change')
   const created = telemetry.event('snapshot.created')
+  let told: string | undefined
   const differs = telemetry.event('state.differs')
   return {
     wantsChanges: () => hooks.applied.isUsed(),
@@ -52,6 +56,9 @@ export function newsOf({ id, hooks, log, telemetry, peering, node }: NewsParts):
     },
     membership: (membership) => {
       log.info({ voters: membership.voters, learners: membership.learners }, 'membership')
+      const difference = differingMembers(configured, membership, id)
+      if (difference !== undefined && difference !== told) log.warn(difference)
+      told = difference
       peering?.membership(membership)
     },
     differing: (comparison) => {

@@ -7,6 +7,7 @@ import { staticDiscovery } from './discovery/static.ts'
 import { ConcordError } from './errors.ts'
 import { Founder, type FoundingPlan } from './node/founding.ts'
 import { Peering } from './node/peering.ts'
+import { Scout } from './node/scout.ts'
 import type { NodeStorage } from './node-storage.ts'
 import type { Log } from './plugin.ts'
 import type { Discovery, Transport, TransportNotice } from './ports.ts'
@@ -83,12 +84,24 @@ export function peersOf(
     ask: (at, question, patience) => peering.call({ address: at }, question, patience),
     waitsFor: (problem) => log.info(`waits for ${problem}`),
   })
+  const scout = new Scout({
+    clock: world.clock,
+    candidates: () => discovery.candidates(),
+    ask: (at, question, patience) => peering.call({ address: at }, question, patience),
+    clusterId: () => identity.clusterId,
+    hasLeader: () => peering.hasLeader,
+    whereabouts: peering.whereabouts,
+  })
   return {
     peering,
     founder,
     voters: votersOf(cluster),
-    look: () => discovery.start(),
+    look: async () => {
+      await discovery.start()
+      scout.start()
+    },
     close: async () => {
+      scout.stop()
       founder.stop()
       await discovery.close()
       await peering.close()

@@ -37,6 +37,7 @@ import type { Knowledge } from './log-status.ts'
 import type { Network } from './network.ts'
 import type { Operations, Wish } from './operations.ts'
 import type { Patience } from './replicated-log.ts'
+import { Whereabouts } from './whereabouts.ts'
 
 /** Another run of one incarnation is alive if it was heard within this. */
 const ALIVE_MS = 3000
@@ -76,14 +77,19 @@ export class Peering implements Network, TransportHandlers {
   readonly #self: NodeId
   #node!: Peered
   #founder!: Founder
-  #members: ReadonlySet<NodeId> = new Set()
+  readonly whereabouts: Whereabouts
   /** The node's consensus runs: until then nothing of Raft may reach it, for it would be forgotten. */
   #begun: boolean
 
   constructor(parts: PeeringParts) {
     this.#parts = parts
+    this.whereabouts = new Whereabouts(parts.transport, parts.address)
     this.#self = idOf(parts.identity)
     this.#begun = parts.identity.clusterId !== ''
+  }
+
+  get hasLeader(): boolean {
+    return this.#node.status().leader !== null
   }
 
   get self(): Introduced {
@@ -107,17 +113,14 @@ export class Peering implements Network, TransportHandlers {
    * connections that he has made: over them he hears that he has (H58).
    */
   membership({ members }: Membership): void {
-    const { transport } = this.#parts
-    const ids = new Set(Object.keys(members))
-    transport.setPeers([...ids].map((id) => ({ id, address: members[id]!.address })))
-    const before = this.#members
-    this.#members = ids
-    for (const id of ids) if (id !== this.#self && !before.has(id)) transport.reintroduce(id)
+    const come = this.whereabouts.record(members).filter((id) => id !== this.#self)
+    for (const id of come) this.#parts.transport.reintroduce(id)
   }
 
-  /** This node leads: others find it where it is now. */
+  /** This node leads: others find it, and each other, where they are now. */
   leads(): void {
     this.#readdress(this.#self, this.#parts.address)
+    for (const [id, address] of this.whereabouts.said) this.#readdress(id, address)
   }
 
   /** This node has become a member of a cluster. */
@@ -182,6 +185,7 @@ export class Peering implements Network, TransportHandlers {
     }
     const refusal = this.#judgeLog(id, hello)
     if (refusal !== undefined) return refusal
+    this.whereabouts.said.set(id, hello.address)
     this.#readdress(id, hello.address)
     return { accept: 'member' }
   }
@@ -275,7 +279,8 @@ export class Peering implements Network, TransportHandlers {
    * Takes in an empty node that need not know where the cluster is. Asking again is safe: what was done of it is
    * found done.
    *
-   * @throws `CHANGE_REFUSED` - who answers there is of another cluster, or about to found one. `CANNOT_CONNECT`.
+   * @throws `CHANGE_REFUSED` - who answers there is about to found a cluster. `CANNOT_CONNECT` - nobody does, or he is
+   * of another cluster.
    */
   async invite(address: string, patience: Patience): Promise<NodeId> {
     const { founding, clusterId } = this.#parts.identity
@@ -284,11 +289,9 @@ export class Peering implements Network, TransportHandlers {
     const ask = (question: Question): Promise<Uint8Array> =>
       this.call({ address }, encodeQuestion(question), patience)
     const who = decodeWho(await ask({ kind: 'who' }))
-    const isOther = who.clusterId !== null && who.clusterId !== clusterId
-    if (isOther || (who.clusterId === null && who.founding !== null)) {
-      const what = isOther ? `belongs to cluster ${who.clusterId}` : 'has accepted to found another cluster'
-      const details = { reason: 'otherCluster' }
-      throw new ConcordError('CHANGE_REFUSED', `${who.name} at ${address} ${what}`, { details })
+    if (who.clusterId === null && who.founding !== null) {
+      const why = `${who.name} at ${address} has accepted to found another cluster`
+      throw new ConcordError('CHANGE_REFUSED', why, { details: { reason: 'otherCluster' } })
     }
     await this.#node.operations.change(wishToJoin(who), patience)
     if (who.clusterId === null) decodeYes(await ask({ kind: 'welcome', founding }))

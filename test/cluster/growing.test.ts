@@ -6,13 +6,15 @@ import { LONG, rolesOf, town, until } from './processes.ts'
 const NAMES = ['n1', 'n2', 'n3']
 
 test(
-  'H59: one voter becomes three in one step, when both others have caught up',
+  'H59: a node alone opens its port, and one voter becomes three in one step, when both others have caught up',
   { timeout: 60_000 },
   async (t) => {
-    const { start, members, said } = await town(t, NAMES, { storage: 'memory' })
-    const alone = await start('n1', { cluster: { members: { n1: members['n1']! }, voters: 3 } })
+    const { start, said } = await town(t, NAMES)
+    const single = await start('n1', { cluster: null })
+    await single.put('a', 1, LONG)
+    await single.close()
+    const alone = await start('n1')
     await alone.ready(LONG)
-    await alone.put('a', 1, LONG)
     const second = await start('n2')
     await second.ready(LONG)
     assert.equal(await second.get('a', LONG), 1)
@@ -27,6 +29,10 @@ test(
     assert.deepEqual(
       [...new Set(counts)].filter((count) => count > 0),
       [1, 3],
+    )
+    assert.match(
+      said('n1'),
+      /cluster\.members is a hint where others are, and no more: n2, n3 of it are no members/,
     )
     await alone.close()
     await third.put('b', 2, LONG)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Concord } from '../../core/index.ts'
-import { LONG, rolesOf, town, until } from './processes.ts'
+import { addresses, LONG, rolesOf, town, until } from './processes.ts'
 
 const NAMES = ['n1', 'n2', 'n3']
 
@@ -51,6 +51,23 @@ test(
     }
     for (const node of nodes) assert.equal(await node.get('a', LONG), 1)
     for (const id of await Promise.all(nodes.map(idOf))) assert.ok(!before.includes(id), id)
+  },
+)
+
+test(
+  'H44: another node of the same name stays a learner while the first is there, and takes its place when it is gone',
+  { timeout: 60_000 },
+  async (t) => {
+    const { startAll, start, members } = await town(t, NAMES, { storage: 'memory' })
+    const nodes = await startAll()
+    await nodes[0]!.put('a', 1, LONG)
+    const { n4: elsewhere } = await addresses(['n4'])
+    const second = await start('n3', { cluster: { members, listen: elsewhere, advertise: elsewhere } })
+    await second.ready(LONG)
+    assert.equal(await second.get('a', LONG), 1)
+    assert.deepEqual(await rolesOf(nodes[0]!), { voters: NAMES, learners: ['n3'] })
+    await nodes[2]!.close()
+    await isVoter(nodes[0]!, second)
   },
 )
 

@@ -12,8 +12,8 @@ export const LONG = { timeoutMs: 30_000 }
 export const SECRET = 'a secret of some length'
 
 type Cluster = NonNullable<Config['cluster']>
-/** What a node's config has of its own; what it says of the cluster lies over what all have. */
-export type More = Omit<Config, 'cluster'> & { readonly cluster?: Partial<Cluster> | undefined }
+/** What a node's config has of its own; what it says of the cluster lies over what all have; null: no cluster. */
+export type More = Omit<Config, 'cluster'> & { readonly cluster?: Partial<Cluster> | null | undefined }
 
 export interface Town {
   readonly dir: string
@@ -33,6 +33,7 @@ export interface Town {
 export async function town(t: TestContext, names: readonly string[], all: More = {}): Promise<Town> {
   const dir = await temporary(t)
   const members = await addresses(names)
+  const common = { name: 'test', members, secret: SECRET }
   const lines = new Map<string, string>()
   const start: Town['start'] = async (name, more = {}) => {
     const write = (line: string): void => void lines.set(name, (lines.get(name) ?? '') + line)
@@ -42,14 +43,10 @@ export async function town(t: TestContext, names: readonly string[], all: More =
       log: { logger: pino({ level: 'info' }, { write }) },
       ...all,
       ...more,
-      cluster: {
-        name: 'test',
-        members,
-        listen: members[name],
-        secret: SECRET,
-        ...all.cluster,
-        ...more.cluster,
-      },
+      cluster:
+        more.cluster === null
+          ? undefined
+          : { ...common, listen: members[name], ...all.cluster, ...more.cluster },
     })
     atEnd(t, () => node.close())
     return node

@@ -25,7 +25,6 @@ const CAPABILITIES: Readonly<Record<string, () => boolean>> = {
   backup: () => existsSync(new URL('plugins/backup', root)),
   'event stream': () => existsSync(new URL('plugins/event-stream', root)),
   http: () => existsSync(new URL('plugins/http', root)),
-  recover: () => /command\('recover\b/.test(read('core/cli/program.ts')),
   'a second release': () => (read('CHANGELOG.md').match(/^## \[\d.*\] - \d{4}/gm) ?? []).length > 1,
 }
 
