@@ -39,7 +39,7 @@ export function measuresOf(facts: Facts): Measure[] {
     {
       name: 'acknowledged a second before the first fault',
       value: round(calm / (calmMs / 1000)),
-      least: 100,
+      least: isShort ? 30 : 100,
     },
     {
       name: 'share of operations that were acknowledged',
@@ -47,7 +47,7 @@ export function measuresOf(facts: Facts): Measure[] {
       least: 0.6,
     },
     { name: 'share of operations of unknown outcome', value: share(unknown, operations.length), most: 0.15 },
-    { name: 'changes of leadership', value: leaderships - 1, least: isShort ? 2 : 5 },
+    { name: 'changes of leadership', value: leaderships - 1, least: isShort ? 1 : 5 },
     { name: 'share of reads that saw the work of others', value: seenOfOthers(ok), least: 0.3 },
     { name: 'share of faults that had an effect', value: share(bitten, all), least: 0.75 },
     { name: 'kinds of fault tried more than once, and never with an effect', value: idle, most: 0 },

@@ -15,8 +15,9 @@ export const COUNTERS = Array.from({ length: 4 }, (_, at) => `count${at}`)
 const PATIENCE = { timeoutMs: 2000 }
 /** Between two operations, on average. */
 const THINK_MS = 8
-/** A node that has failed is left alone for so long. */
+/** A node that has failed is left alone for so long, and one that is not there for longer. */
 const AVOID_MS = 500
+const AVOID_GONE_MS = 1000
 const TRIES = 4
 
 export interface Target {
@@ -52,6 +53,10 @@ export class Client {
   async run(): Promise<void> {
     const { random } = this.#options
     while (!this.#stopped) {
+      if (this.#good().length === 0) {
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        continue
+      }
       const call = this.#draw()
       this.#learn(await this.#perform(call))
       await new Promise((resolve) => setTimeout(resolve, random.exponential(THINK_MS)))
@@ -124,18 +129,22 @@ export class Client {
 
   /** Nodes that have just failed are left alone, when there is another. */
   #pick(): Target {
-    const { targets, random, recorder } = this.#options
-    const all = targets()
-    const now = recorder.nowMs()
-    const good = all.filter(({ name }) => (this.#avoidedUntil.get(name) ?? 0) < now)
-    return random.pick(good.length > 0 ? good : all)
+    const good = this.#good()
+    return this.#options.random.pick(good.length > 0 ? good : this.#options.targets())
+  }
+
+  #good(): readonly Target[] {
+    const now = this.#options.recorder.nowMs()
+    return this.#options.targets().filter(({ name }) => (this.#avoidedUntil.get(name) ?? 0) < now)
   }
 
   async #asked(target: Target, call: Call): Promise<Answer> {
     try {
       return await ask(await this.#remote(target), call)
     } catch (error) {
-      this.#avoidedUntil.set(target.name, this.#options.recorder.nowMs() + AVOID_MS)
+      const isGone = ConcordError.is(error) && error.code === 'CANNOT_CONNECT'
+      const avoidMs = isGone ? AVOID_GONE_MS : AVOID_MS
+      this.#avoidedUntil.set(target.name, this.#options.recorder.nowMs() + avoidMs)
       throw error
     }
   }

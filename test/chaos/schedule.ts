@@ -21,9 +21,14 @@ export interface Schedule {
 }
 
 const SECOND_CHANCE = 0.25
+/** No fault takes more than this part of the run. */
+const SHARE = 1 / 8
 
 export async function runFaults(fleet: Fleet, schedule: Schedule): Promise<ReadonlyMap<string, Tally>> {
-  const { faults, random, untilMs } = schedule
+  const { random, untilMs } = schedule
+  const longestMs = (untilMs - performance.now()) * SHARE
+  const short = schedule.faults.filter(({ lastsMs: [least] }) => least < longestMs)
+  const faults = short.length > 0 ? short : schedule.faults
   const tallies = new Map(faults.map(({ name }): [string, Tally] => [name, { begun: 0, bitten: 0 }]))
   const drawn = deck(faults, random)
   while (performance.now() < untilMs) {
@@ -34,7 +39,7 @@ export async function runFaults(fleet: Fleet, schedule: Schedule): Promise<Reado
       running.push(await begun(fleet, schedule, second, tallies))
     }
     const [least, most] = first.lastsMs
-    await pause(Math.min(random.scaled(least, most), Math.max(least, untilMs - performance.now())))
+    await pause(random.scaled(least, Math.max(least, Math.min(most, longestMs))))
     for (const end of running) await end()
     await pause(random.scaled(200, 1500))
   }
