@@ -16,6 +16,8 @@ const FACTS_MS = 200
 const opening = Promise.withResolvers<OpenNode>()
 
 process.on('disconnect', () => process.exit())
+// It may have closed while this file was loaded.
+if (!process.connected) process.exit()
 process.on('message', (message: ToNode) => void obey(message))
 for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined)
 process.on('SIGTERM', () => void obey({ kind: 'stop' }))

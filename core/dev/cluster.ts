@@ -217,7 +217,8 @@ export class DevCluster {
     void this.#mesh.lead(name, undefined)
     const isTold = state === 'killed' || state === 'stopped'
     const exitCode = isTold ? undefined : typeof how === 'number' ? how : 1
-    if (typeof how === 'string' && !isTold) this.#events.failed(name, `the process was ended by ${how}`)
+    if (typeof how === 'string' && !isTold)
+      this.#events.failed(name, `the process of ${name} was ended by ${how}`)
     this.#change(name, { state: isTold ? state : 'ended', pid: undefined, facts: undefined, exitCode })
   }
 

@@ -79,6 +79,11 @@ describe('concord dev', { timeout: 120_000 }, () => {
     assert.equal(pids.length, 2)
     await until(() => pids.every(isGone))
 
+    const hasty = session(t, cwd, ['dev'])
+    await hasty.hear(/n2 {2}starting .*\n/)
+    hasty.child.kill('SIGKILL')
+    await until(() => pidsIn(hasty.said).every(isGone))
+
     const again = session(t, cwd, ['dev', '-o', 'json'])
     const [line] = await again.hear(/\{"event":"ready".*\n/)
     const { nodes } = JSON.parse(line) as { nodes: { name: string; data: string }[] }
