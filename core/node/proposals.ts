@@ -87,8 +87,12 @@ export class Proposals {
     return this.#gathering.length > 0 || this.#sealed.length > 0
   }
 
+  /** Nobody waits. What stands in a log may still come when all who wanted it have been answered. */
   get isIdle(): boolean {
-    return !this.hasUnplaced && this.#taken.size === 0 && this.#head === this.#placed.length
+    if (this.hasUnplaced) return false
+    for (let at = this.#head; at < this.#placed.length; at++) if (isAwaited(this.#placed[at]!)) return false
+    for (const batches of this.#taken.values()) if (batches.some(isAwaited)) return false
+    return true
   }
 
   /** Encoded and not yet applied. */
@@ -303,6 +307,8 @@ export class Proposals {
     }
   }
 }
+
+const isAwaited = ({ waiters }: Batch): boolean => waiters.some(({ settled }) => !settled)
 
 function deliver(waiters: readonly Waiter[], results: readonly CommandResult[]): void {
   for (let at = 0; at < waiters.length; at++) {
