@@ -41,6 +41,8 @@ export async function town(t: TestContext, names: readonly string[], all: More =
       node: { id: name },
       storage: { dir: join(dir, name) },
       log: { logger: pino({ level: 'info' }, { write }) },
+      // The last ones of a town have nobody to hand over to.
+      shutdownMs: 600,
       ...all,
       ...more,
       cluster:
