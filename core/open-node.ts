@@ -261,12 +261,20 @@ async function within(clock: Clock, timeoutMs: number, work: Promise<void>): Pro
   await Promise.race([work, late]).finally(() => clock.cancel(timer))
 }
 
-function unsafeSettings({ storage }: ResolvedConfig): string[] {
-  if (storage === 'memory') return ['storage: "memory": everything is gone when the process ends']
-  if (storage.fsync === 'always') return []
-  return [
-    `storage.fsync: "${storage.fsync}": acknowledged writes survive a crash of the process, not of the machine`,
-  ]
+function unsafeSettings({ storage, cluster }: ResolvedConfig): string[] {
+  const unsafe: string[] = []
+  if (storage === 'memory') unsafe.push('storage: "memory": everything is gone when the process ends')
+  else if (storage.fsync !== 'always') {
+    unsafe.push(
+      `storage.fsync: "${storage.fsync}": acknowledged writes survive a crash of the process, not of the machine`,
+    )
+  }
+  if (cluster !== undefined && cluster.secret === undefined && cluster.tls === undefined) {
+    unsafe.push(
+      'cluster: neither secret nor tls: peers are not authenticated, and what they say is not encrypted',
+    )
+  }
+  return unsafe
 }
 
 const codeOf = (error: Error): string => (ConcordError.is(error) ? error.code : error.name)

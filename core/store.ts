@@ -144,8 +144,8 @@ export interface Cluster {
    * learner, and a voter while there are fewer than `cluster.voters`. Resolves with its id when it is a member and
    * knows it. An empty node that does know where the cluster is joins without this.
    *
-   * @throws `CHANGE_REFUSED` - who is there belongs to another cluster. `CANNOT_CONNECT` - nobody is there, or has
-   * another secret. Nothing was done.
+   * @throws `CANNOT_CONNECT` - nobody is there, or who is there has another secret or belongs to another cluster;
+   * `CHANGE_REFUSED` - it is about to found one. Nothing was done.
    * @throws `TIMEOUT` and others, as their `outcome` says; asking again is safe.
    */
   addMember(address: string, options?: CallOptions): Promise<{ readonly member: string }>
