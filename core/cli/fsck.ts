@@ -40,6 +40,7 @@ interface LogReport {
   readonly entries: number
   readonly firstIndex: number | null
   readonly lastIndex: number | null
+  readonly lastTerm: number | null
   readonly cleanStop: boolean
   /** Of a write that was never acknowledged; a node cuts it when it starts. */
   readonly tornBytes: number
@@ -215,6 +216,7 @@ function reportOf({ image: { entries }, segments, last, usedTo, cleanStop }: Rea
     entries: entries.length,
     firstIndex: entries[0]?.index ?? null,
     lastIndex: entries.at(-1)?.index ?? null,
+    lastTerm: entries.at(-1)?.term ?? null,
     cleanStop,
     tornBytes: Math.max(0, usedTo - last.end),
   }
@@ -239,7 +241,10 @@ function describe({ dir, ok, node, clusterId, snapshots, log, state, needs, prob
     ...snapshots.map(({ file, bytes }): [string, string] => ['snapshot', `${file}, ${bytes} bytes`]),
   ]
   if (log !== null) {
-    const range = log.firstIndex === null ? 'no entries' : `entries ${log.firstIndex} to ${log.lastIndex}`
+    const range =
+      log.firstIndex === null
+        ? 'no entries'
+        : `entries ${log.firstIndex} to ${log.lastIndex} (term ${log.lastTerm})`
     pairs.push(['log', `${log.segments} ${log.segments === 1 ? 'segment' : 'segments'}, ${range}`])
     pairs.push([
       'last stop',
