@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Concord } from '../../core/index.ts'
-import { addresses, LONG, rolesOf, town, until } from './processes.ts'
+import { LONG, rolesOf, town, until } from './processes.ts'
 
 const NAMES = ['n1', 'n2', 'n3']
 
@@ -11,10 +11,11 @@ const idOf = async (node: Concord): Promise<string> => (await node.status()).nod
 
 /** Until `node`'s own incarnation is a voter, and no other of its name is a member. */
 async function isVoter(asked: Concord, node: Concord): Promise<void> {
-  const id = await idOf(node)
+  const { id, name } = (await node.status()).node
   await until(async () => {
     const members = await asked.cluster.members(LONG)
-    return members.length === 3 && members.some((member) => member.id === id && member.role === 'voter')
+    const [only, ...others] = members.filter((member) => member.name === name)
+    return others.length === 0 && only?.id === id && only.role === 'voter'
   })
 }
 
@@ -58,16 +59,24 @@ test(
   'H44: another node of the same name stays a learner while the first is there, and takes its place when it is gone',
   { timeout: 60_000 },
   async (t) => {
-    const { startAll, start, members } = await town(t, NAMES, { storage: 'memory' })
-    const nodes = await startAll()
+    const all = { storage: 'memory', cluster: { voters: 5 } } as const
+    const { start, members } = await town(t, [...NAMES, 'n4', 'n5', 'elsewhere'], all)
+    const three = Object.fromEntries(NAMES.map((name) => [name, members[name]!]))
+    const nodes = await Promise.all(NAMES.map((name) => start(name, { cluster: { members: three } })))
+    await Promise.all(nodes.map((node) => node.ready(LONG)))
     await nodes[0]!.put('a', 1, LONG)
-    const { n4: elsewhere } = await addresses(['n4'])
-    const second = await start('n3', { cluster: { members, listen: elsewhere, advertise: elsewhere } })
+    const elsewhere = members['elsewhere']!
+    const second = await start('n3', { cluster: { members: three, listen: elsewhere, advertise: elsewhere } })
     await second.ready(LONG)
-    assert.equal(await second.get('a', LONG), 1)
-    assert.deepEqual(await rolesOf(nodes[0]!), { voters: NAMES, learners: ['n3'] })
+    // The leader promotes who came after it: it has had its time.
+    for (const name of ['n4', 'n5']) {
+      await start(name, { cluster: { members: { ...three, [name]: members[name]! } } })
+    }
+    await until(async () => (await rolesOf(nodes[0]!))['voters']!.length === 5)
+    assert.deepEqual(await rolesOf(nodes[0]!), { voters: [...NAMES, 'n4', 'n5'], learners: ['n3'] })
     await nodes[2]!.close()
     await isVoter(nodes[0]!, second)
+    assert.equal(await second.get('a', LONG), 1)
   },
 )
 
