@@ -140,6 +140,7 @@ export class PluginState implements PluginSpace {
     const space = this.#keyspace()
     const active = space === undefined ? undefined : this.#log().machine.active.get(space.id)
     if (space !== undefined && active !== undefined && active.version >= version) return space.id
+    await this.#log().askForSlice(this.#plugin, version, call)
     const done = await this.#propose<SpaceDone>(call, (writer) =>
       encodeSliceRegister(writer, CORE, this.#plugin, version),
     )

@@ -10,12 +10,11 @@ import type { Settings } from '../machine/index.ts'
 import type { Membership, NodeId } from '../raft/index.ts'
 import type { SettingValues } from './checked.ts'
 import type { Network } from './network.ts'
-import { decodeObjection, encodeCall } from './peer-calls.ts'
+import { objections } from './objections.ts'
 import type { ReplicatedLog } from './replicated-log.ts'
 
 /** Between two rounds of asking. */
 const ROUND_MS = 2000
-const ANSWER_MS = 1000
 
 export interface AgreementOwner extends Pick<ReplicatedLog, 'nowMs'> {
   readonly self: NodeId
@@ -59,20 +58,8 @@ export class Agreement {
   }
 
   async #ask(values: SettingValues): Promise<void> {
-    const { self, membership, nowMs } = this.#owner
-    const question = encodeCall({ kind: 'settings', values })
-    const patience = { deadlineMs: nowMs() + ANSWER_MS }
-    const answers = await Promise.all(
-      Object.entries(membership.members).map(async ([id, { name }]) => {
-        if (id === self) return ''
-        const why = await this.#network
-          .call(id, question, patience)
-          .then(decodeObjection, (error: Error) => error.message)
-        return why === '' ? '' : `${name}: ${why}`
-      }),
-    )
-    const why = answers.find((answer) => answer !== '')
-    if (why !== undefined) return this.#tell(values, why)
+    const [objection] = await objections(this.#owner, this.#network, { kind: 'settings', values })
+    if (objection !== undefined) return this.#tell(values, `${objection.member}: ${objection.why}`)
     this.#told = ''
     await this.#owner.log((writer) => encodeSettings(writer, { space: USERS }, values))
   }

@@ -51,6 +51,7 @@ import { Installs } from './installs.ts'
 import { type Knowledge, knowledgeOf, logStatus } from './log-status.ts'
 import { memberStates } from './member-states.ts'
 import type { Network } from './network.ts'
+import { objections, refuseSlice } from './objections.ts'
 import { decodePoint, encodeCall } from './peer-calls.ts'
 import { Intake, overloaded, storageFull } from './intake.ts'
 import { Operations, type OperationsOwner } from './operations.ts'
@@ -352,6 +353,11 @@ export class Driver implements ReplicatedLog, Served {
   memberStates(patience: Patience): Promise<MemberStatus[]> {
     const { self, nowMs } = this.#asMember()
     return memberStates({ self, state: this.state, nowMs }, this.status().members, this.#network, patience)
+  }
+
+  async askForSlice(name: string, version: number, patience: Patience): Promise<void> {
+    const call = { kind: 'slice', name, version } as const
+    refuseSlice(name, version, await objections(this.#asMember(), this.#network, call, patience))
   }
 
   /** A leader is known, and what this node had when it started is applied here. */

@@ -29,6 +29,8 @@ export type PeerCall =
   | { readonly kind: 'state' }
   /** Whether the asked node can have these settings, and its config wants them. Answer: why not, or nothing. */
   | { readonly kind: 'settings'; readonly values: SettingValues }
+  /** Whether the asked node has this slice, at this version or above. Answer: why not, or nothing. */
+  | { readonly kind: 'slice'; readonly name: string; readonly version: number }
 
 /** First byte: the format of calls between members; introductions begin with another. */
 const FORMAT = 1
@@ -39,6 +41,7 @@ const OPERATE = 4
 const HASH = 5
 const STATE = 6
 const SETTINGS = 7
+const SLICE = 8
 
 const DONE = 0
 const REFUSED = 1
@@ -89,6 +92,11 @@ export function encodeCall(call: PeerCall): Uint8Array {
       writer.u8(SETTINGS)
       encodeValue(writer, call.values, MAX_OPERATION_BYTES)
       break
+    case 'slice':
+      writer.u8(SLICE)
+      writer.utf8(call.name)
+      writer.varint(call.version)
+      break
   }
   return writer.take()
 }
@@ -130,6 +138,8 @@ function readCall(reader: Reader): PeerCall {
       return { kind: 'state' }
     case SETTINGS:
       return { kind: 'settings', values: settingValuesOf(decodeValue(reader.bytes(reader.remaining))) }
+    case SLICE:
+      return { kind: 'slice', name: reader.utf8(), version: reader.varint() }
     default:
       throw new MalformedError(`unknown kind of call ${kind}`, reader.offset - 1)
   }

@@ -54,6 +54,13 @@ export interface ReplicatedLog {
   operate(operation: Operation, patience: Patience): Promise<Operated>
   /** What all members say of themselves; whoever does not answer soon is said not to. */
   memberStates(patience: Patience): Promise<MemberStatus[]>
+  /**
+   * Resolves when every member has said that it has this slice, at this version or above: only then may it become
+   * part of the state, without which nobody could go on.
+   *
+   * @throws `SLICE_MISSING`, `NOT_READY` - one has not, or could not be asked.
+   */
+  askForSlice(name: string, version: number, patience: Patience): Promise<void>
   /** Takes a snapshot of the machine, and drops the log behind it. */
   snapshot(): Promise<{ readonly index: number; readonly revision: number }>
 }

@@ -3,6 +3,7 @@
  * the asker looks for the leader himself (one hop, so that no question goes in circles).
  */
 import { ConcordError } from '../errors.ts'
+import type { Machine } from '../machine/index.ts'
 import type { EntryId } from '../raft/index.ts'
 import type { Consistency } from '../types.ts'
 import {
@@ -16,6 +17,7 @@ import {
   type PeerCall,
 } from './peer-calls.ts'
 import type { Operated, Operation } from './cluster-operations.ts'
+import { objectionToSlice } from './objections.ts'
 import type { ReadPoint } from './reads.ts'
 import type { Patience } from './replicated-log.ts'
 import type { Agreement } from './agreement.ts'
@@ -24,6 +26,8 @@ import type { MemberState } from '../types.ts'
 
 /** The asker's own deadline is not told: his callers give up by themselves. */
 const PATIENCE_MS = 10_000
+/** Whoever asks for a read asks again after a second (remote-reads.ts): nobody is kept for it any longer. */
+const READ_PATIENCE_MS = 1000
 
 export interface Served {
   nowMs(): number
@@ -39,6 +43,7 @@ export interface Served {
   clusterTimeNow(): number
   /** Here, or not at all: whoever asks looks for the leader himself. */
   operateHere(operation: Operation, patience: Patience): Promise<Operated>
+  readonly machine: Machine
   readonly state: MemberState
   readonly agreement: Pick<Agreement, 'objection'>
   readonly divergence: Pick<Divergence, 'reported'>
@@ -54,9 +59,11 @@ export async function serve(node: Served, question: Uint8Array): Promise<Uint8Ar
 }
 
 async function answer(node: Served, call: PeerCall): Promise<Uint8Array> {
-  const patience = { deadlineMs: node.nowMs() + PATIENCE_MS }
+  const patienceMs = call.kind === 'read' ? READ_PATIENCE_MS : PATIENCE_MS
+  const patience = { deadlineMs: node.nowMs() + patienceMs }
   if (call.kind === 'state') return encodeState(node.state)
   if (call.kind === 'settings') return encodeObjection(node.agreement.objection(call.values))
+  if (call.kind === 'slice') return encodeObjection(objectionToSlice(node.machine, call.name, call.version))
   if (!node.leads) throw new ConcordError('NOT_LEADER', 'the node that was asked does not lead')
   switch (call.kind) {
     case 'place':

@@ -174,6 +174,41 @@ test(
   },
 )
 
+test(
+  'H82: a plugin’s first command waits until every member has the plugin; who comes without it then does not stay',
+  { timeout: 90_000 },
+  async (t) => {
+    const { start } = await town(t, NAMES)
+    const open = (name: string): Promise<Concord> =>
+      start(name, { use: [biased('all the same')], plugins: { biased: true } as never })
+    const nodes = [await open('n1'), await open('n2'), await start('n3')]
+    await Promise.all(nodes.map((node) => node.ready(LONG)))
+    const write = (): Promise<unknown> =>
+      (nodes[0]!.plugin('biased' as never) as { write(): Promise<unknown> }).write()
+    await assert.rejects(write(), {
+      code: 'SLICE_MISSING',
+      outcome: 'not-applied',
+      message: /n3 could not go on with its commands \(version 1\): it does not have the plugin/,
+    })
+    await nodes[2]!.close()
+    await assert.rejects(write(), { code: 'NOT_READY', message: /until every member .*; n3: / })
+    const third = await open('n3')
+    await third.ready(LONG)
+    assert.equal(await write(), 'all the same')
+
+    await third.close()
+    const without = await start('n3').catch((error: Error) => error)
+    let error = without instanceof Error ? without : undefined
+    if (!(without instanceof Error)) {
+      void without.closed.then((how) => (error = how.error))
+      await until(() => error !== undefined)
+    }
+    assert.match(error!.message, /slice biased.*plugins: \{ 'biased': true \}/s)
+    assert.equal(nodeExitCodeOf(error), 2)
+    assert.ok(await nodes[0]!.put('on', 1, LONG))
+  },
+)
+
 test('peers that nobody has to prove himself to are said to be unsafe', { timeout: 60_000 }, async (t) => {
   const { start } = await town(t, ['n1', 'n2'])
   const [open, closed] = [await start('n1', { cluster: { secret: undefined } }), await start('n2')]
