@@ -20,11 +20,11 @@ const ANSWER_MS = 1000
 export interface ScoutParts {
   readonly clock: Clock
   /** Addresses at which members may be found; this node's own may be among them. */
-  candidates(): readonly string[]
-  ask(address: string, question: Uint8Array, patience: Patience): Promise<Uint8Array>
+  readonly candidates: () => readonly string[]
+  readonly ask: (address: string, question: Uint8Array, patience: Patience) => Promise<Uint8Array>
   /** Empty while this node belongs to none. */
-  clusterId(): string
-  hasLeader(): boolean
+  readonly clusterId: () => string
+  readonly hasLeader: () => boolean
   readonly whereabouts: Pick<Whereabouts, 'reached' | 'missing' | 'dialAt'>
 }
 

@@ -48,7 +48,7 @@ test(
     for (const [at, name] of NAMES.entries()) {
       await nodes[at]!.close()
       nodes[at] = await start(name)
-      await isVoter(nodes[(at + 1) % 3]!, nodes[at]!)
+      await isVoter(nodes[(at + 1) % 3]!, nodes[at])
     }
     for (const node of nodes) assert.equal(await node.get('a', LONG), 1)
     for (const id of await Promise.all(nodes.map(idOf))) assert.ok(!before.includes(id), id)
