@@ -26,7 +26,7 @@ export async function memberStates(
   const deadlineMs = Math.min(patience.deadlineMs, asker.nowMs() + ANSWER_MS)
   const question = encodeCall({ kind: 'state' })
   const states = await Promise.all(
-    members.map(({ id }) =>
+    members.map(async ({ id }) =>
       id === asker.self
         ? asker.state
         : network.call(id, question, { ...patience, deadlineMs }).then(decodeState, () => null),

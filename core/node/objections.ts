@@ -19,14 +19,14 @@ export interface Objection {
 
 /** Of all other members, learners too. */
 export async function objections(
-  { self, membership, nowMs }: { readonly self: NodeId; readonly membership: Membership; nowMs(): number },
+  asker: { readonly self: NodeId; readonly membership: Membership; nowMs(): number },
   network: Network,
   call: PeerCall,
   patience: Patience = { deadlineMs: Infinity },
 ): Promise<Objection[]> {
-  const bounded = { ...patience, deadlineMs: Math.min(patience.deadlineMs, nowMs() + ANSWER_MS) }
+  const bounded = { ...patience, deadlineMs: Math.min(patience.deadlineMs, asker.nowMs() + ANSWER_MS) }
   const question = encodeCall(call)
-  const others = Object.entries(membership.members).filter(([id]) => id !== self)
+  const others = Object.entries(asker.membership.members).filter(([id]) => id !== asker.self)
   const all = await Promise.all(
     others.map(([id, { name: member }]) =>
       network.call(id, question, bounded).then(
