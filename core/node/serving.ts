@@ -3,6 +3,7 @@
  * the asker looks for the leader himself (one hop, so that no question goes in circles).
  */
 import { ConcordError } from '../errors.ts'
+import type { Machine } from '../machine/index.ts'
 import type { EntryId } from '../raft/index.ts'
 import type { Consistency } from '../types.ts'
 import {
@@ -16,6 +17,7 @@ import {
   type PeerCall,
 } from './peer-calls.ts'
 import type { Operated, Operation } from './cluster-operations.ts'
+import { objectionToSlice } from './objections.ts'
 import type { ReadPoint } from './reads.ts'
 import type { Patience } from './replicated-log.ts'
 import type { Agreement } from './agreement.ts'
@@ -41,6 +43,7 @@ export interface Served {
   clusterTimeNow(): number
   /** Here, or not at all: whoever asks looks for the leader himself. */
   operateHere(operation: Operation, patience: Patience): Promise<Operated>
+  readonly machine: Machine
   readonly state: MemberState
   readonly agreement: Pick<Agreement, 'objection'>
   readonly divergence: Pick<Divergence, 'reported'>
@@ -60,6 +63,7 @@ async function answer(node: Served, call: PeerCall): Promise<Uint8Array> {
   const patience = { deadlineMs: node.nowMs() + patienceMs }
   if (call.kind === 'state') return encodeState(node.state)
   if (call.kind === 'settings') return encodeObjection(node.agreement.objection(call.values))
+  if (call.kind === 'slice') return encodeObjection(objectionToSlice(node.machine, call.name, call.version))
   if (!node.leads) throw new ConcordError('NOT_LEADER', 'the node that was asked does not lead')
   switch (call.kind) {
     case 'place':
