@@ -15,7 +15,7 @@ import type { Driver } from './node/driver.ts'
 import type { NodeStorage } from './node-storage.ts'
 import type { PluginHost } from './host/host.ts'
 import type { Plugin, PluginName, ServiceOf } from './plugin.ts'
-import type { Clock, Timer } from './ports.ts'
+import type { Clock, Failure, Timer } from './ports.ts'
 import type { LocalReads, Store } from './store.ts'
 import type { Telemetry } from './telemetry.ts'
 import type { CallOptions, Closed, Status } from './types.ts'
@@ -79,6 +79,8 @@ export class OpenNode extends Kv implements Concord {
   #resolveClosed!: (closed: Closed) => void
   #stopping: Promise<void> | undefined
   #lastError: Error | undefined
+  /** Of this run. */
+  #failure: Failure | undefined
   #wasReady = false
   #endpoint: Endpoint | undefined
 
@@ -195,6 +197,9 @@ export class OpenNode extends Kv implements Concord {
   async #stop(why: Closed): Promise<void> {
     const { host, nodeLog, config, clock } = this.#parts
     this.#lastError = why.error
+    if (why.error !== undefined) {
+      this.#failure = { code: codeOf(why.error), message: why.error.message, at: clock.wallMs() }
+    }
     if (why.error !== undefined) nodeLog.log.fatal({ err: why.error }, 'the node has failed and stops')
     const report = (error: unknown): void => nodeLog.log.error({ err: error }, 'while stopping')
     await host.drain().catch(report)
@@ -213,15 +218,19 @@ export class OpenNode extends Kv implements Concord {
     await this.#driver.stop(this.#lastError).catch(report)
     await this.#endpoint?.close().catch(report)
     await this.#parts.peers?.close().catch(report)
-    await this.#setAside().catch(report)
+    await this.#recordFailure().catch(report)
     await this.#storage.close(clean)
   }
 
-  /** A state that is not that of the others is never to be started on again. */
-  async #setAside(): Promise<void> {
-    const error = this.#lastError
-    if (!ConcordError.is(error) || error.code !== 'DIVERGED') return
-    await this.#storage.identity.update({ quarantine: error.message })
+  /**
+   * For whoever looks after the next start. A state that is not that of the others is never to be started on again.
+   * A disk that has failed is not asked to write that down.
+   */
+  async #recordFailure(): Promise<void> {
+    const failure = this.#failure
+    if (failure === undefined || failure.code.startsWith('STORAGE_')) return
+    const { code, message } = failure
+    await this.#storage.identity.update({ failure, ...(code === 'DIVERGED' ? { quarantine: message } : {}) })
   }
 
   #status(id: string): Status {
@@ -229,7 +238,6 @@ export class OpenNode extends Kv implements Concord {
     const { name, incarnation, clusterId } = this.#storage.identity
     const { machine } = this.#driver
     const { storage } = config
-    const error = this.#lastError
     return {
       ...this.#driver.status(),
       node: { id, name, incarnation },
@@ -242,7 +250,7 @@ export class OpenNode extends Kv implements Concord {
       stateHash: { hash: stateHash(machine), index: machine.appliedIndex },
       unsafe: unsafeSettings(config),
       plugins: host.names,
-      lastError: error === undefined ? null : { code: codeOf(error), message: error.message },
+      lastError: this.#failure ?? this.#storage.identity.failure ?? null,
       storage:
         storage === 'memory'
           ? { kind: 'memory', dir: null, fsync: 'never' }

@@ -53,6 +53,14 @@ export interface Founding {
   readonly foundedAt: number
 }
 
+/** What ended a run of a node that was not told to stop. */
+export interface Failure {
+  readonly code: string
+  readonly message: string
+  /** Milliseconds since 1970 UTC. */
+  readonly at: number
+}
+
 /** Who a node is, durably. */
 export interface IdentityStore {
   readonly name: string
@@ -62,12 +70,15 @@ export interface IdentityStore {
   readonly clusterId: string
   /** What the node has accepted to found, and then what its cluster was founded by. */
   readonly founding: Founding | null
+  /** The last there was, in this run or an earlier one. */
+  readonly failure?: Failure | undefined
   /** Resolves when it is durable. One at a time; rejects with `STORAGE_FAILED`, and then the node stops. */
   update(change: {
     readonly clusterId?: string
     readonly founding?: Founding | null
     /** Why nobody is to start on this data again. */
     readonly quarantine?: string
+    readonly failure?: Failure
   }): Promise<void>
 }
 

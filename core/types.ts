@@ -244,7 +244,8 @@ export interface Status {
   readonly unsafe: readonly string[]
   readonly plugins: readonly string[]
   readonly stalls: { readonly count: number; readonly worstMs: number }
-  readonly lastError: { readonly code: string; readonly message: string } | null
+  /** What ended this run, or the last one that was not told to stop; `at` in milliseconds since 1970 UTC. */
+  readonly lastError: { readonly code: string; readonly message: string; readonly at: number } | null
   readonly storage: { readonly kind: 'file' | 'memory'; readonly dir: string | null; readonly fsync: string }
 }
 

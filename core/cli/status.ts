@@ -44,6 +44,9 @@ function describe(found: Status): string {
     ['stalls', stalls.count === 0 ? 'none' : `${stalls.count}, the worst ${Math.round(stalls.worstMs)} ms`],
   ]
   for (const warning of unsafe) pairs.push(['unsafe', warning])
-  if (lastError !== null) pairs.push(['error', `${lastError.code}: ${inCell(lastError.message)}`])
+  if (lastError !== null) {
+    const when = new Date(lastError.at).toISOString()
+    pairs.push(['last error', `${when} ${lastError.code}: ${inCell(lastError.message)}`])
+  }
   return facts(pairs)
 }

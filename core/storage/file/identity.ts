@@ -8,7 +8,7 @@ import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 
 import type { ConcordError } from '../../errors.ts'
-import type { Founding, Introduced } from '../../ports.ts'
+import type { Failure, Founding, Introduced } from '../../ports.ts'
 import { type Disk, errorCode, syncFile, writeAll } from './disk.ts'
 import { corrupted } from './errors.ts'
 import { identityPath, temporary } from './layout.ts'
@@ -30,6 +30,8 @@ export interface Identity {
   readonly createdAt: number
   /** Why nobody is to start on this data again; absent, as a rule. */
   readonly quarantine?: string | undefined
+  /** What ended the last run that was not told to stop; absent when there was none. */
+  readonly failure?: Failure | undefined
 }
 
 /** One start of a node on this directory. */
@@ -136,6 +138,7 @@ const FOUNDING: Record<keyof Founding, Check> = {
   members: (value) => Array.isArray(value) && value.every((each) => holds(each, INTRODUCED)),
   foundedAt: isNumber,
 }
+const FAILURE: Record<keyof Failure, Check> = { code: isText, message: isText, at: isNumber }
 const IDENTITY: Record<keyof Identity, Check> = {
   clusterId: isText,
   name: isText,
@@ -143,6 +146,7 @@ const IDENTITY: Record<keyof Identity, Check> = {
   founding: (value) => value === null || holds(value, FOUNDING),
   createdAt: isNumber,
   quarantine: (value) => value === undefined || isText(value),
+  failure: (value) => value === undefined || holds(value, FAILURE),
 }
 const RUN: Record<keyof Run, Check> = {
   id: isText,

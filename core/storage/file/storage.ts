@@ -168,6 +168,9 @@ class OpenStorage implements FileStorage {
       get founding() {
         return now().founding
       },
+      get failure() {
+        return now().failure
+      },
       update: (change) => this.#replace(({ identity }) => ({ identity: { ...identity, ...change } })),
     }
   }
