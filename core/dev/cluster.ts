@@ -9,7 +9,7 @@ import { Mesh } from './mesh.ts'
 import type { DevNode, Facts, FromNode } from './talk.ts'
 
 /** `ended`: by itself; `failure` says how. */
-export type NodeState = 'starting' | 'running' | 'paused' | 'killed' | 'stopped' | 'ended'
+export type NodeState = 'starting' | 'running' | 'paused' | 'killed' | 'stopping' | 'stopped' | 'ended'
 
 /** A node as it is seen from outside. */
 export interface NodeView {
@@ -171,7 +171,7 @@ export class DevCluster {
     const children = [...this.#children.values()]
     for (const [name, child] of this.#children) {
       child.resume()
-      this.#change(name, { state: 'stopped' })
+      this.#change(name, { state: 'stopping' })
       child.tell({ kind: 'stop' })
     }
     const timer = this.#world.clock.after(STOP_MS, () => this.killAll(), { keepAlive: true })
@@ -215,11 +215,12 @@ export class DevCluster {
     const { state } = this.#nodes.get(name)!
     this.#children.delete(name)
     void this.#mesh.lead(name, undefined)
-    const isTold = state === 'killed' || state === 'stopped'
+    const isTold = state === 'killed' || state === 'stopping'
+    const end = state === 'killed' ? state : isTold ? 'stopped' : 'ended'
     const exitCode = isTold ? undefined : typeof how === 'number' ? how : 1
     if (typeof how === 'string' && !isTold)
       this.#events.failed(name, `the process of ${name} was ended by ${how}`)
-    this.#change(name, { state: isTold ? state : 'ended', pid: undefined, facts: undefined, exitCode })
+    this.#change(name, { state: end, pid: undefined, facts: undefined, exitCode })
   }
 
   #change(name: string, change: Partial<NodeView>): void {

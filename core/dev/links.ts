@@ -101,7 +101,7 @@ export class Link {
   open(): Promise<void> {
     this.#isCut = false
     for (const lane of Object.values(this.#lanes)) lane.isSilent = false
-    for (const socket of this.#dead) socket.resetAndDestroy()
+    for (const socket of this.#dead) reset(socket)
     for (const connection of this.#connections) this.#wake(connection)
     return this.#settle()
   }
@@ -240,17 +240,24 @@ export class Link {
 
   #resetAll(): void {
     for (const connection of this.#connections) this.#reset(connection)
-    for (const socket of this.#dead) socket.resetAndDestroy()
+    for (const socket of this.#dead) reset(socket)
   }
 
   #reset(connection: Connection): void {
     this.#connections.delete(connection)
     for (const pipe of connection.pipes) pipe.stop()
-    for (const socket of [connection.near, connection.far]) {
-      if (socket.connecting) socket.destroy()
-      else if (!socket.destroyed) socket.resetAndDestroy()
-    }
+    for (const socket of [connection.near, connection.far]) reset(socket)
   }
+}
+
+/**
+ * A socket cannot be reset while it says that it has ended: on Node.js 22 it would be destroyed, and its descriptor
+ * stay open for ever.
+ */
+function reset(socket: Socket): void {
+  const isEnding = socket.writableEnded && !socket.writableFinished
+  if (socket.connecting || isEnding) socket.destroy()
+  else if (!socket.destroyed) socket.resetAndDestroy()
 }
 
 function listen(server: Server, port: number): Promise<void> {
