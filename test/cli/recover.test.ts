@@ -17,6 +17,9 @@ async function lostMember(t: TestContext): Promise<string> {
   const nodes = await startAll()
   await nodes[0]!.put('a', [1, 2], LONG)
   await nodes[2]!.get('a', LONG)
+  // A snapshot, and a log that goes on behind it.
+  await nodes[2]!.cluster.snapshot(LONG)
+  await nodes[2]!.put('b', 3, LONG)
   await Promise.all(nodes.map((node) => node.close()))
   return join(dir, 'n3')
 }
@@ -54,7 +57,7 @@ test(
       const again = await run(['recover', data, '--yes'])
       assert.equal(again.code, done === count ? 2 : 0, again.stderr)
       const db = await fileNode(t, join(scratch, `cut-${done}`), { node: { id: 'n3' } })
-      assert.deepEqual(await db.get('a', LONG), [1, 2])
+      assert.deepEqual(await db.getMany(['a', 'b'], LONG), [[1, 2], 3])
       assert.ok((await db.status()).revision > 1_000_000_000)
       await db.close()
       assert.equal(existsSync(join(data, 'recovering')), false, 'nothing is left over')
