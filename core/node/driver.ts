@@ -45,7 +45,7 @@ import { Agreement, type AgreementOwner } from './agreement.ts'
 import type { SettingValues } from './checked.ts'
 import type { Operated, Operation } from './cluster-operations.ts'
 import { type Comparison, Divergence, type DivergenceOwner } from './divergence.ts'
-import { Expiry } from './expiry.ts'
+import { askedAgain, type DueKey, Expiry } from './expiry.ts'
 import { Forwarding } from './forwarding.ts'
 import { Installs } from './installs.ts'
 import { type Knowledge, knowledgeOf, logStatus } from './log-status.ts'
@@ -298,14 +298,22 @@ export class Driver implements ReplicatedLog, Served {
     return reached
   }
 
-  async expireDue(
-    keys: readonly { readonly space: number; readonly key: string }[],
-    patience: Patience,
-  ): Promise<void> {
+  async expireDue(keys: readonly DueKey[], patience: Patience): Promise<void> {
+    await this.#reads.during(
+      askedAgain(this.#clock, patience, () => this.#expireOnce(keys, patience)),
+      patience,
+    )
+  }
+
+  async #expireOnce(keys: readonly DueKey[], patience: Patience): Promise<void> {
     const leader = this.#otherLeader
-    if (leader === null) return this.#reads.during(this.#expiry.gone(keys), patience)
+    if (leader === null) return this.expireHere(keys, patience)
     const answer = await this.#network.call(leader, encodeCall({ kind: 'expire', keys }), patience)
     await this.#reads.until(decodePoint(answer), 0, patience)
+  }
+
+  expireHere(keys: readonly DueKey[], patience: Patience): Promise<void> {
+    return this.#reads.during(this.#expiry.gone(keys), patience)
   }
 
   /** Term in which a command decided now is to be applied, or undefined when this node does not lead. */
@@ -404,8 +412,10 @@ export class Driver implements ReplicatedLog, Served {
     if (!this.#log.hasRoom(this.#proposals.queuedBytes + bytes)) throw storageFull()
     const ids = propose(this.#raft, this.#time(), datas)
     this.#plan()
-    if (ids === undefined) throw new ConcordError('NOT_LEADER', 'this node hands its leadership over')
-    return ids[0]!
+    if (ids !== undefined) return ids[0]!
+    const { role, transferTo } = status(this.#raft)
+    if (role === 'leader' && transferTo === null) throw overloaded()
+    throw new ConcordError('NOT_LEADER', 'this node hands its leadership over')
   }
 
   /**

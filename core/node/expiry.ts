@@ -9,13 +9,19 @@ import { collectDue, encodeExpire, nextDue } from '../machine/index.ts'
 import type { ExpireDone, Machine } from '../machine/index.ts'
 import type { Writer } from '../bytes.ts'
 import { ConcordError } from '../errors.ts'
+import type { Clock } from '../ports.ts'
 import type { TelemetryEvent, TelemetryEvents } from '../telemetry.ts'
 import type { Patience } from './replicated-log.ts'
 
 /** Reads wait with a patience of their own; the command that serves them need not be given up soon. */
 const OWN_PATIENCE_MS = 60_000
+/** Between two attempts of a reader: an election takes longer. */
+const AGAIN_MS = 50
+/** What another attempt, or another leader, may mend. */
+const PASSING: readonly string[] = ['NO_LEADER', 'NOT_LEADER', 'CONNECTION_LOST', 'OVERLOADED']
 
-type DueKey = { readonly space: number; readonly key: string }
+/** A key that a reader has found due. */
+export type DueKey = { readonly space: number; readonly key: string }
 
 /** What this needs of the driver. */
 export interface Leading {
@@ -121,3 +127,24 @@ export class Expiry {
 }
 
 const idOf = ({ space, key }: DueKey): string => `${space}/${key}`
+
+/**
+ * Asks for an expiry until it is answered: to expire a key twice harms nobody, so a leader that is lost
+ * on the way is no reason to fail a read whose deadline has not come.
+ */
+export async function askedAgain(
+  clock: Clock,
+  { deadlineMs, signal }: Patience,
+  ask: () => Promise<void>,
+): Promise<void> {
+  for (;;) {
+    try {
+      return await ask()
+    } catch (error) {
+      const isPassing = ConcordError.is(error) && PASSING.includes(error.code)
+      const isLate = clock.monotonicMs() + AGAIN_MS >= deadlineMs || signal?.aborted === true
+      if (!isPassing || isLate) throw error
+    }
+    await new Promise<void>((resolve) => void clock.after(AGAIN_MS, resolve))
+  }
+}

@@ -17,6 +17,7 @@ import {
   type PeerCall,
 } from './peer-calls.ts'
 import type { Operated, Operation } from './cluster-operations.ts'
+import type { DueKey } from './expiry.ts'
 import { objectionToSlice } from './objections.ts'
 import type { ReadPoint } from './reads.ts'
 import type { Patience } from './replicated-log.ts'
@@ -35,10 +36,8 @@ export interface Served {
   /** Appends entries of commands here; throws what stands in the way, and then none of them is. */
   append(datas: readonly Uint8Array[]): EntryId
   readPoint(consistency: Consistency, minRevision: number, patience: Patience): Promise<ReadPoint>
-  expireDue(
-    keys: readonly { readonly space: number; readonly key: string }[],
-    patience: Patience,
-  ): Promise<void>
+  /** Here, or not at all, as below. */
+  expireHere(keys: readonly DueKey[], patience: Patience): Promise<void>
   readonly appliedIndex: number
   clusterTimeNow(): number
   /** Here, or not at all: whoever asks looks for the leader himself. */
@@ -71,7 +70,7 @@ async function answer(node: Served, call: PeerCall): Promise<Uint8Array> {
     case 'read':
       return encodePoint(await node.readPoint(call.level, 0, patience))
     case 'expire':
-      await node.expireDue(call.keys, patience)
+      await node.expireHere(call.keys, patience)
       return encodePoint({ index: node.appliedIndex, clusterTime: node.clusterTimeNow() })
     case 'operate':
       return encodeOperated(await node.operateHere(call.operation, patience))

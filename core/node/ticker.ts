@@ -29,6 +29,8 @@ export class Ticker {
   #dueMs = Infinity
   #keepsAlive = false
   #running = false
+  /** The tick is late, and comes after what has gathered meanwhile. */
+  #isListening = false
   #count = 0
   #worstMs = 0
 
@@ -48,7 +50,7 @@ export class Ticker {
 
   /** The core's deadline may have come nearer, or somebody has begun to wait. */
   look(): void {
-    if (!this.#running) return
+    if (!this.#running || this.#isListening) return
     const isSooner = this.#owner.deadlineMs() < this.#dueMs - SHORTEST_MS
     if (isSooner || (!this.#keepsAlive && this.#owner.isAwaited())) {
       this.#cancel()
@@ -77,7 +79,24 @@ export class Ticker {
       this.#count++
       this.#worstMs = Math.max(this.#worstMs, lateMs)
       this.#owner.stall(lateMs)
+      return this.#listen()
     }
+    this.#tick()
+  }
+
+  /**
+   * What peers have said while nobody listened waits in the sockets, and says more than the clock does: a
+   * round of the event loop hears it before a timer is judged (H08).
+   */
+  #listen(): void {
+    this.#isListening = true
+    this.#clock.soon(() => {
+      this.#isListening = false
+      if (this.#running) this.#tick()
+    })
+  }
+
+  #tick(): void {
     this.#owner.tick()
     if (this.#running) this.#arm(Infinity)
   }

@@ -1,6 +1,8 @@
 /** Three drivers and a network: who may write, what is read, and what is true when somebody is lost. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ConcordError } from '../../core/errors.ts'
+import { decodeCall } from '../../core/node/peer-calls.ts'
 import { TestCluster } from './nodes.ts'
 import { outcome } from './outcome.ts'
 
@@ -158,6 +160,39 @@ test('a key that is due is expired by the leader, once, when a follower reads it
     [1, 2, 3].map(() => [undefined, undefined]),
   )
   assert.equal(follower!.driver.machine.revision, 2, 'one put, one expiry')
+  await cluster.stop()
+})
+
+test('a follower whose call for an expiry is lost asks again, within the deadline of its reader', async () => {
+  const cluster = new TestCluster(3)
+  const leader = await cluster.elect()
+  const [follower] = cluster.followers(leader)
+  const put = outcome(leader.db.put('lock', 'me', { ttl: 0.02 }))
+  await cluster.clock.settle()
+  assert.ok(put.value)
+  cluster.clock.nowMs += 30
+  const { driver } = leader
+  const answer = driver.answer.bind(driver)
+  let lost = 0
+  driver.answer = (question) => {
+    if (decodeCall(question).kind !== 'expire' || lost === 1) return answer(question)
+    lost++
+    return Promise.reject(new ConcordError('CONNECTION_LOST', 'on the way'))
+  }
+  const get = outcome(follower!.db.get('lock'))
+  await cluster.clock.advance(500)
+  assert.equal(lost, 1)
+  assert.ok('value' in get, `not ${get.error?.code}`)
+  assert.equal(get.value, undefined)
+  await cluster.stop()
+})
+
+test('H76: a leader with too much that is not committed says so to those who forward, and goes on leading', async () => {
+  const cluster = new TestCluster(3, { raft: { maxUncommittedBytes: 1000 } })
+  const leader = await cluster.elect()
+  cluster.network.groups = [[leader.id]]
+  leader.driver.append([new Uint8Array(2000)])
+  assert.throws(() => leader.driver.append([new Uint8Array(2000)]), { code: 'OVERLOADED' })
   await cluster.stop()
 })
 
