@@ -8,7 +8,7 @@
  * 3. memberships[0] is the snapshot's; the others are the membership entries above it, ascending.
  * 4. Entries at or below the snapshot are committed and never truncated.
  */
-import { assert } from '../assert.ts'
+import { assert, AssertionError } from '../assert.ts'
 import type { Entry, EntryId, Index, Membership, SnapshotMeta, Term } from './types.ts'
 
 export interface MembershipRecord {
@@ -123,8 +123,8 @@ export function append(log: Log, entries: readonly Entry[]): void {
   let previous = lastId(log)
   let end = log.ends.at(-1) ?? log.baseEnd
   for (const entry of entries) {
-    assert(entry.index === previous.index + 1, `entry ${entry.index} appended after ${previous.index}`)
-    assert(entry.term >= previous.term, `term ${entry.term} appended after ${previous.term}`)
+    // A restart passes all of its log through here: what a failure would say is not put together before.
+    if (entry.index !== previous.index + 1 || entry.term < previous.term) misplaced(entry, previous)
     end += entryBytes(entry)
     log.entries.push(entry)
     log.ends.push(end)
@@ -133,6 +133,11 @@ export function append(log: Log, entries: readonly Entry[]): void {
     }
     previous = entry
   }
+}
+
+function misplaced(entry: Entry, previous: EntryId): never {
+  assert(entry.index === previous.index + 1, `entry ${entry.index} appended after ${previous.index}`)
+  throw new AssertionError(`term ${entry.term} appended after ${previous.term}`)
 }
 
 /**

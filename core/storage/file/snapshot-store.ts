@@ -5,7 +5,7 @@
  * The newest whole one counts (H38). One that cannot be read is passed over, noted, and missed only if the
  * log does not reach back to the one before: that is for the log's recovery to say.
  */
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 
 import { assert } from '../../assert.ts'
 import { ConcordError } from '../../errors.ts'
@@ -139,7 +139,7 @@ export class FileSnapshots implements SnapshotStore {
 
   /** A full disk is not the end of the store, since nothing depends on a snapshot that is not there yet. */
   #fail(action: string, path: string, error: unknown): ConcordError {
-    const failure = storageRefused(action, basename(path), error)
+    const failure = storageRefused(action, path, error)
     if (failure.code === 'STORAGE_FAILED') this.#failure ??= failure
     return failure
   }
