@@ -161,8 +161,6 @@ class Assembly {
       host.slices,
       { clock, log: storage.log, snapshots: storage.snapshots, tailInDoubt: storage.tailInDoubt },
     )
-    // The only copy there is: nobody else could tell what is missing, or vote in its place.
-    if (storage.tailInDoubt && peers === undefined) await storage.settle()
     if (loaded !== undefined) {
       nodeLog.log.info({ ...loaded, durationMs: Math.round(loaded.durationMs) }, 'snapshot loaded')
       this.telemetry.event('snapshot.installed').emit(loaded)
@@ -176,6 +174,8 @@ class Assembly {
         log: storage.log,
         snapshots: storage.snapshots,
         network: peers?.peering ?? nobody,
+        // A sole voter is the only copy there is: nobody else could tell what is missing, or vote in its place.
+        settle: storage.tailInDoubt ? () => storage.settle() : undefined,
       },
       {
         entryBytes: config.limits.entryBytes,

@@ -83,6 +83,8 @@ export interface DriverPorts {
   readonly log: LogStore
   readonly snapshots: SnapshotStore
   readonly network: Network
+  /** Writes down that the tail of the log is in doubt no more; absent when it was not. */
+  readonly settle?: (() => Promise<void>) | undefined
 }
 
 /** What the driver tells of itself; synchronous, and must not throw. */
@@ -126,6 +128,7 @@ export class Driver implements ReplicatedLog, Served {
   /** The time of right now, each part looked up when it is asked for: most reads need none. */
   readonly #now: Time
   readonly #log: LogStore
+  #settle: (() => Promise<void>) | undefined
   readonly #events: DriverEvents
   readonly #appended: TelemetryEvent<TelemetryEvents['log.append']>
   readonly #appliedOne: TelemetryEvent<TelemetryEvents['operation.apply']>
@@ -158,6 +161,7 @@ export class Driver implements ReplicatedLog, Served {
     this.#clock = ports.clock
     this.#now = timeOf(ports.clock)
     this.#log = ports.log
+    this.#settle = ports.settle
     this.#events = events
     this.#network = ports.network
     this.#proposals = new Proposals(limits)
@@ -625,9 +629,17 @@ export class Driver implements ReplicatedLog, Served {
     this.divergence.consider()
     this.agreement.consider()
     this.#installs.tidy()
+    this.#settleTail()
     this.#lookForLeader()
     this.#inputs.push({ type: 'tick' })
     this.#turn()
+  }
+
+  /** Once a leader has given back what a loss of power may have taken, later starts need not ask for it. */
+  #settleTail(): void {
+    if (this.#settle === undefined || status(this.#raft).tailInDoubt) return
+    this.#settle().catch((error: Error) => this.#fail(error))
+    this.#settle = undefined
   }
 
   // ---------------------------------------------------------------------------------- the end

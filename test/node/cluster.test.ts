@@ -196,6 +196,19 @@ test('H76: a leader with too much that is not committed says so to those who for
   await cluster.stop()
 })
 
+test('a member whose tail was in doubt writes down that it has caught up, once, and not before', async () => {
+  const cluster = new TestCluster(3, { inDoubt: 'n3' })
+  const { tail } = cluster.node('n3')
+  cluster.network.groups = [['n1/x', 'n2/x']]
+  await cluster.elect()
+  await cluster.clock.advance(500)
+  assert.equal(tail.settled, 0, 'it has heard nobody')
+  cluster.network.groups = []
+  await cluster.clock.advance(3000)
+  assert.equal(tail.settled, 1)
+  await cluster.stop()
+})
+
 test('H71: a change of the cluster that nobody has confirmed in time may still come, and says so', async () => {
   const cluster = new TestCluster(3)
   const leader = await cluster.elect()

@@ -23,9 +23,13 @@ export interface TestNode {
   readonly installed: number[]
   readonly differing: Comparison[]
   readonly disagreed: string[]
+  /** Whether it has written down that its tail is in doubt no more. */
+  readonly tail: { settled: number }
 }
 
 export interface Options {
+  /** The name of a node that may have lost the tail of its log. */
+  readonly inDoubt?: string
   readonly limits?: Partial<DriverLimits>
   readonly raft?: Partial<RaftConfig>
   /** What the config of each node wishes for, by its name. */
@@ -108,12 +112,16 @@ export class TestCluster {
     const installed: number[] = []
     const differing: Comparison[] = []
     const disagreed: string[] = []
+    const tail = { settled: 0 }
+    const settle = async (): Promise<void> => void tail.settled++
+    const tailInDoubt = this.#options.inDoubt === id.slice(0, 2)
     const raft = createRaft(
       { ...raftConfig(id, seedOf(id)), ...this.#options.raft },
       {
         hardState: { term: 0, votedFor: null },
         snapshot: { index: 0, term: 0, clusterTime: 0, wallTime: 0, membership: this.#membership },
         entries: [],
+        tailInDoubt,
       },
       { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs() },
     )
@@ -126,7 +134,14 @@ export class TestCluster {
         recoveredIndex: 0,
         wanted: this.#options.wanted?.[id.slice(0, 2)],
       },
-      { clock, telemetry, log, snapshots: openMemoryStorage().snapshots, network: network.of(id) },
+      {
+        clock,
+        telemetry,
+        log,
+        snapshots: openMemoryStorage().snapshots,
+        network: network.of(id),
+        settle: tailInDoubt ? settle : undefined,
+      },
       {
         entryBytes: MIB,
         queueBytes: 64 * MIB,
@@ -147,7 +162,8 @@ export class TestCluster {
         failed: (error) => failures.push(error),
       },
     )
-    const node = { id, driver, db: storeOn(driver, clock), log, failures, installed, differing, disagreed }
+    const db = storeOn(driver, clock)
+    const node = { id, driver, db, log, failures, installed, differing, disagreed, tail }
     network.nodes.set(id, node)
     driver.start()
     return node
