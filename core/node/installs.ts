@@ -4,6 +4,7 @@
  * written, so that none counts as received that could not be used.
  */
 import { MalformedError } from '../bytes.ts'
+import { ConcordError } from '../errors.ts'
 import { snapshotLoader } from '../machine/index.ts'
 import type { Machine, Slice } from '../machine/index.ts'
 import type { Clock, SnapshotReader, SnapshotStore, SnapshotWriter } from '../ports.ts'
@@ -12,6 +13,8 @@ import { whyUnusable } from './unusable.ts'
 
 /** A snapshot that nobody has asked for in so long is closed. */
 const IDLE_MS = 30_000
+/** After one that could not be taken: it would come again at once, and meet the same disk. */
+const REFUSED_MS = 1000
 
 export interface InstallOwner {
   input(input: Input): void
@@ -115,8 +118,20 @@ export class Installs {
     }
   }
 
-  async #write({ meta, offset, data, done }: Chunk): Promise<void> {
+  /** Nothing depends yet on a snapshot that is not whole: a full disk refuses it, and the node goes on. */
+  async #write(chunk: Chunk): Promise<void> {
     if (this.#stopped) return
+    try {
+      await this.#receive(chunk)
+    } catch (error) {
+      if (!ConcordError.is(error) || error.code !== 'STORAGE_FULL') throw error
+      this.#machine = undefined
+      await this.#drop().catch(() => undefined)
+      this.#refuse(chunk.meta.index)
+    }
+  }
+
+  async #receive({ meta, offset, data, done }: Chunk): Promise<void> {
     const { index } = meta
     if (offset === 0) await this.#begin(meta)
     const incoming = this.#incoming
@@ -129,8 +144,8 @@ export class Installs {
     }
     await incoming.writer.write(data)
     if (!done) return this.#owner.input({ type: 'snapshotChunkWritten', index, offset: offset + data.length })
-    this.#incoming = undefined
     await incoming.writer.commit()
+    this.#incoming = undefined
     this.#owner.input({ type: 'snapshotReceived', index })
   }
 
@@ -144,7 +159,13 @@ export class Installs {
   async #reject({ meta }: Incoming, error: unknown): Promise<void> {
     await this.#drop()
     if (!(error instanceof MalformedError)) throw whyUnusable(error, `snapshot at index ${meta.index}`)
-    this.#owner.input({ type: 'snapshotRejected', index: meta.index })
+    this.#refuse(meta.index)
+  }
+
+  #refuse(index: number): void {
+    this.#ports.clock.after(REFUSED_MS, () => {
+      if (!this.#stopped) this.#owner.input({ type: 'snapshotRejected', index })
+    })
   }
 
   async #drop(): Promise<void> {
