@@ -7,6 +7,7 @@ import type { OpenNode } from '../../core/open-node.ts'
 import type { Held } from './history.ts'
 import { Violation } from '../sim/judge.ts'
 import type { Operation } from './plan.ts'
+import type { Observer } from './observer.ts'
 import { attempt, type Member, running, say, textOf, type World } from './world.ts'
 
 const TIMEOUT_MS = 1500
@@ -96,10 +97,9 @@ const actions: Record<Operation['kind'], Action> = {
   putTtl: async (call, number) => {
     const key = `t${call.operation.pick % LASTING}`
     const value = valueOf(call, number)
-    const { revision } = await call.db.put(key, value, {
-      ...patience,
-      ttl: 0.2 + (call.operation.pick % 30) / 10,
-    })
+    const ttl = 0.2 + (call.operation.pick % 30) / 10
+    call.world.lives.set(textOf(value), { fromMs: call.world.simulation.now, ttlMs: ttl * 1000 })
+    const { revision } = await call.db.put(key, value, { ...patience, ttl })
     wrote(call, revision, new Map([[key, textOf(value)]]))
   },
   get: async (call) => {
@@ -135,6 +135,9 @@ const actions: Record<Operation['kind'], Action> = {
       attempt(call.world, () => call.world.history.refuse(textOf(value)))
       saw(call, new Map([[key, held(result.current?.value)]]))
     }
+  },
+  slice: async (call, number) => {
+    await (call.db.plugin('observer' as never) as Observer).propose(number)
   },
   increment: async (call, number) => increment(call, `request-${number}`, 3),
   txn: async (call, number) => {

@@ -31,6 +31,8 @@ export type Fault =
   | { at: number; kind: 'disk-full'; target: Target; forMs: number }
   /** A byte of the log has changed when a node starts again. */
   | { at: number; kind: 'rot'; target: number; bits: number; downMs: number }
+  /** The next command of a plugin's slice throws, on one node alone: a bug, which that node must not outlive. */
+  | { at: number; kind: 'bug'; target: Target }
   | { at: number; kind: 'snapshot'; target: Target }
   | { at: number; kind: 'transfer'; bits: number }
   /** A computer is replaced by a new one, with an empty disk, under the same name. */
@@ -114,6 +116,7 @@ export function drawFaults(
     target: target(s),
     forMs: s.scaled(50, timeout * 6),
   }))
+  addClass('bug', 0.2, 1000, 6000, (s, at) => ({ at, kind: 'bug', target: target(s) }))
   addClass('snapshot', 0.3, 300, 5000, (s, at) => ({ at, kind: 'snapshot', target: target(s) }))
   addClass('transfer', 0.3, 500, 6000, (s, at) => ({ at, kind: 'transfer', bits: s.uint32() }))
   if (profile.nodes >= 3) {

@@ -3,18 +3,8 @@ import { logDir } from '../../core/storage/file/layout.ts'
 import { DIRECTORY } from '../../core/testing/computer.ts'
 import { errorWith } from '../../core/testing/disk.ts'
 import type { Fault, Target } from './draw-faults.ts'
-import {
-  addMember,
-  fail,
-  kill,
-  leaderOf,
-  type Member,
-  replace,
-  running,
-  say,
-  start,
-  type World,
-} from './world.ts'
+import { kill, replace, start } from './nodes.ts'
+import { addMember, fail, leaderOf, type Member, running, say, type World } from './world.ts'
 
 export function strike(world: World, fault: Fault): void {
   if (act(world, fault)) world.counters[fault.kind]++
@@ -69,6 +59,10 @@ function act(world: World, fault: Fault): boolean {
       return withMember(world, fault.target, (member) => fillDisk(world, member, fault.forMs))
     case 'rot':
       return rot(world, world.members[fault.target]!, fault.bits, fault.downMs)
+    case 'bug':
+      return withMember(world, fault.target, (member) => {
+        member.hasBug = true
+      })
     case 'snapshot':
       return withMember(world, fault.target, ({ node }) => {
         node!.cluster.snapshot().catch(() => undefined)
@@ -210,6 +204,7 @@ export function mend(world: World): void {
   world.network.hooks = { ...world.network.hooks, loses: undefined }
   for (const member of world.members) {
     member.stallUntil = 0
+    member.hasBug = false
     member.computer.disk.faults = {}
     member.computer.disk.totalBytes = 1024 ** 3
     member.computer.process?.resume()

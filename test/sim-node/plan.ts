@@ -50,6 +50,7 @@ const OPERATIONS = [
   'txn',
   'putTtl',
   'getTtl',
+  'slice',
 ] as const
 
 export interface Operation {

@@ -10,17 +10,8 @@ import { placeCall } from './clients.ts'
 import type { Counters } from './counters.ts'
 import { mend, strike } from './faults.ts'
 import type { Plan } from './plan.ts'
-import {
-  createWorld,
-  fail,
-  kill,
-  leaderOf,
-  type Member,
-  prepareConfigs,
-  running,
-  start,
-  type World,
-} from './world.ts'
+import { kill, prepareConfigs, start } from './nodes.ts'
+import { createWorld, fail, leaderOf, type Member, running, type World } from './world.ts'
 
 export interface Outcome {
   readonly seed: number
