@@ -8,6 +8,10 @@ import type { Mutant } from './mutant.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
+/** What each simulator is made of. */
+const CORE = ['core/raft', 'core/testing', 'core/assert.ts', 'test/sim']
+const NODE = ['core', 'plugins', 'package.json', 'test/sim', 'test/sim-node']
+
 export interface Verdict {
   readonly caught: boolean
   /** How many seeds it took. */
@@ -20,7 +24,7 @@ export function hunt(mutant: Mutant, seed: number, seeds: number): Verdict {
   const directory = mkdtempSync(join(tmpdir(), 'concord-mutant-'))
   try {
     writeFileSync(join(directory, 'package.json'), '{"type":"module"}')
-    for (const path of ['core/raft', 'core/testing', 'core/assert.ts', 'test/sim']) {
+    for (const path of mutant.needs === 'node' ? NODE : CORE) {
       cpSync(join(root, path), join(directory, path), { recursive: true })
     }
     symlinkSync(join(root, 'node_modules'), join(directory, 'node_modules'))
@@ -41,11 +45,12 @@ function patch(file: string, find: string, put: string): void {
   )
 }
 
-function runSimulator(directory: string, { directed }: Mutant, seed: number, seeds: number): Verdict {
+function runSimulator(directory: string, { directed, needs }: Mutant, seed: number, seeds: number): Verdict {
+  const main = needs === 'node' ? 'test/sim-node/main.ts' : 'test/sim/main.ts'
   const { stdout, stderr, status } = spawnSync(
     process.execPath,
     [
-      ...['test/sim/main.ts', '--seed', `${seed}`, '--seeds', `${seeds}`, '--no-shrink'],
+      ...[main, '--seed', `${seed}`, '--seeds', `${seeds}`, '--no-shrink'],
       ...(directed === undefined ? [] : ['--directed', directed]),
     ],
     { cwd: directory, encoding: 'utf8', maxBuffer: 1 << 28 },

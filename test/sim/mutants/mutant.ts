@@ -1,4 +1,4 @@
-/** A known bug: a patch of the core's source, or, where the simulator does not run the code yet, its description. */
+/** A known bug: a patch of the source. */
 import type { Direction } from '../directed.ts'
 
 export interface Edit {
@@ -16,16 +16,9 @@ export interface Mutant {
   readonly starred?: true
   /** The coincidence that shows it; without one the swarm of faults is enough. */
   readonly directed?: Direction
+  /** It is outside of the Raft core: only the simulator of whole nodes runs the code. */
+  readonly needs?: 'node'
   readonly edits: readonly Edit[]
-}
-
-export interface LaterMutant {
-  readonly id: string
-  readonly name: string
-  /** What the simulator would have to run. */
-  readonly level: 'log' | 'recovery' | 'machine' | 'driver'
-  readonly file: string
-  readonly change: string
 }
 
 export const edit = (file: string, find: string, put: string): Edit => ({

@@ -1,9 +1,5 @@
-/**
- * The 24 bugs that the tests must catch, by the numbers of the plan of tests: the core's own as patches; those that
- * live in the log store, its recovery, the machine or the driver as what would be changed, for a simulator that runs
- * the real ones.
- */
-import { edit, type LaterMutant, type Mutant } from './mutant.ts'
+/** The 24 bugs that the tests must catch, by the numbers of the plan of tests. */
+import { edit, type Mutant } from './mutant.ts'
 
 export const coreMutants: readonly Mutant[] = [
   {
@@ -186,54 +182,90 @@ export const coreMutants: readonly Mutant[] = [
   },
 ]
 
-export const laterMutants: readonly LaterMutant[] = [
+/** Of the log store, its recovery, the machine and the driver. */
+export const nodeMutants: readonly Mutant[] = [
   {
     id: 'M11',
     name: 'answers a read at a follower before its machine has applied the index',
-    level: 'driver',
-    file: 'core/node/reads.ts',
-    change: 'advance: hand out points whatever `appliedIndex` says',
+    needs: 'node',
+    edits: [
+      {
+        file: 'core/node/reads.ts',
+        find: 'read.point.index > appliedIndex || read.minRevision > revision',
+        put: 'read.minRevision > revision',
+      },
+    ],
   },
   {
     id: 'M12',
     name: 'takes an fsync that failed for one that was done',
-    level: 'log',
-    file: 'core/storage/file/disk.ts',
-    change: 'sync, and the fdatasync behind write: call back without the error',
+    needs: 'node',
+    edits: [
+      {
+        file: 'core/storage/file/log-store.ts',
+        find: '        if (error) return reject(error)\n        if (written !== length)',
+        put: '        if (!error && written !== length)',
+      },
+    ],
   },
   {
     id: 'M13',
-    name: 'renames without an fsync of the directory',
-    level: 'log',
-    file: 'core/storage/file/disk.ts',
-    change: 'syncDir: return at once',
+    name: 'renames a snapshot without an fsync of the directory',
+    needs: 'node',
+    edits: [
+      {
+        file: 'core/storage/file/snapshot-store.ts',
+        find: '        await disk.rename(temp, path)\n        await disk.syncDir(this.#dir)\n',
+        put: '        await disk.rename(temp, path)\n',
+      },
+    ],
   },
   {
     id: 'M20',
     name: 'goes on after an exception in apply',
-    level: 'driver',
-    file: 'core/node/driver.ts',
-    change: 'around apply: catch, count the entry as applied',
+    needs: 'node',
+    edits: [
+      {
+        file: 'core/node/driver.ts',
+        find: 'throw whyUnusable(error, `entry ${entry.index}`)',
+        put: 'this.machine.appliedTerm = entry.term\n      this.machine.appliedIndex = entry.index\n      return { results: [], changes: [], table: undefined }',
+      },
+    ],
   },
   {
     id: 'M21',
     name: 'leaves the table of request ids out of its snapshot',
-    level: 'machine',
-    file: 'core/machine/snapshot-source.ts',
-    change: 'SnapshotSource: drop the part of space REQUESTS',
+    needs: 'node',
+    edits: [
+      {
+        file: 'core/machine/snapshot-source.ts',
+        find: 'const parts = openAll(machine, limitBytes)',
+        put: 'const parts = openAll(machine, limitBytes).filter(({ space }) => space.id !== 2)',
+      },
+    ],
   },
   {
     id: 'M22',
     name: 'cuts the log at a bad record in its middle',
-    level: 'recovery',
-    file: 'core/storage/file/recovery.ts',
-    change: 'where a valid record follows: cut as for a torn tail, do not refuse',
+    needs: 'node',
+    edits: [
+      {
+        file: 'core/storage/file/recovery.ts',
+        find: 'if (tail.witness !== undefined) {',
+        put: 'if (tail.witness === -1) {',
+      },
+    ],
   },
   {
     id: 'M24',
     name: 'expires by the wall clock of the entry',
-    level: 'machine',
-    file: 'core/machine/apply.ts',
-    change: 'machine.clusterTime: from entry.wallTime',
+    needs: 'node',
+    edits: [
+      {
+        file: 'core/machine/apply.ts',
+        find: 'machine.clusterTime = Math.max(machine.clusterTime, entry.clusterTime)',
+        put: 'machine.clusterTime = Math.max(machine.clusterTime, entry.wallTime)',
+      },
+    ],
   },
 ]
