@@ -5,7 +5,7 @@
  */
 import { agreeOnSettings, differing, wantedSettings } from './agreed-settings.ts'
 import type { CallRules } from './store/calls.ts'
-import { type Config, type ResolvedConfig, loadConfig, resolveConfig } from './config/index.ts'
+import { type Config, type ResolvedConfig, loadConfig, resolveConfig, DRIFT_MS } from './config/index.ts'
 import { frameBytes } from './endpoint/frames.ts'
 import { type Endpoint, openEndpoint } from './endpoint/server.ts'
 import { ConcordError } from './errors.ts'
@@ -34,9 +34,6 @@ import { type World, systemWorld } from './world.ts'
 const READY_BYTES = 128 * 1024
 /** What one write to the log encodes and checksums before others run. */
 const PERSIST_BYTES = 4 * 1024 * 1024
-/** What two monotonic clocks may differ by within one lease. */
-const DRIFT_MS = 15
-
 export interface OpenContext {
   readonly builtins: BuiltinPlugins
 }

@@ -4,6 +4,9 @@ import type { Layer } from './layers.ts'
 import { sourceOf } from './layers.ts'
 import { placeOf, type Problem } from './problems.ts'
 
+/** What two monotonic clocks may differ by within one lease: an election has to wait that much longer. */
+export const DRIFT_MS = 15
+
 /** Problems between options of a config whose defaults are filled in. */
 export function checkTogether(config: CoreConfig, sources: ReadonlyMap<string, Layer>): Problem[] {
   const problems: Problem[] = []
@@ -17,11 +20,11 @@ export function checkTogether(config: CoreConfig, sources: ReadonlyMap<string, L
       `expected at least twice raft.heartbeatMs (${raft.heartbeatMs}), found ${raft.leaseMs}`,
     )
   }
-  if (raft.electionTimeoutMs <= raft.leaseMs) {
+  if (raft.electionTimeoutMs < raft.leaseMs + DRIFT_MS) {
     const { electionTimeoutMs, leaseMs } = raft
     wrong(
       'raft.electionTimeoutMs',
-      `expected more than raft.leaseMs (${leaseMs}), found ${electionTimeoutMs}`,
+      `expected at least ${DRIFT_MS} more than raft.leaseMs (${leaseMs}), found ${electionTimeoutMs}`,
     )
   }
   if (snapshot.keepBytes > snapshot.logBytes) {

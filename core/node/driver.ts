@@ -412,7 +412,9 @@ export class Driver implements ReplicatedLog, Served {
   append(datas: readonly Uint8Array[]): EntryId {
     if (!this.#takesCommands) throw this.#refusedAsStopped()
     const bytes = datas.reduce((sum, data) => sum + data.length, 0)
-    if (uncommittedBytes(this.#raft) + bytes > this.#queueBytes) throw overloaded()
+    if (this.#snapshots.isFarBehind || uncommittedBytes(this.#raft) + bytes > this.#queueBytes) {
+      throw overloaded()
+    }
     if (!this.#log.hasRoom(this.#proposals.queuedBytes + bytes)) throw storageFull()
     const ids = propose(this.#raft, this.#time(), datas)
     this.#plan()

@@ -78,7 +78,7 @@ export function problemWith(current: Membership, change: MembershipChange): Chan
   const invalid = (message: string): ChangeProblem => ({ reason: 'invalid', message })
   const ids = [...change.voters, ...change.learners]
   if (change.voters.length === 0) {
-    return { reason: 'lastVoter', message: 'voters: found none, expected at least one (H60)' }
+    return { reason: 'lastVoter', message: 'voters: found none, expected at least one' }
   }
   if (ids.length > MEMBERS_MAX)
     return invalid(`members: found ${ids.length}, expected at most ${MEMBERS_MAX}`)

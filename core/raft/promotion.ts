@@ -88,6 +88,6 @@ export function problemNow(
   const ids = silent.map(({ id }) => id).join(', ')
   return {
     reason: 'noQuorum',
-    message: `of ${change.voters.length} voters ${ids} would be silent: no quorum could agree (H60)`,
+    message: `of ${change.voters.length} voters ${ids} would be silent: no quorum could agree`,
   }
 }

@@ -6,6 +6,7 @@
 import { checkKey } from '../codec.ts'
 import { ConcordError } from '../errors.ts'
 import type { StoreDefaults } from '../store.ts'
+import { didYouMean } from '../suggest.ts'
 import type {
   Consistency,
   EntriesOptions,
@@ -240,6 +241,17 @@ function atItem(error: ConcordError, index: number, what: string): ConcordError 
   return new ConcordError(error.code, message, { details: { ...error.details, index } })
 }
 
+/** What is misspelt is refused: a time to live that nobody reads is a key that stays for ever. */
+export function checkFields(record: object, known: readonly string[], at: string): void {
+  for (const name of Object.keys(record)) {
+    if (known.includes(name)) continue
+    throw new ConcordError(
+      'INVALID_ARGUMENT',
+      `${at}: found "${name}", expected only ${known.join(', ')}.${didYouMean(name, known)}`,
+    )
+  }
+}
+
 export function checkPutItem(item: PutItem, at: string): { key: Key; value: unknown; ttl: unknown } {
   if (typeof item !== 'object' || item === null || !('key' in item) || !('value' in item)) {
     throw new ConcordError(
@@ -247,6 +259,7 @@ export function checkPutItem(item: PutItem, at: string): { key: Key; value: unkn
       `${at}: found ${describe(item)}, expected { key, value, ttl? }`,
     )
   }
+  checkFields(item, ['key', 'value', 'ttl'], at)
   return { key: checkKey(item.key), value: item.value, ttl: item.ttl }
 }
 
@@ -254,6 +267,7 @@ export function checkTouchItem(item: TouchItem, at: string): { key: Key; ttlMs: 
   if (typeof item !== 'object' || item === null) {
     throw new ConcordError('INVALID_ARGUMENT', `${at}: found ${describe(item)}, expected { key, ttl }`)
   }
+  checkFields(item, ['key', 'ttl'], at)
   return { key: checkKey(item.key), ttlMs: checkTouchTtl(item.ttl) }
 }
 

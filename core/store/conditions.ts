@@ -2,7 +2,7 @@
  * What conditional calls and transactions ask for, checked: exactly one condition, and operations that
  * are what they say. Pure; used by the embedded and the remote store alike.
  */
-import { checkTouchTtl, checkTtl, describe, isRevision, refuse } from './calls.ts'
+import { checkFields, checkTouchTtl, checkTtl, describe, isRevision, refuse } from './calls.ts'
 import { checkKey } from '../codec.ts'
 import { ConcordError } from '../errors.ts'
 import type { Op } from '../machine/index.ts'
@@ -103,10 +103,12 @@ function eachOf<Item, Out>(list: readonly Item[], field: string, check: (item: I
   })
 }
 
-function checkCompare({ key, revision }: { readonly key: Key; readonly revision: number }): {
+function checkCompare(compare: { readonly key: Key; readonly revision: number }): {
   key: Key
   revision: number
 } {
+  const { key, revision } = compare
+  checkFields(compare, ['key', 'revision'], 'compare')
   if (!isRevision(revision)) {
     throw new ConcordError(
       'INVALID_ARGUMENT',
@@ -116,8 +118,18 @@ function checkCompare({ key, revision }: { readonly key: Key; readonly revision:
   return { key: checkKey(key), revision }
 }
 
+/** What each operation of a transaction is made of. */
+const FIELDS: Readonly<Record<TxnOperation['op'], readonly string[]>> = {
+  get: ['op', 'key'],
+  delete: ['op', 'key'],
+  put: ['op', 'key', 'value', 'ttl'],
+  touch: ['op', 'key', 'ttl'],
+  increment: ['op', 'key', 'by', 'ttl'],
+}
+
 function checkOperation(operation: TxnOperation): Op<unknown> {
   const key = checkKey(operation.key)
+  if (Object.hasOwn(FIELDS, operation.op)) checkFields(operation, FIELDS[operation.op], operation.op)
   switch (operation.op) {
     case 'get':
     case 'delete':

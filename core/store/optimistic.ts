@@ -9,6 +9,7 @@ import { Writer } from '../bytes.ts'
 import { checkKey, decodeValue, deepEqualValues, encodeValue } from '../codec.ts'
 import { AbortError, ConcordError } from '../errors.ts'
 import { add } from '../machine/index.ts'
+import { checkFields } from './calls.ts'
 import type {
   ConditionalResult,
   Entry,
@@ -132,6 +133,7 @@ class Attempt implements Transaction {
   put(key: Key, value: Value, options: { readonly ttl?: number | undefined } = {}): void {
     this.#checkOpen()
     checkKey(key)
+    checkFields(options, ['ttl'], 'tx.put')
     const kept = copyOf(value) as Value
     this.#written.set(key, kept)
     this.#writes.push({ op: 'put', key, value: kept, ttl: options.ttl })

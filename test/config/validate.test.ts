@@ -196,7 +196,7 @@ describe('options that have to fit together', () => {
     [{ raft: { leaseMs: 90 } }, 'raft.leaseMs: expected at least twice raft.heartbeatMs (50), found 90'],
     [
       { raft: { electionTimeoutMs: 150 } },
-      'raft.electionTimeoutMs: expected more than raft.leaseMs (150), found 150',
+      'raft.electionTimeoutMs: expected at least 15 more than raft.leaseMs (150), found 150',
     ],
     [
       { snapshot: { keepBytes: 2 ** 27 } },

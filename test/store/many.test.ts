@@ -37,6 +37,25 @@ test('500 items are taken and 501 refused; a bad item at any place refuses all, 
   assert.deepEqual(await db.putMany([]), [])
 })
 
+test('a misspelt field of an item or an operation is refused: a key that should expire would live for ever', async (t) => {
+  const db = await memoryNode(t)
+  const misspelt = { key: 'a', value: 1, tll: 5 } as never
+  const wrong = [
+    db.putMany([misspelt]),
+    db.touchMany([{ key: 'a', ttl: 1, after: 2 } as never]),
+    db.txn({ compare: [], success: [{ op: 'put', key: 'a', value: 1, tll: 5 } as never] }),
+    db.txn({ compare: [{ key: 'a', revision: 0, tll: 5 } as never], success: [] }),
+    db.txn((tx) => tx.put('a', 1, { tll: 5 } as never)),
+  ]
+  for (const call of wrong) {
+    const error = await rejection(call)
+    assert.equal(error.code, 'INVALID_ARGUMENT')
+    assert.match(error.message, /found "(tll|after)", expected only/)
+  }
+  assert.match((await rejection(db.putMany([misspelt]))).message, /items\[0\].*Did you mean "ttl"/)
+  assert.equal(await db.get('a'), undefined)
+})
+
 test('a ttl of the call is for the items without one', async (t) => {
   const db = await memoryNode(t)
   await db.putMany(
