@@ -32,7 +32,10 @@ export function placeCall(world: World, operation: Operation, number: number): v
   if (nodes.length === 0) return
   const member = nodes[operation.pick % nodes.length]!
   const db = member.node!
-  begin({ world, operation, member, db, floor: world.floor, values: [] }, number)
+  // The application is in the process of the node, and stands still with it.
+  member.computer.process?.reach(() =>
+    begin({ world, operation, member, db, floor: world.floor, values: [] }, number),
+  )
 }
 
 function begin(call: Call, number: number): void {
@@ -109,8 +112,8 @@ const actions: Record<Operation['kind'], Action> = {
   getTtl: async (call) => {
     const key = `t${call.operation.pick % LASTING}`
     const found = held(await call.db.get(key, readOf(call)))
-    // What is overdue by a node's own estimate is hidden before it has been taken away.
-    if (found !== undefined || call.operation.consistency !== 'eventual') saw(call, new Map([[key, found]]))
+    // What is overdue is hidden before it has been taken away, if the leader that was to do so has gone.
+    if (found !== undefined || !isOverdue(call, key)) saw(call, new Map([[key, found]]))
   },
   getMany: async (call) => {
     const keys = [...Array.from({ length: BATCH }, (_, at) => `m${at}`), 'k0', 'k1']
@@ -181,6 +184,13 @@ async function increment(call: Call, requestId: string, tries: number): Promise<
     world.counters.retriedOnce++
     await increment(call, requestId, tries - 1)
   }
+}
+
+function isOverdue({ world, operation }: Call, key: string): boolean {
+  if (operation.consistency === 'eventual') return true
+  const { history, lives, simulation, profile } = world
+  const life = lives.get(history.valueAt(key, history.top) ?? '')
+  return life !== undefined && simulation.now - life.fromMs >= life.ttlMs * (1 - 2 * profile.drift) - 1
 }
 
 /** Unique, beyond what counters reach, and as long as the run says. */
