@@ -54,7 +54,12 @@ export async function connectTo(
 export async function connectToDirectory(dir: string, options: ConnectOptions = {}): Promise<RemoteStore> {
   const { token, timeoutMs = RULES.timeoutMs } = checkOptions(options)
   const client = new EndpointClient(() => dial(dir), systemWorld.clock)
-  return new RemoteStore(client, await client.hello(timeoutMs), token === undefined ? {} : { token })
+  try {
+    return new RemoteStore(client, await client.hello(timeoutMs), token === undefined ? {} : { token })
+  } catch (error) {
+    await client.close()
+    throw error
+  }
 }
 
 /** A copy, checked as the options of a call are. */

@@ -9,14 +9,19 @@ export interface Waiting {
 }
 
 /**
- * The outcome of `work`, or `TIMEOUT` or `AbortError`, neither of them applied, when the caller has
- * waited long enough. The work itself goes on, and nobody hears what becomes of it.
+ * The outcome of `work`, or `TIMEOUT` (or what `late` makes) or `AbortError`, neither of them applied, when the
+ * caller has waited long enough. The work itself goes on, and nobody hears what becomes of it.
  */
-export function within<R>(clock: Clock, { deadlineMs, signal }: Waiting, work: PromiseLike<R>): Promise<R> {
+export function within<R>(
+  clock: Clock,
+  { deadlineMs, signal }: Waiting,
+  work: PromiseLike<R>,
+  late: () => Error = tooLate,
+): Promise<R> {
   return new Promise<R>((resolve, reject) => {
     const leftMs = deadlineMs - clock.monotonicMs()
     const abort = (): void => end(() => reject(new AbortError(signal?.reason, 'not-applied')))
-    const timer = clock.after(Math.max(0, leftMs), () => end(() => reject(tooLate())), { keepAlive: true })
+    const timer = clock.after(Math.max(0, leftMs), () => end(() => reject(late())), { keepAlive: true })
     const end = (settle: () => void): void => {
       clock.cancel(timer)
       signal?.removeEventListener('abort', abort)
@@ -26,7 +31,7 @@ export function within<R>(clock: Clock, { deadlineMs, signal }: Waiting, work: P
       (value) => end(() => resolve(value)),
       (error: unknown) => end(() => reject(error)),
     )
-    if (leftMs <= 0) end(() => reject(tooLate()))
+    if (leftMs <= 0) end(() => reject(late()))
     else if (signal?.aborted === true) abort()
     else signal?.addEventListener('abort', abort)
   })

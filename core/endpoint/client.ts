@@ -6,6 +6,7 @@
 import { type Socket, connect as connectSocket } from 'node:net'
 import { MalformedError, Writer } from '../bytes.ts'
 import { AbortError, ConcordError } from '../errors.ts'
+import { within } from '../patience.ts'
 import type { Clock, Timer } from '../ports.ts'
 import { VERSION } from '../version.ts'
 import {
@@ -24,6 +25,8 @@ const ABORT_PATIENCE_MS = 1000
 /** The node is given less time than the caller has, so that its answer, the exact one, comes first. */
 const HEAD_START = 0.8
 const MAX_HEAD_START_MS = 100
+/** For the node's hello, when the call itself takes as long as it takes. */
+const GREETING_MS = 5000
 
 /** One request. */
 export interface Ask {
@@ -53,7 +56,11 @@ export type Dial = () => Promise<Socket>
 export class EndpointClient {
   readonly clock: Clock
   readonly #dial: Dial
-  #connection: Promise<Connection> | undefined
+  /** Greeted, and not lost. */
+  #open: Connection | undefined
+  /** On its way, for all who wait for it. */
+  #connecting: Promise<Connection> | undefined
+  #greeting: Connection | undefined
   #isClosed = false
 
   constructor(dial: Dial, clock: Clock) {
@@ -67,39 +74,51 @@ export class EndpointClient {
 
   /** What the node said of itself when this connected. Rejects with `CANNOT_CONNECT`. */
   async hello(timeoutMs: number): Promise<NodeHello> {
-    return (await this.#connected(timeoutMs)).hello
+    return (await this.#connected({ deadlineMs: this.nowMs() + timeoutMs })).hello
   }
 
   async ask(ask: Ask): Promise<Answer> {
-    const connection = await this.#connected(ask.deadlineMs - this.nowMs())
+    const connection = this.#open ?? (await this.#connected(ask))
     return connection.ask(ask)
   }
 
-  /** Calls under way reject with `CONNECTION_LOST`, later ones with `STOPPED`. */
+  /** Calls under way reject with `CONNECTION_LOST`, later ones, and those that wait to connect, with `STOPPED`. */
   async close(): Promise<void> {
     this.#isClosed = true
-    const connection = await this.#connection?.catch(() => undefined)
-    connection?.close()
+    this.#open?.close()
+    this.#greeting?.close()
+    await this.#connecting?.catch(() => undefined)
   }
 
-  #connected(timeoutMs: number): Promise<Connection> {
-    if (this.#isClosed) return Promise.reject(new ConcordError('STOPPED', 'this client has been closed'))
-    const connecting = (this.#connection ??= this.#connect(timeoutMs))
-    return connecting
+  /**
+   * One attempt serves all who wait, and each of them waits as long as his own patience lasts: it goes on for those
+   * who stay, and those who come. A node that is only slow to say hello is found connected by the next call.
+   */
+  async #connected(patience: Pick<Ask, 'deadlineMs' | 'signal'>): Promise<Connection> {
+    if (this.#isClosed) throw closed()
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = undefined
+      this.#greeting = undefined
+    })
+    const { deadlineMs, signal } = patience
+    const untilMs = Number.isFinite(deadlineMs) ? deadlineMs : this.nowMs() + GREETING_MS
+    return within(this.clock, { deadlineMs: untilMs, signal }, this.#connecting, () =>
+      cannotConnect(new Error('the node does not answer')),
+    )
   }
 
-  async #connect(timeoutMs: number): Promise<Connection> {
-    const lost = (): void => {
-      this.#connection = undefined
-    }
-    try {
-      const connection = new Connection(await this.#dial(), this.clock, lost)
-      await connection.greet(Number.isFinite(timeoutMs) ? timeoutMs : undefined)
-      return connection
-    } catch (error) {
-      lost()
-      throw error
-    }
+  async #connect(): Promise<Connection> {
+    const socket = await this.#dial()
+    const connection: Connection = new Connection(socket, this.clock, () => {
+      if (this.#open === connection) this.#open = undefined
+    })
+    this.#greeting = connection
+    if (this.#isClosed) connection.close()
+    await connection.greet().catch((error: unknown) => {
+      throw this.#isClosed ? closed() : error
+    })
+    if (!connection.isLost) this.#open = connection
+    return connection
   }
 }
 
@@ -119,25 +138,21 @@ class Connection {
     this.#socket = socket
     this.#clock = clock
     this.#lost = lost
+    // Whoever waits keeps the process alive, by his own timer.
+    socket.unref()
     socket.on('data', (chunk) => this.#take(chunk))
     socket.on('error', (error) => this.#end(error))
     socket.on('close', () => this.#end(new Error('the node closed the connection')))
   }
 
-  async greet(timeoutMs: number | undefined): Promise<void> {
+  get isLost(): boolean {
+    return this.#error !== undefined
+  }
+
+  async greet(): Promise<void> {
     const head = { protocols: [PROTOCOL], version: VERSION }
     this.#send({ kind: KIND.hello, id: 0, head, values: [] }, HELLO_BYTES)
-    const timer = this.#clock.after(
-      Math.max(1, timeoutMs ?? MAX_GREETING_MS),
-      () => this.#end(new Error('the node does not answer')),
-      { keepAlive: true },
-    )
-    try {
-      await this.#greeting.promise
-    } finally {
-      this.#clock.cancel(timer)
-      this.#rest()
-    }
+    await this.#greeting.promise
   }
 
   ask(ask: Ask): Promise<Answer> {
@@ -252,8 +267,6 @@ class Connection {
   }
 }
 
-const MAX_GREETING_MS = 5000
-
 /** Connects to a path. Rejects with what the system says. */
 export function dialPath(path: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
@@ -279,6 +292,8 @@ function cannotConnect(error: Error): ConcordError {
     cause: error,
   })
 }
+
+const closed = (): ConcordError => new ConcordError('STOPPED', 'this client has been closed')
 
 function lostConnection(ask: Ask, cause: Error, known?: 'not-applied'): ConcordError {
   const outcome = known ?? (ask.isWrite ? 'unknown' : 'not-applied')

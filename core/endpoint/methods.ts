@@ -34,13 +34,11 @@ export interface Request {
   /** For the store: what the client gave, its deadline, and the signal of this request. */
   readonly options: object
   readonly iterators: Iterators
-  /** Aborts when the client cancels, or is gone; only for what `isAbortable`. */
+  /** Aborts when the client cancels, or is gone. */
   readonly abort: AbortController
 }
 
 interface Method {
-  /** Reads are only forgotten when they are cancelled: nothing has to be undone. */
-  readonly isAbortable: boolean
   /** Whether this request may change something: what it means when its answer cannot be sent. */
   isWrite(head: RequestHead): boolean
   run(request: Request): Promise<Answer>
@@ -51,12 +49,8 @@ const data = (head: {} | null, values: readonly unknown[] = []): Answer => ({ he
 
 const no = (): boolean => false
 const yes = (): boolean => true
-const read = (run: Method['run']): Method => ({ isAbortable: false, isWrite: no, run })
-const write = (run: Method['run'], isWrite = yes as Method['isWrite']): Method => ({
-  isAbortable: true,
-  isWrite,
-  run,
-})
+const read = (run: Method['run']): Method => ({ isWrite: no, run })
+const write = (run: Method['run'], isWrite = yes as Method['isWrite']): Method => ({ isWrite, run })
 
 /** Keys and items are checked by the store; here they only have to be lists, to be walked. */
 function list<T>(found: unknown, field: string): readonly T[] {

@@ -12,10 +12,13 @@ import { HELLO_BYTES, KIND, PROTOCOL, writeMessage } from './frames.ts'
 import type { EndpointNode } from './methods.ts'
 import { type Place, clearPlace, removeSocket, socketPaths, writePlace } from './place.ts'
 import { Session } from './session.ts'
+import { Share } from './share.ts'
 import { type NodeHello, failureOf } from './wire.ts'
 
 /** For answers under way when the node stops. */
 const FINISH_MS = 1000
+/** Of all clients together: a quarter of the reads that may wait on a node. */
+const MAX_IN_FLIGHT = 16_384
 /** Complaints about clients: one in this time, so that nobody fills the log. */
 const COMPLAINT_MS = 1000
 
@@ -30,6 +33,8 @@ export interface EndpointOptions {
   readonly from: Pick<Place, 'config' | 'mode'>
   readonly log: Log
   readonly iteratorIdleMs?: number | undefined
+  /** Requests that may be under way for all clients together; the others wait. Default 16,384. */
+  readonly inFlight?: number | undefined
 }
 
 export interface Endpoint {
@@ -61,12 +66,14 @@ class Listener {
   readonly #options: EndpointOptions
   readonly #sessions = new Set<Session>()
   readonly #server: Server
+  readonly #share: Share
   #path = ''
   #isOpen = false
   #complainedAt = -Infinity
 
   constructor(options: EndpointOptions) {
     this.#options = options
+    this.#share = new Share(options.inFlight ?? MAX_IN_FLIGHT)
     this.#server = createServer((socket) => this.#accept(socket)).unref()
   }
 
@@ -108,6 +115,7 @@ class Listener {
       node,
       clock,
       hello: { protocol: PROTOCOL, ...hello },
+      share: this.#share,
       iteratorIdleMs,
       ended: (reason) => {
         this.#sessions.delete(session)

@@ -1,11 +1,11 @@
 /**
  * One client at the node's side: its hello, its requests, its iterators. Everything it may hold of the node
- * is bounded; past a bound nothing more is read from it, and it waits. Whatever it sends that is no message
- * ends its connection, and nothing else.
+ * is bounded; past a bound its requests wait, and then nothing more is read from it. What it cancels, and all of it
+ * when it goes, ends at once. Whatever it sends that is no message ends its connection, and nothing else.
  */
 import type { Socket } from 'node:net'
 import { MalformedError, Writer } from '../bytes.ts'
-import { ConcordError } from '../errors.ts'
+import { AbortError, ConcordError } from '../errors.ts'
 import {
   FrameReader,
   HELLO_BYTES,
@@ -18,9 +18,12 @@ import {
 import { Iterators } from './iterators.ts'
 import type { Clock } from '../ports.ts'
 import { type EndpointNode, methodOf } from './methods.ts'
+import type { Share } from './share.ts'
 import { type Answer, type ClientHello, type NodeHello, type RequestHead, failureOf } from './wire.ts'
 
 const MAX_IN_FLIGHT = 256
+/** Requests that wait until others are answered: behind them a cancellation, or the end, is still heard. */
+const MAX_WAITING_BYTES = 64 * 1024
 /** Answers that the client has not taken yet, before it is asked for nothing more. */
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024
 /** For a hello, and for the rest of a frame that has begun. */
@@ -31,6 +34,7 @@ export interface SessionOptions {
   readonly node: EndpointNode
   readonly clock: Clock
   readonly hello: NodeHello
+  readonly share: Share
   readonly iteratorIdleMs?: number | undefined
   /** Said once, when the session is over; with a reason when the client is to blame. */
   readonly ended: (reason: string | undefined) => void
@@ -38,6 +42,13 @@ export interface SessionOptions {
 
 interface InFlight {
   readonly abort: AbortController
+  readonly bytes: number
+}
+
+interface Waiting {
+  readonly id: number
+  readonly head: RequestHead
+  readonly values: readonly unknown[]
   readonly bytes: number
 }
 
@@ -49,6 +60,9 @@ export class Session {
   readonly #iterators: Iterators
   readonly #inFlight = new Map<number, InFlight>()
   #inFlightBytes = 0
+  readonly #waiting: Waiting[] = []
+  #waitingBytes = 0
+  readonly #goOn = (): void => this.#pump()
   #isKnown = false
   #isOver = false
   #idle: (() => void) | undefined
@@ -89,16 +103,24 @@ export class Session {
     this.#end(undefined)
   }
 
-  get #isBlocked(): boolean {
+  /** No request is begun: enough are under way, or their answers are not taken. */
+  get #isFull(): boolean {
     return (
       this.#inFlight.size >= MAX_IN_FLIGHT ||
       this.#inFlightBytes >= this.#options.hello.frameBytes ||
-      this.#socket.writableLength >= MAX_UNSENT_BYTES
+      this.#socket.writableLength >= MAX_UNSENT_BYTES ||
+      this.#options.share.isFull
     )
+  }
+
+  /** Nothing is read. */
+  get #isBlocked(): boolean {
+    return this.#isFull && this.#waitingBytes + this.#reader.heldBytes >= MAX_WAITING_BYTES
   }
 
   #pump(): void {
     try {
+      this.#startWaiting()
       while (!this.#isOver && !this.#isBlocked) {
         const frame = this.#reader.next()
         if (frame === undefined) break
@@ -114,15 +136,31 @@ export class Session {
 
   #take(message: Message, bytes: number): void {
     if (!this.#isKnown) return this.#greet(message)
-    if (message.kind === KIND.cancel) {
-      this.#inFlight.get(message.id)?.abort.abort(GAVE_UP)
-      return
+    const { kind, id, head, values } = message
+    if (kind === KIND.cancel) return this.#cancel(id)
+    if (kind !== KIND.request) throw new MalformedError(`a request expected, found kind ${kind}`, 0)
+    if (this.#inFlight.has(id) || this.#waiting.some((waiting) => waiting.id === id))
+      throw new MalformedError(`request ${id} is under way already`, 1)
+    this.#waiting.push({ id, head: checkHead(head), values, bytes })
+    this.#waitingBytes += bytes
+    this.#startWaiting()
+  }
+
+  #startWaiting(): void {
+    while (this.#waiting.length > 0 && !this.#isFull && !this.#isOver) {
+      const next = this.#waiting.shift()!
+      this.#waitingBytes -= next.bytes
+      this.#start(next)
     }
-    if (message.kind !== KIND.request)
-      throw new MalformedError(`a request expected, found kind ${message.kind}`, 0)
-    if (this.#inFlight.has(message.id))
-      throw new MalformedError(`request ${message.id} is under way already`, 1)
-    this.#start(message, bytes)
+    if (this.#waiting.length > 0 && this.#options.share.isFull) this.#options.share.await(this.#goOn)
+  }
+
+  #cancel(id: number): void {
+    this.#inFlight.get(id)?.abort.abort(GAVE_UP)
+    const at = this.#waiting.findIndex((waiting) => waiting.id === id)
+    if (at < 0) return
+    this.#waitingBytes -= this.#waiting.splice(at, 1)[0]!.bytes
+    this.#fail(id, new AbortError(GAVE_UP, 'not-applied'))
   }
 
   #greet(message: Message): void {
@@ -145,14 +183,14 @@ export class Session {
     this.#send({ kind: KIND.hello, id: 0, head: this.#options.hello, values: [] })
   }
 
-  #start({ id, head, values }: Message, bytes: number): void {
-    const request = checkHead(head)
+  #start({ id, head, values, bytes }: Waiting): void {
     const abort = new AbortController()
     this.#inFlight.set(id, { abort, bytes })
     this.#inFlightBytes += bytes
-    this.#run(request, values, abort)
+    this.#options.share.begin()
+    this.#run(head, values, abort)
       .then(
-        (answer) => this.#answer(id, request, answer),
+        (answer) => this.#answer(id, head, answer),
         (error: unknown) => this.#fail(id, error),
       )
       .finally(() => this.#done(id, bytes))
@@ -164,7 +202,11 @@ export class Session {
     const method = methodOf(head)
     const { timeoutMs } = head
     const given = { ...head.options, ...(timeoutMs === undefined ? {} : { timeoutMs }) }
-    const options = method.isAbortable ? { ...given, signal: abort.signal } : given
+    // One that came over the socket is none, and the store says so.
+    const options = {
+      ...given,
+      signal: (head.options?.['signal'] as AbortSignal | undefined) ?? abort.signal,
+    }
     return method.run({ node, head, values, options, iterators: this.#iterators, abort })
   }
 
@@ -198,8 +240,9 @@ export class Session {
   #done(id: number, bytes: number): void {
     this.#inFlight.delete(id)
     this.#inFlightBytes -= bytes
+    this.#options.share.end()
+    if (this.#waiting.length > 0 || this.#socket.isPaused()) this.#pump()
     if (this.#inFlight.size === 0) this.#idle?.()
-    if (this.#socket.isPaused()) this.#pump()
   }
 
   #send(message: Message): void {
@@ -218,6 +261,8 @@ export class Session {
     if (this.#isOver) return
     this.#isOver = true
     this.#idle?.()
+    this.#options.share.forget(this.#goOn)
+    this.#waiting.length = 0
     for (const { abort } of this.#inFlight.values()) abort.abort(GAVE_UP)
     this.#iterators.closeAll()
     this.#socket.destroySoon()

@@ -362,7 +362,7 @@ export class Kv implements Store, JudgedWrites {
     if (!this.#door.isOpenOut || this.#parts.refusal() !== undefined) return undefined
     if (call === undefined)
       return this.#defaults.signal === undefined ? this.#reads.slotNow(key, this.#consistency) : undefined
-    if (call.signal !== undefined || call.minRevision !== 0) return undefined
+    if (call.signal?.aborted === true || call.minRevision !== 0) return undefined
     return this.#reads.slotNow(key, call.consistency)
   }
 }

@@ -33,6 +33,7 @@ export interface ListeningOptions {
   readonly connections?: number | undefined
   readonly frameBytes?: number | undefined
   readonly iteratorIdleMs?: number | undefined
+  readonly inFlight?: number | undefined
 }
 
 export async function listening(t: TestContext, options: ListeningOptions = {}): Promise<Listening> {
@@ -46,7 +47,7 @@ export async function listening(t: TestContext, options: ListeningOptions = {}):
   atEnd(t, () => node.close())
   const complaints: string[] = []
   const log = { warn: (fields: { readonly reason?: string }) => void complaints.push(fields.reason ?? '') }
-  const { connections = 64, frameBytes = 4 * 1024 * 1024, iteratorIdleMs } = options
+  const { connections = 64, frameBytes = 4 * 1024 * 1024, iteratorIdleMs, inFlight } = options
   const endpoint = await openEndpoint({
     dir,
     node,
@@ -63,6 +64,7 @@ export async function listening(t: TestContext, options: ListeningOptions = {}):
     from: { config: null, mode: null },
     log: log as never,
     iteratorIdleMs,
+    inFlight,
   })
   if (endpoint === undefined) throw new Error('the endpoint did not open')
   atEnd(t, () => endpoint.close())
@@ -138,10 +140,14 @@ export async function until(is: () => boolean | Promise<boolean>): Promise<void>
   while (!(await is())) await new Promise<void>((resolve) => void setImmediate(resolve))
 }
 
-/** Something that greets as a node does, and does with each request what the test says. Returns its directory. */
+/**
+ * Something that greets as a node does, when it may, and does with each request what the test says. Returns its
+ * directory.
+ */
 export async function fakeNode(
   t: TestContext,
-  answer: (request: Message, end: () => void) => void,
+  answer: (request: Message, end: () => void, say: (message: Partial<Message>) => void) => void,
+  mayGreet: () => Promise<void> = async () => undefined,
 ): Promise<string> {
   const dir = await temporary(t)
   const path = join(dir, 'endpoint.sock')
@@ -153,7 +159,8 @@ export async function fakeNode(
       for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
         const message = readMessage(frame)
         if (message.kind !== KIND.hello) {
-          answer(message, () => socket.destroy())
+          const end = (): void => void socket.destroy()
+          answer(message, end, (said) => void socket.write(bytesOf(said)))
           continue
         }
         const head = {
@@ -164,9 +171,7 @@ export async function fakeNode(
           consistency: 'leader',
           callOptions: {},
         }
-        const writer = new Writer(1024)
-        writeMessage(writer, { kind: KIND.hello, id: 0, head, values: [] }, 2 ** 20)
-        socket.write(writer.take())
+        void mayGreet().then(() => socket.write(bytesOf({ kind: KIND.hello, head })))
       }
     })
   })

@@ -4,8 +4,9 @@
 import assert from 'node:assert/strict'
 import { type TestContext, describe, test } from 'node:test'
 import fc from 'fast-check'
-import { KIND, PROTOCOL } from '../../core/endpoint/frames.ts'
-import { ConcordError, connect } from '../../core/index.ts'
+import { KIND, type Message, PROTOCOL } from '../../core/endpoint/frames.ts'
+import { definePlugin } from '../../core/plugin.ts'
+import { type Config, ConcordError, connect } from '../../core/index.ts'
 import { rejection } from '../store/node.ts'
 import { type Listening, Stranger, bytesOf, helloOf, listening, until } from './endpoint.ts'
 
@@ -210,6 +211,59 @@ describe('too much', () => {
     assert.equal(stranger.messages.filter(({ kind }) => kind === KIND.answer).length, 1000)
   })
 
+  test('reads of a client that has gone wait no longer', { timeout: 20_000 }, async (t) => {
+    // Whoever stops waits for all who read, so long that the test would not see it.
+    const { config, reads } = counting()
+    const { client, node } = await listening(t, { config: { ...config, shutdownMs: 60_000 } })
+    const db = await client()
+    // More than a client may have under way: the node has stopped to begin them.
+    const calls = Array.from({ length: 400 }, () => rejection(db.get('k', NEVER)))
+    await until(() => reads() === 256)
+    await db.close()
+    await Promise.all(calls)
+    await node.close()
+    assert.equal((await node.closed).reason, 'closed')
+  })
+
+  test('what is cancelled makes room for what waits behind it', { timeout: 20_000 }, async (t) => {
+    const node = await listening(t)
+    const stranger = new Stranger(t, node.endpoint.path)
+    await stranger.greet()
+    const get = { method: 'get', key: 'k' }
+    const waiting = { ...get, options: NEVER }
+    stranger.send(...Array.from({ length: 300 }, (_, at) => ({ id: at + 1, head: waiting })))
+    stranger.send({ id: 999, head: get }, { kind: KIND.cancel, id: 290 })
+    // It has not been begun: nothing of it can have happened.
+    const withdrawn = await stranger.message(({ id }) => id === 290)
+    assert.deepEqual(abortOf(withdrawn), { abort: true, outcome: 'not-applied' })
+    stranger.send(...Array.from({ length: 289 }, (_, at) => ({ kind: KIND.cancel, id: at + 1 })))
+    assert.equal((await stranger.message(({ id }) => id === 999)).kind, KIND.answer)
+  })
+
+  test(
+    'all clients together leave places to others: the rest waits its turn',
+    { timeout: 20_000 },
+    async (t) => {
+      const { config, reads } = counting()
+      const node = await listening(t, { config, inFlight: 3 })
+      const holder = await node.client()
+      const abort = new AbortController()
+      const held = Array.from({ length: 3 }, () =>
+        rejection(holder.get('k', { ...NEVER, signal: abort.signal })),
+      )
+      await until(() => reads() === 3)
+      const stranger = new Stranger(t, node.endpoint.path)
+      await stranger.greet()
+      const head = { method: 'get', key: 'k' }
+      stranger.send({ id: 1, head }, { id: 2, head }, { kind: KIND.cancel, id: 2 })
+      await stranger.message(({ id }) => id === 2)
+      assert.equal(reads(), 3)
+      abort.abort()
+      assert.equal((await stranger.message(({ id }) => id === 1)).kind, KIND.answer)
+      await Promise.all(held)
+    },
+  )
+
   test('an answer that is larger than a frame is refused, and that is said', async (t) => {
     const node = await listening(t, { frameBytes: 2 * 1024 * 1024 })
     const db = await node.client()
@@ -261,6 +315,26 @@ describe('too much', () => {
     )
   })
 })
+
+/** A read that waits for a revision that will not come. */
+const NEVER = { minRevision: 2 ** 40, timeoutMs: 2 ** 31 - 1 }
+
+function abortOf({ head }: Message): unknown {
+  const { abort, outcome } = head as Readonly<Record<string, unknown>>
+  return { abort, outcome }
+}
+
+/** A config with a plugin that counts the reads that come to the door. */
+function counting(): { readonly config: Config; readonly reads: () => number } {
+  let count = 0
+  const counter = definePlugin({
+    name: 'counter',
+    version: '1.0.0',
+    apiVersion: 1,
+    setup: (ctx) => ctx.hooks.authorize.tap(() => void count++),
+  })
+  return { config: { use: [counter], plugins: { counter: true } } as never, reads: () => count }
+}
 
 const outcomeOf = (error: Error): unknown => (error as Partial<ConcordError>).outcome
 

@@ -5,11 +5,13 @@ import assert from 'node:assert/strict'
 import { chmod, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { describe, test, type TestContext } from 'node:test'
 import fc from 'fast-check'
 import { writePlace } from '../../core/endpoint/place.ts'
+import { KIND } from '../../core/endpoint/frames.ts'
+import type { RequestHead } from '../../core/endpoint/wire.ts'
 import { AbortError, ConcordError, connect } from '../../core/index.ts'
-import type { Entry } from '../../core/index.ts'
+import type { Entry, Remote } from '../../core/index.ts'
 import type { RemoteStore } from '../../core/endpoint/remote-store.ts'
 import { asNobody } from '../nobody.ts'
 import { atEnd, fileNode, rejection, temporary } from '../store/node.ts'
@@ -387,6 +389,33 @@ describe('a call ends', () => {
     assert.equal((await rejection(db.get('k'))).code, 'STOPPED')
   })
 
+  test('while the node that it connects to is paused, by its own deadline and its own signal', async (t) => {
+    const { db, goOn } = await pausedNode(t)
+    const patient = db.get('k', { timeoutMs: 60_000 })
+    const late = concordError(await rejection(db.get('k', { timeoutMs: 20 })))
+    assert.deepEqual([late.code, late.outcome, late.retryable], ['CANNOT_CONNECT', 'not-applied', true])
+    const aborted = await rejection(db.put('k', 1, { signal: AbortSignal.timeout(20) }))
+    assert.deepEqual([aborted.name, (aborted as AbortError).outcome], ['AbortError', 'not-applied'])
+    goOn()
+    assert.equal(await patient, 1)
+  })
+
+  test('while it connects, without harm to whoever has more patience', async (t) => {
+    const { db, goOn } = await pausedNode(t)
+    const hasty = rejection(db.get('k', { timeoutMs: 20 }))
+    const patient = db.get('k', { timeoutMs: 60_000 })
+    assert.equal((await hasty).code, 'CANNOT_CONNECT')
+    goOn()
+    assert.equal(await patient, 1)
+  })
+
+  test('while it connects, when the client is closed', async (t) => {
+    const { db } = await pausedNode(t)
+    const waits = rejection(db.get('k', { timeoutMs: 60_000 }))
+    await db.close()
+    assert.equal((await waits).code, 'STOPPED')
+  })
+
   test('when the connection is lost: a write may have happened', async (t) => {
     const dir = await fakeNode(t, (_, socketEnds) => socketEnds())
     const db = await clientOf(t, dir)
@@ -446,6 +475,24 @@ const held = {
 
 interface HeldRequest {
   readonly writes: readonly { readonly key: string }[]
+}
+
+/** A client that has lost its connection, and a node that is paused: what listens accepts, and says nothing. */
+async function pausedNode(t: TestContext): Promise<{ readonly db: Remote; readonly goOn: () => void }> {
+  let greeting = Promise.resolve()
+  const dir = await fakeNode(
+    t,
+    ({ id, head }, end, say) => {
+      if ((head as RequestHead).method === 'delete') end()
+      else say({ kind: KIND.answer, id, head: 0, values: [1] })
+    },
+    () => greeting,
+  )
+  const db = await clientOf(t, dir)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  greeting = promise
+  assert.equal((await rejection(db.delete('k'))).code, 'CONNECTION_LOST')
+  return { db, goOn: resolve }
 }
 
 describe('connect', () => {
