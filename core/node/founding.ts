@@ -5,7 +5,8 @@
  * who asked for it has durably given up.
  *
  * The founder whose name is first coordinates: he writes down {id, members}, asks the others to accept it,
- * and when all have, it is the cluster. Whoever misses the news learns it by asking around.
+ * and when all have, it is the cluster. Whoever misses the news learns it by asking around. A coordinator who
+ * sees that another name has come to be the first gives his own attempt up.
  */
 import { ConcordError } from '../errors.ts'
 import type { Clock, Entropy, Founding, IdentityStore, Introduced } from '../ports.ts'
@@ -178,7 +179,12 @@ export class Founder {
   async #found(held: Founding | null, seen: readonly WhoAnswer[]): Promise<void> {
     const { self, identity, entropy, clock } = this.#world
     const members = this.#founders(seen)
-    if (members === undefined || members[0]!.name !== self.name) return
+    if (members === undefined) return
+    if (members[0]!.name !== self.name) {
+      // Somebody else is to coordinate: whoever has accepted this node's attempt is free when he learns it.
+      if (held !== null) await identity.update({ founding: null })
+      return this.#tell(`${members[0]!.name} to found a cluster`)
+    }
     const isHeld = held !== null && JSON.stringify(held.members) === JSON.stringify(members)
     const founding = isHeld
       ? held
