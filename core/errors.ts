@@ -108,7 +108,11 @@ export class ConcordError extends Error {
 
   /** True for errors of any copy of this package in the process; `instanceof` fails across two. */
   static is(error: unknown): error is ConcordError {
-    return typeof error === 'object' && error !== null && (error as { [BRAND]?: unknown })[BRAND] === true
+    try {
+      return typeof error === 'object' && error !== null && (error as { [BRAND]?: unknown })[BRAND] === true
+    } catch {
+      return false // a stranger's object that throws when it is looked at
+    }
   }
 
   toJSON(): Record<string, unknown> {
@@ -116,6 +120,15 @@ export class ConcordError extends Error {
     return details === undefined
       ? { code, message, outcome, retryable }
       : { code, message, outcome, retryable, details }
+  }
+}
+
+/** What an error says, whoever made it: anything can be thrown, and looking at it may throw again. */
+export function messageOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error)
+  } catch {
+    return 'something that cannot be looked at'
   }
 }
 

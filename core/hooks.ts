@@ -9,7 +9,8 @@
  * A door tap that throws refuses the call. A window tap that throws hurts nobody but its own plugin.
  */
 import { AsyncSeriesWaterfallHook, SyncHook, SyncWaterfallHook } from 'tapable'
-import { AbortError, ConcordError } from './errors.ts'
+import { AbortError, ConcordError, messageOf } from './errors.ts'
+import { rewrite } from './rewrite.ts'
 import type {
   AppliedBatch,
   DoorRequest,
@@ -200,30 +201,28 @@ function insert(hooks: Hooks, tap: Tap, guard: WindowGuard): void {
 function authorizing(tap: Tap): (request: DoorRequest) => void {
   const fn = tap.fn as (request: DoorRequest) => unknown
   return (request) => {
-    let returned: unknown
     try {
-      returned = fn(request)
+      const returned = fn(request)
+      if (returned === undefined) return
+      if (isThenable(returned)) throw returnedPromise(returned)
+      // Whoever returns false means no. Letting the call pass would be the wrong way to find that out.
+      if (returned === false) throw new Error('it returned false; throw to refuse')
     } catch (error) {
       throw refusal(tap, error)
     }
-    if (returned === undefined) return
-    if (isThenable(returned)) throw refusal(tap, returnedPromise(returned))
-    // Whoever returns false means no. Letting the call pass would be the wrong way to find that out.
-    if (returned === false) throw refusal(tap, new Error('it returned false; throw to refuse'))
   }
 }
 
 function reading(tap: Tap): (value: unknown, request: ReadRequest) => unknown {
   const fn = tap.fn as (value: unknown, request: ReadRequest) => unknown
   return (value, request) => {
-    let returned: unknown
     try {
-      returned = fn(value, request)
+      const returned = fn(value, request)
+      if (isThenable(returned)) throw returnedPromise(returned)
+      return returned
     } catch (error) {
       throw refusal(tap, error)
     }
-    if (isThenable(returned)) throw refusal(tap, returnedPromise(returned))
-    return returned
   }
 }
 
@@ -232,54 +231,57 @@ type Done = (error?: Error | null | false, result?: WriteRequest) => void
 function writing(tap: Tap): (request: WriteRequest, done: Done) => void {
   const fn = tap.fn as (request: WriteRequest) => unknown
   return (request, done) => {
+    const refuse = (error: unknown): void => done(refusal(tap, error))
+    // What throws in `done` itself is nobody's refusal: it stands outside.
     const settle = (returned: unknown): void => {
-      const rewritten = returned === undefined ? request : rewrite(request, returned)
-      if (rewritten === undefined) done(refusal(tap, new Error(NOT_A_REWRITE)))
+      let rewritten: WriteRequest | undefined
+      try {
+        rewritten = returned === undefined ? request : rewrite(request, returned)
+      } catch (error) {
+        return refuse(error)
+      }
+      if (rewritten === undefined) refuse(new Error(NOT_A_REWRITE))
       else done(null, rewritten)
     }
     let returned: unknown
+    let isLater: boolean
     try {
       returned = fn(request)
+      isLater = isThenable(returned)
     } catch (error) {
-      done(refusal(tap, error))
-      return
+      return refuse(error)
     }
-    if (isThenable(returned)) {
-      Promise.resolve(returned).then(settle, (error: unknown) => done(refusal(tap, error)))
-    } else settle(returned)
+    if (isLater) Promise.resolve(returned).then(settle, refuse)
+    else settle(returned)
   }
 }
 
 const NOT_A_REWRITE =
-  'it returned something else than { writes } with the same operations on the same keys in the same order'
-
-/**
- * The request with the writes that a tap returned; undefined when they are not the ones that were
- * authorized, with other values or TTLs.
- */
-function rewrite(request: WriteRequest, returned: unknown): WriteRequest | undefined {
-  if (returned === request) return request
-  const writes = (returned as Partial<WriteRequest> | null)?.writes
-  if (!Array.isArray(writes) || writes.length !== request.writes.length) return undefined
-  for (const [at, before] of request.writes.entries()) {
-    const after = writes[at] as Write | null | undefined
-    if (after?.op !== before.op || after.key !== before.key) return undefined
-    const ttlMs = 'ttlMs' in after ? after.ttlMs : undefined
-    if (ttlMs !== undefined && !(ttlMs > 0 && Number.isFinite(ttlMs))) return undefined
-  }
-  return { ...request, writes: writes as readonly Write[] }
-}
+  'it returned something else than { writes } with the same operations on the same keys in the same order, and TTLs from 1 ms to 100 years'
 
 /** What the caller gets: the tap's own error if it is one of Concord's, else `PLUGIN_FAILED`. */
-function refusal({ plugin, hook }: Tap, error: unknown): Error {
+function refusal(tap: Tap, error: unknown): Error {
+  try {
+    return refusalOf(tap, error)
+  } catch {
+    return pluginFailed(tap, messageOf(error), undefined) // whoever looked at it again would be thrown at again
+  }
+}
+
+function refusalOf(tap: Tap, error: unknown): Error {
+  const { plugin, hook } = tap
   if (error instanceof AbortError) return error
   if (ConcordError.is(error)) {
     if (error.details?.['plugin'] !== undefined || Object.isFrozen(error)) return error
     return Object.assign(error, { details: { ...error.details, plugin, hook } })
   }
   const why = error instanceof Error ? error.message : String(error)
+  return pluginFailed(tap, why, error)
+}
+
+function pluginFailed({ plugin, hook }: Tap, why: string, cause: unknown): ConcordError {
   return new ConcordError('PLUGIN_FAILED', `plugin "${plugin}" failed at hook "${hook}": ${why}`, {
-    cause: error,
+    cause,
     details: { plugin, hook },
   })
 }

@@ -40,7 +40,7 @@ const STDERR = 2
 export function createLog(options: LogOptions): NodeLog {
   const { node, level = 'info', format = 'auto', logger, destination } = options
   if (logger !== undefined) {
-    return { log: shielded(logger.child({ node }, shaping)), flush: () => logger.flush?.() }
+    return { log: shielded(logger.child({ node }, shaping)), flush: attempted(() => logger.flush?.()) }
   }
   const isText = format === 'text' || (format === 'auto' && destination === undefined && isatty(STDERR))
   const background = destination ?? pino.destination({ dest: STDERR, sync: false })
@@ -48,9 +48,9 @@ export function createLog(options: LogOptions): NodeLog {
   const log = pino({ ...shaping, level, base: { node } }, stream)
   return {
     log: shielded(log),
-    flush: () => {
+    flush: attempted(() => {
       if ('flushSync' in background && typeof background.flushSync === 'function') background.flushSync()
-    },
+    }),
   }
 }
 
@@ -64,9 +64,38 @@ function shielded(log: Logger): Logger {
   // oxlint-disable-next-line typescript/unbound-method
   const { child } = log // always called with its `this`
   log.child = function redacting(this: Logger, bindings: object, options?: object) {
-    return child.call(this, redact(bindings), options)
-  } as typeof log.child
+    return harmless(child.call(this, redact(bindings), options) as unknown as Logger)
+  } as unknown as typeof log.child
+  return harmless(log)
+}
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
+
+/**
+ * A line that cannot be written is lost, and nothing else: a stream that has broken, or an error that throws when it is
+ * looked at, is no reason for a node to fail. There is nobody to tell.
+ */
+function harmless(log: Logger): Logger {
+  for (const level of LEVELS) {
+    // oxlint-disable-next-line typescript/unbound-method
+    const write = log[level] // always called with its `this`
+    log[level] = function attempt(this: Logger, ...line: Parameters<Logger['info']>) {
+      try {
+        write.apply(this, line)
+      } catch {
+        // As said above.
+      }
+    }
+  }
   return log
+}
+
+const attempted = (flush: () => void) => (): void => {
+  try {
+    flush()
+  } catch {
+    // As for a line: what is still in memory is lost.
+  }
 }
 
 const REDACTED = '[redacted]'

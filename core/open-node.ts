@@ -6,7 +6,7 @@ import { type CallRules, OPTIONS, checkCall, describe } from './store/calls.ts'
 import type { ResolvedConfig } from './config/index.ts'
 import { ApiEvents } from './store/api-events.ts'
 import { Door } from './store/door.ts'
-import { ConcordError } from './errors.ts'
+import { ConcordError, messageOf } from './errors.ts'
 import type { NodeEvents } from './hook-events.ts'
 import { Kv } from './store/kv.ts'
 import type { NodeLog } from './log.ts'
@@ -195,22 +195,31 @@ export class OpenNode extends Kv implements Concord {
 
   /** Takes no more work, finishes what is under way, closes plugins in reverse, then the files. Never rejects. */
   async #stop(why: Closed): Promise<void> {
+    try {
+      await this.#windDown(why)
+    } catch (error) {
+      this.#parts.nodeLog.log.error({ err: error }, 'while stopping')
+    } finally {
+      this.#resolveClosed(why)
+    }
+  }
+
+  async #windDown(why: Closed): Promise<void> {
     const { host, nodeLog, config, clock } = this.#parts
     this.#lastError = why.error
     if (why.error !== undefined) {
-      this.#failure = { code: codeOf(why.error), message: why.error.message, at: clock.wallMs() }
+      this.#failure = { code: codeOf(why.error), message: messageOf(why.error), at: clock.wallMs() }
     }
     if (why.error !== undefined) nodeLog.log.fatal({ err: why.error }, 'the node has failed and stops')
     const report = (error: unknown): void => nodeLog.log.error({ err: error }, 'while stopping')
     await host.drain().catch(report)
-    await this.#driver.operations.yieldLeadership(config.shutdownMs / 2)
-    await this.#driver.drain(config.shutdownMs)
+    await this.#driver.operations.yieldLeadership(config.shutdownMs / 2).catch(report)
+    await this.#driver.drain(config.shutdownMs).catch(report)
     host.hooks.stopped.call(why)
     await host.close().catch(report)
     await within(clock, config.shutdownMs, this.#letGo(why.error === undefined, report)).catch(report)
     this.tell('stopped', why)
     nodeLog.flush()
-    this.#resolveClosed(why)
   }
 
   /** Whatever fails on the way, the directory is let go of: last, when nobody uses it any more. */

@@ -2,7 +2,7 @@
  * One function of a plugin that the host waits for: within a time limit, its failure named by plugin and step.
  * On the way down nothing that fails stops the rest; what failed is told together, at the end.
  */
-import { ConcordError } from '../errors.ts'
+import { ConcordError, messageOf } from '../errors.ts'
 import type { Clock } from '../ports.ts'
 
 export type Step = 'setup' | 'ready' | 'drain' | 'close'
@@ -34,8 +34,7 @@ export class Steps {
     } catch (error) {
       // Its own words for what it asked of the host: a tap too late, a plugin that is not there.
       if (ConcordError.is(error) && error.code.startsWith('PLUGIN_')) throw error
-      const why = error instanceof Error ? error.message : String(error)
-      throw new ConcordError('PLUGIN_FAILED', `plugin "${plugin}": ${step} failed: ${why}`, {
+      throw new ConcordError('PLUGIN_FAILED', `plugin "${plugin}": ${step} failed: ${messageOf(error)}`, {
         cause: error,
         details,
       })

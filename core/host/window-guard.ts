@@ -1,4 +1,5 @@
 /** What becomes of plugins that fail or dawdle where they only look on: it is told, and life goes on (H67). */
+import { messageOf } from '../errors.ts'
 import type { WindowGuard } from '../hooks.ts'
 import type { Log } from '../plugin.ts'
 import type { Clock } from '../ports.ts'
@@ -31,7 +32,7 @@ export function windowGuard(
       failures.set(plugin, count)
       const text = `plugin "${plugin}" failed at hook "${hook}"; further failures are counted, not logged`
       if (count === 1) log.error({ plugin, hook, err: error }, text)
-      const message = error instanceof Error ? error.message : String(error)
+      const message = messageOf(error)
       if (failed.isWanted) tell(() => failed.emit({ plugin, hook, message }))
     },
     slow: (plugin, hook, durationMs) => {

@@ -201,7 +201,7 @@ export class Driver implements ReplicatedLog, Served {
     this.#ticker = new Ticker(ports.clock, {
       deadlineMs: () => nextDeadline(this.#raft),
       isAwaited: () => !this.#isIdle,
-      tick: () => this.#tick(),
+      tick: () => this.#guarded(() => this.#tick()),
       stall: (durationMs) => events.stall(durationMs),
     })
   }
@@ -475,7 +475,7 @@ export class Driver implements ReplicatedLog, Served {
 
   #turn(): void {
     if (this.#stopped !== undefined) return
-    try {
+    this.#guarded(() => {
       const time = this.#time()
       for (const input of this.#inputs.splice(0)) step(this.#raft, time, input)
       this.#proposeNew(time)
@@ -485,6 +485,13 @@ export class Driver implements ReplicatedLog, Served {
       this.#snapshots.consider()
       this.#ticker.look()
       if (this.#drained !== undefined && this.#isIdle) this.#drained()
+    })
+  }
+
+  /** What throws in here is the end of this node, and of nothing else in its process. */
+  #guarded(work: () => void): void {
+    try {
+      work()
     } catch (error) {
       this.#fail(error as Error)
     }

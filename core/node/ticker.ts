@@ -78,8 +78,9 @@ export class Ticker {
     if (lateMs > STALL_MS) {
       this.#count++
       this.#worstMs = Math.max(this.#worstMs, lateMs)
-      this.#owner.stall(lateMs)
-      return this.#listen()
+      // Armed before anybody is told: whoever listens may throw, and the ticks go on.
+      this.#listen()
+      return this.#owner.stall(lateMs)
     }
     this.#tick()
   }
@@ -97,8 +98,11 @@ export class Ticker {
   }
 
   #tick(): void {
-    this.#owner.tick()
-    if (this.#running) this.#arm(Infinity)
+    try {
+      this.#owner.tick()
+    } finally {
+      if (this.#running) this.#arm(Infinity)
+    }
   }
 
   #cancel(): void {

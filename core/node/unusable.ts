@@ -3,13 +3,13 @@
  * missing or too old here, bytes that are damaged, or a bug.
  */
 import { MalformedError } from '../bytes.ts'
-import { ConcordError } from '../errors.ts'
+import { ConcordError, messageOf } from '../errors.ts'
 import { UnsupportedByThisNode } from '../machine/index.ts'
 
 /** @param where what was being read: `snapshot at index 7`, `entry 12`. */
 export function whyUnusable(error: unknown, where: string): Error {
   if (ConcordError.is(error)) return error
-  const message = `${where}: ${error instanceof Error ? error.message : String(error)}`
+  const message = `${where}: ${messageOf(error)}`
   if (error instanceof UnsupportedByThisNode) {
     const details = { ...error.lack }
     if (error.lack.kind !== 'slice')

@@ -19,7 +19,7 @@ import type {
 } from '../types.ts'
 
 /** A hundred years: past it a TTL is surely a mistake of units. */
-const MAX_TTL_SECONDS = 3_155_760_000
+export const MAX_TTL_SECONDS = 3_155_760_000
 const MAX_TIMEOUT_MS = 2 ** 31 - 1
 const MAX_REQUEST_ID_LENGTH = 128
 

@@ -356,7 +356,7 @@ async function unsteady(seed: number): Promise<number> {
   for (const name of all) {
     if (world.nodes.has(name)) world.stop(name)
     directories.get(name)!.dies = false
-    world.start(name, expected, all, directories.get(name)!)
+    world.start(name, expected, all, directories.get(name))
   }
   await world.clock.advance(20_000)
   checkOne(world, belonged, seed)

@@ -37,6 +37,33 @@ class Loop implements Clock {
   }
 }
 
+test('whoever is told of a stall, or of a tick, may throw: the ticks go on', () => {
+  const loop = new Loop()
+  let ticks = 0
+  const fails = (): never => {
+    throw new Error('a logger')
+  }
+  const ticker = new Ticker(loop, {
+    deadlineMs: () => loop.nowMs + 10,
+    isAwaited: () => false,
+    tick: () => {
+      if (++ticks === 2) fails()
+    },
+    stall: fails,
+  })
+  ticker.start()
+  loop.nowMs = 1000
+  assert.throws(() => loop.round(), /a logger/)
+  loop.round()
+  assert.equal(ticks, 1)
+  loop.nowMs += 50
+  assert.throws(() => loop.round(), /a logger/)
+  loop.nowMs += 50
+  loop.round()
+  assert.equal(ticks, 3)
+  ticker.stop()
+})
+
 function tickerOn(loop: Loop, seen: string[]): Ticker {
   const ticker = new Ticker(loop, {
     deadlineMs: () => 1000,

@@ -8,7 +8,7 @@ import { appendCommand, apply, createMachine, encodePut, stateHash } from '../..
 import { callWrite, createHooks, WINDOW_BUDGET_MS, type HookSet, type WindowGuard } from '../../core/hooks.ts'
 import { appliedBatch } from '../../core/host/applied.ts'
 import type { AppliedBatch, Write } from '../../core/hook-events.ts'
-import { doorRequest, HandClock, putRequest, readRequest } from './world.ts'
+import { doorRequest, HandClock, putRequest, readRequest, unlookable } from './world.ts'
 
 interface Seen {
   readonly failed: { readonly plugin: string; readonly hook: string; readonly error: unknown }[]
@@ -229,6 +229,59 @@ describe('at the door', () => {
         code('PLUGIN_FAILED', /"sly".*same operations/),
         label,
       )
+    }
+  })
+
+  test('what cannot be looked at, thrown or returned, refuses the call as any other failure does', async () => {
+    const throwing = (): never => {
+      throw unlookable()
+    }
+    const bad = { code: 'PLUGIN_FAILED', outcome: 'not-applied', details: { plugin: 'odd', hook: 'write' } }
+    const taps: readonly (() => unknown)[] = [
+      throwing,
+      unlookable,
+      async () => throwing(),
+      () => ({ get writes() { return throwing() } }), // oxfmt-ignore
+      async () => ({ get writes() { return throwing() } }), // oxfmt-ignore
+      async () => ({ writes: [unlookable()] }),
+      // oxlint-disable-next-line unicorn/no-thenable
+      () => ({ then: throwing }),
+    ]
+    for (const tap of taps) {
+      const { forPlugin, hooks, seal } = hookSet()
+      forPlugin('odd').hooks.write.tap(tap as () => undefined)
+      seal()
+      await assert.rejects(async () => callWrite(hooks, putRequest(1)), bad, String(tap))
+    }
+    const { forPlugin, hooks, seal } = hookSet()
+    const odd = forPlugin('odd').hooks
+    odd.authorize.tap(throwing)
+    odd.read.tap(unlookable)
+    seal()
+    assert.throws(() => hooks.authorize.call(doorRequest()), {
+      ...bad,
+      details: { plugin: 'odd', hook: 'authorize' },
+    })
+    assert.throws(() => hooks.read.call(1, readRequest()), {
+      ...bad,
+      details: { plugin: 'odd', hook: 'read' },
+    })
+  })
+
+  test('a TTL from a tap is one that a call may have', () => {
+    const ttlOf = (ttlMs: unknown): unknown => {
+      const { forPlugin, hooks, seal } = hookSet()
+      forPlugin('ttl').hooks.write.tap(({ writes }) => ({
+        writes: writes.map((write) => ({ ...write, ttlMs }) as Write),
+      }))
+      seal()
+      const written = callWrite(hooks, putRequest(1))
+      assert.ok(!(written instanceof Promise))
+      return (written.writes[0] as { readonly ttlMs?: number }).ttlMs
+    }
+    assert.deepEqual([ttlOf(0.2), ttlOf(1.6), ttlOf(60_000), ttlOf(undefined)], [1, 2, 60_000, undefined])
+    for (const ttlMs of [0, -1, Infinity, 1e300, '5', null]) {
+      assert.throws(() => ttlOf(ttlMs), code('PLUGIN_FAILED', /TTLs from 1 ms to 100 years/))
     }
   })
 

@@ -5,6 +5,7 @@ import { describe, test } from 'node:test'
 import { pino } from 'pino'
 import { ConcordError } from '../../core/errors.ts'
 import { open } from '../../core/index.ts'
+import { unlookable } from './world.ts'
 import { createLog } from '../../core/log.ts'
 import { definePlugin } from '../../core/plugin.ts'
 
@@ -109,6 +110,34 @@ describe('the log', () => {
       /^\d\d:\d\d:\d\d\.\d{3} warn  n1 acme: one \[31m two key=a\/b count=2 odd="x y"\n$/,
     )
     assert.match(text[1] as string, /^\S+ error n1: failed\n {2}Error: boom\n {6}at /)
+  })
+
+  test('a logger that throws loses its lines, and hurts nobody', () => {
+    let isBroken = false
+    const text: string[] = []
+    const write = (line: string): void => {
+      if (isBroken) throw new Error('EPIPE')
+      text.push(line)
+    }
+    const logger = Object.assign(pino({ level: 'trace' }, { write }), {
+      flush: () => write('flush'),
+    })
+    const { log, flush } = createLog({ node: 'n1', logger })
+    const child = log.child({ plugin: 'acme' }).child({ part: 'a' })
+    isBroken = true
+    for (const level of ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const) {
+      log[level]('lost')
+      child[level]('lost')
+    }
+    flush()
+    isBroken = false
+    log.error({ err: unlookable() }, 'lost')
+    child.info('kept')
+    assert.deepEqual([text.length, /"part":"a".*kept/.test(text[0]!)], [1, true])
+    assert.throws(() => {
+      isBroken = true
+      logger.info("the application's own logger is as it was")
+    }, /EPIPE/)
   })
 
   test('two logs know nothing of each other', () => {

@@ -139,3 +139,11 @@ export function putRequest(value: unknown, key = 'k'): WriteRequest {
 export function readRequest(key = 'k'): ReadRequest {
   return { ...doorRequest(key), key, revision: 1 }
 }
+
+/** What may be thrown, and throws again when it is looked at. */
+export function unlookable(): Error {
+  const refuse = (): never => {
+    throw new Error('do not look')
+  }
+  return new Proxy(new Error(), { get: refuse, getPrototypeOf: refuse, ownKeys: refuse, has: refuse })
+}

@@ -5,6 +5,7 @@ import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { pino } from 'pino'
 import { ConcordError, type Config, open } from '../../core/index.ts'
 import { decodeIdentity, encodeIdentity } from '../../core/storage/file/identity.ts'
 import { identityPath } from '../../core/storage/file/layout.ts'
@@ -119,6 +120,30 @@ test('with a relaxed fsync a node alone starts again after the machine went down
   }
   const { dirtyRelaxed } = decodeIdentity(await readFile(path), path)
   assert.equal(dirtyRelaxed, false, 'what is missing is accepted: there is no other copy')
+})
+
+test('a logger and a listener that throw do not keep a node from closing', async (t) => {
+  let isBroken = false
+  const logger = pino(
+    {
+      level: 'trace',
+      hooks: {
+        logMethod(line, method) {
+          if (isBroken) throw new Error('a logger')
+          method.apply(this, line)
+        },
+      },
+    },
+    { write: () => undefined },
+  )
+  const db = await memoryNode(t, { log: { logger } })
+  db.on('stopped', () => {
+    throw new Error('a listener')
+  })
+  isBroken = true
+  await db.put('k', 1)
+  await db.close()
+  assert.equal((await db.closed).reason, 'closed')
 })
 
 test('await using closes the node', async (t) => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ConcordError, Config, Store } from '../../core/index.ts'
 import { definePlugin } from '../../core/plugin.ts'
+import { unlookable } from '../plugins/world.ts'
 import { fileNode, memoryNode, rejection, temporary } from './node.ts'
 
 /** Counts in its slice, and keeps a note in its space. */
@@ -137,6 +138,25 @@ test('a plugin may still write while the node closes; nobody else may', async (t
   assert.equal((await rejection(db.put('late', 1))).code, 'STOPPED')
   await closing
   assert.equal(seen.length, 1)
+})
+
+test('H67: a tap at the window that throws what cannot be looked at hurts neither the write nor the node', async (t) => {
+  const odd = definePlugin({
+    name: 'counter',
+    version: '1.0.0',
+    apiVersion: 1,
+    setup: (ctx) => {
+      ctx.telemetry.on('plugin.failed', ({ message }) => void messages.push(message))
+      ctx.hooks.applied.tap(() => {
+        throw unlookable()
+      })
+    },
+  })
+  const messages: string[] = []
+  const db = await memoryNode(t, withPlugin(odd))
+  assert.deepEqual(await db.put('k', 1), { revision: 1 })
+  assert.deepEqual(await db.put('k', 2), { revision: 2 })
+  assert.ok(messages.includes('something that cannot be looked at'))
 })
 
 test('an asynchronous tap at the door delays its own call, and no other', async (t) => {
