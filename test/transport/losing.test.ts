@@ -71,7 +71,7 @@ test('a half-open connection is dead for whoever was dialled, too', async (t) =>
   const proxy = await proxyTo(t, b.address)
   a.transport.setPeers([{ id: b.id, address: proxy.address }])
   await connected(a, b)
-  assert.equal(b.transport.stats().connections, 2)
+  await until('b has let both in', () => b.transport.stats().connections === 2)
   proxy.silent = true
   await until('b has nothing left', () => b.transport.stats().connections === 0)
 })
