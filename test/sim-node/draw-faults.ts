@@ -1,5 +1,6 @@
 /** The faults of one seed: each class on or off, with its own stream of chance and its own mean interval. */
-import { Stream } from '../../core/testing/prng.ts'
+import type { Stream } from '../../core/testing/prng.ts'
+import { FaultClasses } from '../sim/fault-classes.ts'
 import type { Profile } from './plan.ts'
 
 /** A member by number, or whoever leads when the time comes. */
@@ -48,22 +49,13 @@ export function drawFaults(
   profile: Profile,
   horizonMs: number,
 ): readonly Fault[] {
-  const faults: Fault[] = []
-  const calm = swarm.chance(0.06)
-  const addClass = (kind: FaultKind, on: number, minMs: number, maxMs: number, draw: FaultSource): void => {
-    const meanMs = swarm.scaled(minMs, maxMs)
-    if (!swarm.chance(on) || calm) return
-    const stream = new Stream(seed, `faults:${kind}`)
-    for (let at = stream.exponential(meanMs); at < horizonMs; at += stream.exponential(meanMs)) {
-      faults.push(draw(stream, at))
-    }
-  }
+  const classes = new FaultClasses<Fault>(seed, swarm, horizonMs, 0.06)
   const node = (s: Stream): number => s.below(profile.nodes)
   const target = (s: Stream): Target => (s.chance(0.4) ? 'leader' : node(s))
   const timeout = profile.electionTimeoutMs
   const downMs = (s: Stream): number => s.scaled(1, timeout * 5)
 
-  addClass('partition', 0.5, 600, 6000, (s, at) => ({
+  classes.add('partition', 0.5, 600, 6000, (s, at) => ({
     at,
     kind: 'partition',
     shape: s.pick(['halves', 'isolate', 'isolate', 'one-way'] as const),
@@ -71,67 +63,80 @@ export function drawFaults(
     bits: s.uint32(),
     forMs: s.scaled(timeout / 4, timeout * 6),
   }))
-  addClass('reset', 0.3, 300, 4000, (s, at) => ({ at, kind: 'reset', a: target(s), b: node(s) }))
-  addClass('crash', 0.5, 500, 6000, (s, at) => ({ at, kind: 'crash', target: target(s), downMs: downMs(s) }))
-  addClass('power', 0.5, 500, 6000, (s, at) => ({ at, kind: 'power', target: target(s), downMs: downMs(s) }))
-  addClass('blackout', 0.2, 2000, 8000, (s, at) => ({
+  classes.add('reset', 0.3, 300, 4000, (s, at) => ({ at, kind: 'reset', a: target(s), b: node(s) }))
+  classes.add('crash', 0.5, 500, 6000, (s, at) => ({
+    at,
+    kind: 'crash',
+    target: target(s),
+    downMs: downMs(s),
+  }))
+  classes.add('power', 0.5, 500, 6000, (s, at) => ({
+    at,
+    kind: 'power',
+    target: target(s),
+    downMs: downMs(s),
+  }))
+  classes.add('blackout', 0.2, 2000, 8000, (s, at) => ({
     at,
     kind: 'blackout',
     downMs: Array.from({ length: profile.nodes }, () => downMs(s)),
   }))
-  addClass('stop', 0.25, 1000, 8000, (s, at) => ({ at, kind: 'stop', target: target(s), downMs: downMs(s) }))
-  addClass('pause', 0.4, 500, 6000, (s, at) => ({
+  classes.add('stop', 0.25, 1000, 8000, (s, at) => ({
+    at,
+    kind: 'stop',
+    target: target(s),
+    downMs: downMs(s),
+  }))
+  classes.add('pause', 0.4, 500, 6000, (s, at) => ({
     at,
     kind: 'pause',
     target: target(s),
     forMs: s.scaled(10, timeout * 6),
   }))
-  addClass('suspend', 0.2, 1000, 8000, (s, at) => ({
+  classes.add('suspend', 0.2, 1000, 8000, (s, at) => ({
     at,
     kind: 'suspend',
     target: target(s),
     forMs: s.scaled(30, timeout * 8),
   }))
-  addClass('wall-step', 0.3, 500, 5000, (s, at) => ({
+  classes.add('wall-step', 0.3, 500, 5000, (s, at) => ({
     at,
     kind: 'wall-step',
     target: target(s),
     byMs: s.pick([-3_600_000, 3_600_000, -86_400_000, 86_400_000, 1000, -1000]),
   }))
-  addClass('disk-stall', 0.3, 500, 6000, (s, at) => ({
+  classes.add('disk-stall', 0.3, 500, 6000, (s, at) => ({
     at,
     kind: 'disk-stall',
     target: target(s),
     forMs: s.scaled(20, timeout * 4),
   }))
-  addClass('fsync-failure', 0.3, 1000, 8000, (s, at) => ({
+  classes.add('fsync-failure', 0.3, 1000, 8000, (s, at) => ({
     at,
     kind: 'fsync-failure',
     target: target(s),
     downMs: downMs(s),
   }))
-  addClass('disk-full', 0.25, 1000, 8000, (s, at) => ({
+  classes.add('disk-full', 0.25, 1000, 8000, (s, at) => ({
     at,
     kind: 'disk-full',
     target: target(s),
     forMs: s.scaled(50, timeout * 6),
   }))
-  addClass('bug', 0.2, 1000, 6000, (s, at) => ({ at, kind: 'bug', target: target(s) }))
-  addClass('snapshot', 0.3, 300, 5000, (s, at) => ({ at, kind: 'snapshot', target: target(s) }))
-  addClass('transfer', 0.3, 500, 6000, (s, at) => ({ at, kind: 'transfer', bits: s.uint32() }))
+  classes.add('bug', 0.2, 1000, 6000, (s, at) => ({ at, kind: 'bug', target: target(s) }))
+  classes.add('snapshot', 0.3, 300, 5000, (s, at) => ({ at, kind: 'snapshot', target: target(s) }))
+  classes.add('transfer', 0.3, 500, 6000, (s, at) => ({ at, kind: 'transfer', bits: s.uint32() }))
   if (profile.nodes >= 3) {
-    addClass('rot', 0.3, 1500, 8000, (s, at) => ({
+    classes.add('rot', 0.3, 1500, 8000, (s, at) => ({
       at,
       kind: 'rot',
       target: node(s),
       bits: s.uint32(),
       downMs: downMs(s),
     }))
-    addClass('replace', 0.25, 1500, 8000, (s, at) => ({ at, kind: 'replace', target: node(s) }))
-    addClass('join', 0.25, 1500, 8000, (_, at) => ({ at, kind: 'join' }))
-    addClass('remove', 0.25, 1500, 8000, (s, at) => ({ at, kind: 'remove', target: target(s) }))
+    classes.add('replace', 0.25, 1500, 8000, (s, at) => ({ at, kind: 'replace', target: node(s) }))
+    classes.add('join', 0.25, 1500, 8000, (_, at) => ({ at, kind: 'join' }))
+    classes.add('remove', 0.25, 1500, 8000, (s, at) => ({ at, kind: 'remove', target: target(s) }))
   }
-  return faults.sort((a, b) => a.at - b.at)
+  return classes.drawn
 }
-
-type FaultSource = (stream: Stream, at: number) => Fault

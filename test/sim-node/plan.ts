@@ -3,15 +3,8 @@
  * shrunk by dropping items. As in the simulator of the core, each seed has its own classes of fault and rates.
  */
 import { Stream } from '../../core/testing/prng.ts'
+import type { PlanOptions } from '../sim/simulator.ts'
 import { drawFaults, type Fault } from './draw-faults.ts'
-
-export interface Options {
-  readonly seed: number
-  /** Members at the founding; 0 draws it from the seed. */
-  readonly nodes: number
-  /** How many events the phase with faults may take. */
-  readonly events: number
-}
 
 /** The rates of one seed. */
 export interface Profile {
@@ -62,7 +55,7 @@ export interface Operation {
 }
 
 export interface Plan {
-  readonly options: Options
+  readonly options: PlanOptions
   readonly profile: Profile
   readonly faults: readonly Fault[]
   readonly operations: readonly Operation[]
@@ -70,7 +63,7 @@ export interface Plan {
   readonly horizonMs: number
 }
 
-export function drawPlan(options: Options): Plan {
+export function drawPlan(options: PlanOptions): Plan {
   const swarm = new Stream(options.seed, 'swarm')
   const profile = drawProfile(options, swarm)
   const horizonMs = swarm.between(4000, 20_000) * (options.events / 5000)
@@ -83,7 +76,7 @@ export function drawPlan(options: Options): Plan {
   }
 }
 
-function drawProfile(options: Options, swarm: Stream): Profile {
+function drawProfile(options: PlanOptions, swarm: Stream): Profile {
   const drawnNodes = swarm.pick([1, 3, 3, 3, 3, 3, 3, 4, 5])
   const calm = swarm.chance(0.1)
   const noisy = (probability = 0.5) => swarm.chance(probability) && !calm

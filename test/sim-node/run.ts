@@ -6,6 +6,7 @@ import { checkDirectory } from '../../core/storage/file/check.ts'
 import { DIRECTORY } from '../../core/testing/computer.ts'
 import { mix } from '../sim/hash.ts'
 import { Violation } from '../sim/judge.ts'
+import type { Failure, Outcome } from '../sim/simulator.ts'
 import { placeCall } from './clients.ts'
 import type { Counters } from './counters.ts'
 import { mend, strike } from './faults.ts'
@@ -13,31 +14,13 @@ import type { Plan } from './plan.ts'
 import { kill, prepareConfigs, start } from './nodes.ts'
 import { createWorld, fail, leaderOf, type Member, running, type World } from './world.ts'
 
-export interface Outcome {
-  readonly seed: number
-  /** Events in all phases. */
-  readonly events: number
-  /** True milliseconds that passed in the simulated world. */
-  readonly simulatedMs: number
-  readonly traceHash: number
-  readonly counters: Counters
-  readonly failure?: Failure | undefined
-}
-
-export interface Failure {
-  readonly invariant: string
-  readonly message: string
-  readonly atEvent: number
-  readonly atMs: number
-}
-
 const MOST_NODES = 7
 /** Events between two looks at the states of all nodes. */
 const COMPARE_EVERY = 100
 /** Until a cluster that is whole and well serves again, on every node. */
 const LIFE_MS = 60_000
 
-export async function run(plan: Plan, trace?: (line: string) => void): Promise<Outcome> {
+export async function run(plan: Plan, trace?: (line: string) => void): Promise<Outcome<Counters>> {
   await prepareConfigs(MOST_NODES, plan.profile.nodes)
   const world = createWorld(plan, trace)
   const { simulation } = world

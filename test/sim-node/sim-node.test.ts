@@ -2,13 +2,21 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { runBatch } from './batch.ts'
+import { runBatch } from '../sim/batch.ts'
 import { History } from './history.ts'
 import { drawPlan } from './plan.ts'
 import { run } from './run.ts'
+import { simulator } from './simulator.ts'
 
 test('eight seeds of faults break no promise, and the cluster serves again after each', async () => {
-  const tally = await runBatch({ seed: 1, stride: 1, seeds: 8, seconds: Infinity, nodes: 0, events: 4000 })
+  const tally = await runBatch(simulator, {
+    seed: 1,
+    stride: 1,
+    seeds: 8,
+    seconds: Infinity,
+    nodes: 0,
+    events: 4000,
+  })
   assert.equal(tally.failed, undefined)
   const { writes, reads, restarts, leaderChanges } = tally.counters
   for (const [what, count] of Object.entries({ writes, reads, restarts, leaderChanges }))

@@ -59,9 +59,7 @@ const directions = {
   },
 } satisfies Record<string, Directed>
 
-export function isDirection(word: string): word is Direction {
-  return Object.hasOwn(directions, word)
-}
+export const directionNames: readonly string[] = Object.keys(directions)
 
 const quiet: Partial<Profile> = {
   nodes: 3,

@@ -3,7 +3,7 @@
  *
  * Written as words of the command line, so that a shrunk failure is one line to replay: `--faults 3,7-9`.
  */
-import type { Plan, Profile } from './plan.ts'
+import type { AnyPlan, Simulator } from './simulator.ts'
 
 export interface Narrowing {
   /** Indexes into the drawn plan; undefined keeps all. */
@@ -13,33 +13,13 @@ export interface Narrowing {
   readonly calm?: readonly string[] | undefined
 }
 
-/** What each rate is when nothing is wrong. */
-const calmValues: Partial<Profile> = {
-  lossRate: 0,
-  duplicateRate: 0,
-  delayMs: 1,
-  tailRate: 0,
-  ordered: true,
-  drift: 0,
-  diskMs: 1,
-  diskTailRate: 0,
-  timerLateMs: 0,
-  turnMs: 0,
-  snapshotEvery: 0,
-  chunkBytes: 65_536,
-  payloadBytes: 8,
-  maxMessageBytes: 65_536,
-  inflightBytes: 1 << 20,
-  maxReadyBytes: 1 << 20,
-  frozen: false,
-  hints: false,
-}
-
-export const calmable: readonly string[] = Object.keys(calmValues)
-
-export function narrow(plan: Plan, { faults, operations, calm }: Narrowing): Plan {
+export function narrow<P extends AnyPlan>(
+  { calm: calmest }: Pick<Simulator<P>, 'calm'>,
+  plan: P,
+  { faults, operations, calm }: Narrowing,
+): P {
   const quiet = Object.fromEntries(
-    Object.entries(calmValues).filter(([field]) => calm?.includes(field) ?? false),
+    Object.entries(calmest).filter(([field]) => calm?.includes(field) ?? false),
   )
   return {
     ...plan,

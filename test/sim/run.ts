@@ -11,29 +11,12 @@ import { judgeEnd } from './judge-commit.ts'
 import { Violation } from './judge.ts'
 import { demandLife } from './liveness.ts'
 import type { Plan } from './plan.ts'
+import type { Failure, Outcome } from './simulator.ts'
 import { give, hand, start, timerFires, wake } from './process.ts'
 import { linkOf } from './network.ts'
 import { addNode, createWorld, diskOf, type Happening, noteTrace, say, type World } from './world.ts'
 
-export interface Outcome {
-  readonly seed: number
-  /** Events in both phases. */
-  readonly events: number
-  /** True milliseconds that passed in the simulated world. */
-  readonly simulatedMs: number
-  readonly traceHash: number
-  readonly counters: Counters
-  readonly failure?: Failure | undefined
-}
-
-export interface Failure {
-  readonly invariant: string
-  readonly message: string
-  readonly atEvent: number
-  readonly atMs: number
-}
-
-export function run(plan: Plan, trace?: (line: string) => void): Outcome {
+export function run(plan: Plan, trace?: (line: string) => void): Outcome<Counters> {
   const world = createWorld(plan, trace)
   let failure: Failure | undefined
   try {

@@ -2,9 +2,8 @@
  * Makes a failing plan as small as it will get while it fails in the same way: fault items by halves, then
  * operations, then rates back to calm, and around again.
  */
-import { calmable, narrow, type Narrowing } from './narrow.ts'
-import type { Plan } from './plan.ts'
-import { run } from './run.ts'
+import { narrow, type Narrowing } from './narrow.ts'
+import type { AnyPlan, Simulator } from './simulator.ts'
 
 export interface Shrunk {
   readonly narrowing: Narrowing
@@ -12,17 +11,23 @@ export interface Shrunk {
 }
 
 /** `mostRuns` bounds the work: each attempt runs the seed once. */
-export async function shrink(plan: Plan, invariant: string, mostRuns = 400): Promise<Shrunk> {
+export async function shrink<P extends AnyPlan>(
+  simulator: Pick<Simulator<P>, 'calm' | 'run'>,
+  plan: P,
+  invariant: string,
+  mostRuns = 400,
+): Promise<Shrunk> {
   let runs = 0
   let best: Required<Narrowing> = {
     faults: [...plan.faults.keys()],
     operations: [...plan.operations.keys()],
     calm: [],
   }
-  const fails = (candidate: Narrowing): boolean => {
+  const fails = async (candidate: Narrowing): Promise<boolean> => {
     if (runs >= mostRuns) return false
     runs++
-    return run(narrow(plan, candidate)).failure?.invariant === invariant
+    const { failure } = await simulator.run(narrow(simulator, plan, candidate))
+    return failure?.invariant === invariant
   }
   for (let before = -1; before !== size(best) && runs < mostRuns;) {
     before = size(best)
@@ -31,9 +36,9 @@ export async function shrink(plan: Plan, invariant: string, mostRuns = 400): Pro
       ...best,
       operations: await dropByHalves(best.operations ?? [], (operations) => fails({ ...best, operations })),
     }
-    for (const field of calmable) {
+    for (const field of Object.keys(simulator.calm)) {
       const calm: readonly string[] = [...(best.calm ?? []), field]
-      if (!best.calm?.includes(field) && fails({ ...best, calm })) best = { ...best, calm }
+      if (!best.calm?.includes(field) && (await fails({ ...best, calm }))) best = { ...best, calm }
     }
   }
   return { narrowing: best, runs }

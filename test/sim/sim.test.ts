@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { Agenda } from '../../core/testing/agenda.ts'
 import { runBatch } from './batch.ts'
+import { simulator } from './core.ts'
 import { formatIndexes, narrow, parseIndexes } from './narrow.ts'
 import { hunt } from './mutants/hunt.ts'
 import { coreMutants, nodeMutants } from './mutants/numbered.ts'
@@ -15,8 +16,15 @@ import { Stream } from '../../core/testing/prng.ts'
 import { run } from './run.ts'
 import { dropByHalves } from './shrink.ts'
 
-test('sixty seeds of faults break no invariant, and the cluster comes to life after each', () => {
-  const tally = runBatch({ seed: 1, stride: 1, seeds: 60, seconds: Infinity, nodes: 0, events: 5000 })
+test('sixty seeds of faults break no invariant, and the cluster comes to life after each', async () => {
+  const tally = await runBatch(simulator, {
+    seed: 1,
+    stride: 1,
+    seeds: 60,
+    seconds: Infinity,
+    nodes: 0,
+    events: 5000,
+  })
   assert.equal(tally.failed, undefined)
   const { leaderChanges, writesAcked, reads, leaseReads, snapshotsInstalled, crashesWhilePersisting } =
     tally.counters
@@ -51,10 +59,10 @@ test('watching a run does not change it', () => {
 test('dropping a fault leaves the others and the clients as they were', () => {
   const plan = drawPlan({ seed: 5, nodes: 3, events: 5000 })
   const all = [...plan.faults.keys()]
-  const without = narrow(plan, { faults: all.slice(1) })
+  const without = narrow(simulator, plan, { faults: all.slice(1) })
   assert.deepEqual(without.faults, plan.faults.slice(1))
   assert.equal(without.operations, plan.operations)
-  assert.deepEqual(narrow(plan, {}), plan)
+  assert.deepEqual(narrow(simulator, plan, {}), plan)
 })
 
 test('a list of indexes is written as ranges and read back', () => {
@@ -96,9 +104,10 @@ test('each of the 24 numbered bugs is in the table, and each patch still fits it
 })
 
 for (const direction of ['late-answers', 'forgetful-voter', 'false-alarm', 'blind-leader'] as const) {
-  test(`six seeds of the coincidence ${direction} break no invariant`, () => {
+  test(`six seeds of the coincidence ${direction} break no invariant`, async () => {
     const seeds = { seed: 1, stride: 1, seeds: 6, seconds: Infinity, nodes: 0, events: 5000 }
-    assert.equal(runBatch({ ...seeds, directed: direction }).failed, undefined)
+    const { failed } = await runBatch(simulator, { ...seeds, directed: direction })
+    assert.equal(failed, undefined)
   })
 }
 
