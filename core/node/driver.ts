@@ -3,15 +3,15 @@
  * -> apply what is committed -> answer who waited. A turn never waits, neither for the disk nor for a
  * plugin: one write is in flight, and what gathers meanwhile is the next (group commit).
  *
- * This is the only place where promises, the ports and the two values, Raft and Machine, meet.
+ * This is the only place where promises, the ports and the two values, Raft and Machine, meet. What each part of
+ * a turn does is in a chapter of its own: intake, forwarding, writing, applying, reading, operations, consultation.
  */
 import { assert } from '../assert.ts'
-import { AbortError, ConcordError } from '../errors.ts'
+import { ConcordError } from '../errors.ts'
 import type { Writer } from '../bytes.ts'
-import { apply, stateHash } from '../machine/index.ts'
-import type { Change, CommandResult, Machine, Slice } from '../machine/index.ts'
+import type { CommandResult, Machine } from '../machine/index.ts'
 import { within } from '../patience.ts'
-import type { Clock, LogStore, SnapshotStore } from '../ports.ts'
+import type { Clock } from '../ports.ts'
 import {
   clusterTimeNow,
   hasReady,
@@ -22,187 +22,143 @@ import {
   status,
   step,
   takeReady,
-  uncommittedBytes,
 } from '../raft/index.ts'
-import type {
-  Entry,
-  EntryId,
-  Input,
-  Leadership,
-  Membership,
-  Message,
-  NodeId,
-  Persist,
-  Raft,
-  Ready,
-  SnapshotMeta,
-  Time,
-} from '../raft/index.ts'
-import type { Telemetry, TelemetryEvent, TelemetryEvents } from '../telemetry.ts'
-import type { Consistency, MemberState, MemberStatus } from '../types.ts'
-import { VERSION } from '../version.ts'
-import { Agreement, type AgreementOwner } from './agreement.ts'
-import type { SettingValues } from './checked.ts'
+import type { EntryId, Input, Leadership, Membership, Message, NodeId } from '../raft/index.ts'
+import type { Raft, Ready, Time } from '../raft/index.ts'
+import type { Consistency, MemberStatus } from '../types.ts'
+import { Applying } from './applying.ts'
 import type { Operated, Operation } from './cluster-operations.ts'
-import { type Comparison, Divergence, type DivergenceOwner } from './divergence.ts'
-import { askedAgain, type DueKey, Expiry } from './expiry.ts'
+import { Consultation, type ConsultationOwner } from './consultation.ts'
+import type { DriverEvents, DriverLimits, DriverPorts, DriverStart } from './driver-ports.ts'
+import { type DueKey, Expiry } from './expiry.ts'
 import { Forwarding } from './forwarding.ts'
 import { Installs } from './installs.ts'
+import { Intake } from './intake.ts'
 import { type Knowledge, knowledgeOf, logStatus } from './log-status.ts'
-import { memberStates } from './member-states.ts'
 import type { Network } from './network.ts'
-import { objections, refuseSlice } from './objections.ts'
-import { decodePoint, encodeCall } from './peer-calls.ts'
-import { Intake, overloaded, storageFull } from './intake.ts'
 import { Operations, type OperationsOwner } from './operations.ts'
 import { Proposals } from './proposals.ts'
-import { Reads, type ReadPoint } from './reads.ts'
-import { RemoteReads } from './remote-reads.ts'
+import { Reading } from './reading.ts'
+import type { ReadPoint } from './reads.ts'
 import type { LogStatus, Patience, ReplicatedLog } from './replicated-log.ts'
 import { serve, type Served } from './serving.ts'
 import { Snapshots, type SnapshotDone } from './snapshots.ts'
 import { Stamps } from './stamps.ts'
 import { Ticker } from './ticker.ts'
-import { whyUnusable } from './unusable.ts'
+import { Writing } from './writing.ts'
 
 /** How long a command of the node's own may wait for its entry. */
 const LOG_MS = 5000
 
-export interface DriverLimits {
-  readonly entryBytes: number
-  readonly queueBytes: number
-  /** Log since the last snapshot at which the next one is taken. */
-  readonly snapshotLogBytes: number
-  /** How many voters the cluster is to have. */
-  readonly voters: number
-}
-
-export interface DriverPorts {
-  readonly clock: Clock
-  readonly telemetry: Telemetry
-  readonly log: LogStore
-  readonly snapshots: SnapshotStore
-  readonly network: Network
-  /** Writes down that the tail of the log is in doubt no more; absent when it was not. */
-  readonly settle?: (() => Promise<void>) | undefined
-}
-
-/** What the driver tells of itself; synchronous, and must not throw. */
-export interface DriverEvents {
-  /** Whether anybody looks at changes: building them costs something. */
-  wantsChanges(): boolean
-  applied(entry: Entry, revision: number, changes: readonly Change[], replay: boolean): void
-  leadership(leadership: Leadership): void
-  stall(durationMs: number): void
-  snapshot(done: SnapshotDone): void
-  /** The state was replaced by a leader's snapshot: changes up to it were not seen one by one. */
-  installed(meta: SnapshotMeta): void
-  /** Who belongs to the cluster has changed; also said once at the start. */
-  membership(membership: Membership): void
-  /** Not all voters had the same state at an index; this node is not known to be wrong, and goes on. */
-  differing(comparison: Comparison): void
-  /** What this node's config wishes for does not hold, and why not. */
-  disagreed(values: SettingValues, why: string): void
-  /** The node has failed. Said once; `stop` is still to be called. */
-  failed(error: Error): void
-}
-
-export interface DriverStart {
-  readonly raft: Raft
-  readonly machine: Machine
-  /** All the code of slices that this node has. */
-  readonly slices: readonly Slice[]
-  /** Index of the last entry that recovery found: what is applied up to here was seen before. */
-  readonly recoveredIndex: number
-  /** Replicated settings that this node's config wishes for. */
-  readonly wanted?: SettingValues | undefined
-}
-
 export class Driver implements ReplicatedLog, Served {
-  machine: Machine
   readonly operations: Operations
-  readonly divergence: Divergence
-  readonly agreement: Agreement
+  readonly consultation: Consultation
   #raft: Raft
   readonly #clock: Clock
   /** The time of right now, each part looked up when it is asked for: most reads need none. */
   readonly #now: Time
-  readonly #log: LogStore
-  #settle: (() => Promise<void>) | undefined
+  readonly #network: Network
   readonly #events: DriverEvents
-  readonly #appended: TelemetryEvent<TelemetryEvents['log.append']>
-  readonly #appliedOne: TelemetryEvent<TelemetryEvents['operation.apply']>
-  readonly #recoveredIndex: number
-  readonly #queueBytes: number
   readonly #proposals: Proposals
   readonly #intake: Intake
-  readonly #reads = new Reads()
   readonly #forwarding: Forwarding
-  readonly #remoteReads: RemoteReads
-  readonly #network: Network
+  readonly #writing: Writing
+  readonly #applying: Applying
+  readonly #reading: Reading
   readonly #installs: Installs
-  #membership: Membership | undefined
   readonly #expiry: Expiry
   readonly #stamps: Stamps
   readonly #snapshots: Snapshots
   readonly #ticker: Ticker
   readonly #inputs: Input[] = []
   #planned = false
-  #compacting: Promise<void> = Promise.resolve()
+  #membership: Membership | undefined
   #leadership: Leadership = { term: 0, role: 'follower', leader: null, established: false }
   /** Set once the node takes no more commands; called when nobody waits any more. */
   #drained: (() => void) | undefined
   #stopped: Error | undefined
 
   constructor(start: DriverStart, ports: DriverPorts, limits: DriverLimits, events: DriverEvents) {
-    this.machine = start.machine
     this.#raft = start.raft
-    this.#recoveredIndex = start.recoveredIndex
     this.#clock = ports.clock
     this.#now = timeOf(ports.clock)
-    this.#log = ports.log
-    this.#settle = ports.settle
-    this.#events = events
     this.#network = ports.network
+    this.#events = events
+    const failed = (error: Error): void => this.#fail(error)
     this.#proposals = new Proposals(limits)
-    this.#queueBytes = limits.queueBytes
-    this.#intake = new Intake(this.#proposals, ports.log, {
-      refusal: () => (this.#takesCommands ? undefined : this.#refusedAsStopped()),
-      plan: () => this.#plan(),
-    })
-    const follower = {
-      proposals: this.#proposals,
-      reads: this.#reads,
-      nowMs: () => this.nowMs(),
-      leader: () => this.#otherLeader,
-      plan: () => this.#plan(),
-      advance: () => this.#reads.advance(this.machine.appliedIndex, this.machine.revision),
-    }
-    this.#forwarding = new Forwarding(follower, ports.network)
-    this.#remoteReads = new RemoteReads(follower, ports.network)
-    this.#installs = new Installs(ports, start.slices, {
-      input: (input) => this.#input(input),
-      failed: (error) => this.#fail(error),
-    })
-    this.#appended = ports.telemetry.event('log.append')
-    this.#appliedOne = ports.telemetry.event('operation.apply')
-    this.operations = new Operations(this.#operating(), ports.network, limits.voters)
-    const member = this.#asMember()
-    this.divergence = new Divergence(member, ports.network)
-    this.agreement = new Agreement(member, ports.network, start.wanted ?? {})
-    this.#expiry = new Expiry(this, ports.telemetry.event('ttl.cleanup'))
-    this.#stamps = new Stamps(this, ports.clock)
     this.#snapshots = new Snapshots(ports, limits.snapshotLogBytes, {
       machine: () => this.machine,
       raft: () => this.#raft,
       taken: (done) => this.#snapshotTaken(done),
-      failed: (error) => this.#fail(error),
+      failed,
     })
-    this.#ticker = new Ticker(ports.clock, {
+    this.#intake = this.#takingIn(ports, limits)
+    this.#forwarding = this.#asFollower()
+    this.#writing = new Writing(ports, { persisted: (sequence) => this.#persisted(sequence), failed })
+    this.#installs = new Installs(ports, start.slices, { input: (input) => this.#input(input), failed })
+    this.operations = new Operations(this.#operating(), ports.network, limits.voters)
+    this.consultation = new Consultation(this.#asMember(), ports.network, start.wanted ?? {})
+    const { divergence } = this.consultation
+    const parts = {
+      proposals: this.#proposals,
+      snapshots: this.#snapshots,
+      installs: this.#installs,
+      divergence,
+    }
+    this.#applying = new Applying(start, ports, parts, events)
+    this.#expiry = new Expiry(this, ports.telemetry.event('ttl.cleanup'))
+    this.#stamps = new Stamps(this, ports.clock)
+    this.#ticker = this.#ticking()
+    this.#reading = this.#answeringReads(ports)
+  }
+
+  start(): void {
+    this.#writing.start()
+    this.#ticker.start()
+    this.#input({ type: 'tick' })
+  }
+
+  // ----------------------------------------------------------- what each part may ask of the whole
+
+  #takingIn(ports: DriverPorts, limits: DriverLimits): Intake {
+    return new Intake(this.#proposals, ports.log, limits.queueBytes, {
+      refusal: () => (this.#takesCommands ? undefined : this.#refusedAsStopped()),
+      raft: () => this.#raft,
+      time: () => this.#time(),
+      isFarBehind: () => this.#snapshots.isFarBehind,
+      plan: () => this.#plan(),
+    })
+  }
+
+  #asFollower(): Forwarding {
+    const follower = {
+      proposals: this.#proposals,
+      nowMs: () => this.nowMs(),
+      leader: () => this.#otherLeader,
+      plan: () => this.#plan(),
+    }
+    return new Forwarding(follower, this.#network)
+  }
+
+  #answeringReads(ports: DriverPorts): Reading {
+    const owner = {
+      machine: () => this.machine,
+      leader: () => this.#otherLeader,
+      leaseIndex: () => leaseRead(this.#raft, this.#now),
+      clusterTimeNow: () => this.clusterTimeNow(),
+      refusal: () => this.#refusal(),
+      input: (input: Input) => this.#input(input),
+      look: () => this.#ticker.look(),
+    }
+    return new Reading(owner, ports, this.#expiry)
+  }
+
+  #ticking(): Ticker {
+    return new Ticker(this.#clock, {
       deadlineMs: () => nextDeadline(this.#raft),
       isAwaited: () => !this.#isIdle,
       tick: () => this.#guarded(() => this.#tick()),
-      stall: (durationMs) => events.stall(durationMs),
+      stall: (durationMs) => this.#events.stall(durationMs),
     })
   }
 
@@ -215,7 +171,7 @@ export class Driver implements ReplicatedLog, Served {
         return leads()
       },
       leader: () => this.#leadership.leader,
-      refusal: () => (this.#stopped === undefined ? undefined : this.#refusedAsStopped()),
+      refusal: () => this.#refusal(),
       ledBy: (patience) => this.readPoint('strong', 0, patience),
       within: (work, patience) => this.within(work, patience),
       input: (input) => this.#input(input),
@@ -223,7 +179,7 @@ export class Driver implements ReplicatedLog, Served {
     }
   }
 
-  #asMember(): DivergenceOwner & AgreementOwner {
+  #asMember(): ConsultationOwner {
     const driver = (): Driver => this
     return {
       self: status(this.#raft).id,
@@ -243,6 +199,7 @@ export class Driver implements ReplicatedLog, Served {
         return driver().#otherLeader
       },
       nowMs: () => this.nowMs(),
+      status: () => this.status(),
       log: (encode) => this.proposeReserved(encode, { deadlineMs: this.nowMs() + LOG_MS }),
       doubt: (isInDoubt) => (this.#snapshots.inDoubt = isInDoubt),
       differing: (comparison) => this.#events.differing(comparison),
@@ -250,13 +207,11 @@ export class Driver implements ReplicatedLog, Served {
     }
   }
 
-  start(): void {
-    void this.#log.failed.then((error) => this.#fail(error))
-    this.#ticker.start()
-    this.#input({ type: 'tick' })
-  }
-
   // ---------------------------------------------------------------------------------- the seam
+
+  get machine(): Machine {
+    return this.#applying.machine
+  }
 
   get isStopped(): boolean {
     return this.#stopped !== undefined
@@ -271,7 +226,6 @@ export class Driver implements ReplicatedLog, Served {
     patience: Patience,
     map?: (result: CommandResult) => R,
   ): Promise<R> {
-    if (this.#stopped === undefined && this.#snapshots.isFarBehind) return Promise.reject(overloaded())
     return this.#intake.propose(encode, patience, map, false)
   }
 
@@ -285,39 +239,19 @@ export class Driver implements ReplicatedLog, Served {
   }
 
   canReadNow(consistency: Consistency): boolean {
-    if (this.#stopped !== undefined || consistency === 'strong') return false
-    if (consistency === 'eventual') return true
-    const index = leaseRead(this.#raft, this.#now)
-    return index !== undefined && index <= this.machine.appliedIndex
+    return this.#reading.canReadNow(consistency)
   }
 
-  async readPoint(consistency: Consistency, minRevision: number, patience: Patience): Promise<ReadPoint> {
-    const { signal } = patience
-    if (this.#stopped !== undefined) throw this.#refusedAsStopped()
-    if (signal?.aborted === true) throw new AbortError(signal.reason, 'not-applied')
-    const point = await this.#point(consistency, patience)
-    if (minRevision <= this.machine.revision) return point
-    const reached = this.#reads.until(point, minRevision, patience)
-    this.#ticker.look()
-    return reached
+  readPoint(consistency: Consistency, minRevision: number, patience: Patience): Promise<ReadPoint> {
+    return this.#reading.point(consistency, minRevision, patience)
   }
 
-  async expireDue(keys: readonly DueKey[], patience: Patience): Promise<void> {
-    await this.#reads.during(
-      askedAgain(this.#clock, patience, () => this.#expireOnce(keys, patience)),
-      patience,
-    )
-  }
-
-  async #expireOnce(keys: readonly DueKey[], patience: Patience): Promise<void> {
-    const leader = this.#otherLeader
-    if (leader === null) return this.expireHere(keys, patience)
-    const answer = await this.#network.call(leader, encodeCall({ kind: 'expire', keys }), patience)
-    await this.#reads.until(decodePoint(answer), 0, patience)
+  expireDue(keys: readonly DueKey[], patience: Patience): Promise<void> {
+    return this.#reading.expireDue(keys, patience)
   }
 
   expireHere(keys: readonly DueKey[], patience: Patience): Promise<void> {
-    return this.#reads.during(this.#expiry.gone(keys), patience)
+    return this.#reading.expireHere(keys, patience)
   }
 
   /** Term in which a command decided now is to be applied, or undefined when this node does not lead. */
@@ -332,8 +266,8 @@ export class Driver implements ReplicatedLog, Served {
   }
 
   snapshot(): Promise<{ readonly index: number; readonly revision: number }> {
-    if (this.#stopped !== undefined) return Promise.reject(this.#refusedAsStopped())
-    return this.#snapshots.take()
+    const refusal = this.#refusal()
+    return refusal === undefined ? this.#snapshots.take() : Promise.reject(refusal)
   }
 
   within<R>(work: PromiseLike<R>, patience: Patience): Promise<R> {
@@ -352,31 +286,23 @@ export class Driver implements ReplicatedLog, Served {
     })
   }
 
-  /** What this node says of itself when another member asks. */
-  get state(): MemberState {
-    const { role, term, ready, commitIndex, appliedIndex, lastIndex, snapshotIndex } = this.status()
-    const { machine } = this
-    const { revision } = machine
-    const hash = { hash: stateHash(machine), index: machine.appliedIndex }
-    const log = { commitIndex, appliedIndex, lastIndex, snapshotIndex }
-    return { role, term, ready, ...log, revision, version: VERSION, stateHash: hash }
-  }
-
   memberStates(patience: Patience): Promise<MemberStatus[]> {
-    const { self, nowMs } = this.#asMember()
-    return memberStates({ self, state: this.state, nowMs }, this.status().members, this.#network, patience)
+    return this.consultation.memberStates(patience)
   }
 
-  async askForSlice(name: string, version: number, patience: Patience): Promise<void> {
-    const call = { kind: 'slice', name, version } as const
-    refuseSlice(name, version, await objections(this.#asMember(), this.#network, call, patience))
+  askForSlice(name: string, version: number, patience: Patience): Promise<void> {
+    return this.consultation.askForSlice(name, version, patience)
+  }
+
+  operate(operation: Operation, patience: Patience): Promise<Operated> {
+    return this.operations.operate(operation, patience)
   }
 
   /** A leader is known, and what this node had when it started is applied here. */
   get isReady(): boolean {
     const { leader, role, established } = this.#leadership
     const hasLeader = role === 'leader' ? established : leader !== null
-    return this.#stopped === undefined && hasLeader && this.machine.appliedIndex >= this.#recoveredIndex
+    return this.#stopped === undefined && hasLeader && this.#applying.hasCaughtUp
   }
 
   // --------------------------------------------------------------------------------- the peers
@@ -402,7 +328,7 @@ export class Driver implements ReplicatedLog, Served {
   }
 
   get leads(): boolean {
-    return this.#stopped === undefined && this.#leadership.role === 'leader' && this.#leadership.established
+    return this.#stopped === undefined && this.leaderTerm !== undefined
   }
 
   get appliedIndex(): number {
@@ -410,18 +336,7 @@ export class Driver implements ReplicatedLog, Served {
   }
 
   append(datas: readonly Uint8Array[]): EntryId {
-    if (!this.#takesCommands) throw this.#refusedAsStopped()
-    const bytes = datas.reduce((sum, data) => sum + data.length, 0)
-    if (this.#snapshots.isFarBehind || uncommittedBytes(this.#raft) + bytes > this.#queueBytes) {
-      throw overloaded()
-    }
-    if (!this.#log.hasRoom(this.#proposals.queuedBytes + bytes)) throw storageFull()
-    const ids = propose(this.#raft, this.#time(), datas)
-    this.#plan()
-    if (ids !== undefined) return ids[0]!
-    const { role, transferTo } = status(this.#raft)
-    if (role === 'leader' && transferTo === null) throw overloaded()
-    throw new ConcordError('NOT_LEADER', 'this node hands its leadership over')
+    return this.#intake.append(datas)
   }
 
   /**
@@ -432,10 +347,6 @@ export class Driver implements ReplicatedLog, Served {
     assert(membershipNow(this.#raft).membership.voters.length === 0, 'a node begins once')
     this.#raft = raft
     this.#input({ type: 'tick' })
-  }
-
-  operate(operation: Operation, patience: Patience): Promise<Operated> {
-    return this.operations.operate(operation, patience)
   }
 
   operateHere(operation: Operation, patience: Patience): Promise<Operated> {
@@ -510,20 +421,28 @@ export class Driver implements ReplicatedLog, Served {
   }
 
   #carryOut(ready: Ready): void {
-    if (ready.persist !== undefined) this.#persist(ready.persist)
+    if (ready.persist !== undefined) this.#writing.persist(ready.persist)
     for (const { to, message } of ready.send) this.#network.send(to, message)
     if (ready.leadership !== undefined) this.#lead(ready.leadership)
-    this.#read(ready)
+    this.#reading.carryOut(ready)
     this.#installs.write(ready.snapshotWrites)
     this.#installs.read(ready.snapshotReads)
-    if (ready.installed !== undefined) this.#install(ready.installed)
-    for (const entry of ready.committed) this.#apply(entry)
-    this.#reads.advance(this.machine.appliedIndex, this.machine.revision)
-    if (ready.compact !== undefined) this.#compact(ready.compact)
-    if (ready.transfersEnded.length > 0) {
-      this.operations.handedOver(ready.transfersEnded)
-    }
+    if (ready.installed !== undefined) this.#applying.install(ready.installed)
+    for (const entry of ready.committed) this.#applying.apply(entry)
+    this.#reading.advance()
+    if (ready.compact !== undefined) this.#writing.compact(ready.compact)
+    if (ready.transfersEnded.length > 0) this.operations.handedOver(ready.transfersEnded)
     if (ready.removed !== undefined) this.#fail(wasRemoved(`at index ${ready.removed.index} of the log`))
+  }
+
+  #persisted(sequence: number): void {
+    this.#inputs.push({ type: 'persisted', sequence })
+    this.#turn()
+  }
+
+  #snapshotTaken(done: SnapshotDone): void {
+    this.#input({ type: 'snapshotTaken', meta: done.meta })
+    this.#events.snapshot(done)
   }
 
   #lookAtMembers(): void {
@@ -532,83 +451,6 @@ export class Driver implements ReplicatedLog, Served {
     if (membership === this.#membership) return
     this.#membership = membership
     this.#events.membership(membership)
-  }
-
-  #read({ reads, refusedReads }: Ready): void {
-    for (const { id, index, clusterTime } of reads) this.#reads.confirm(id, { index, clusterTime })
-    if (refusedReads.length === 0) return
-    const leader = this.#otherLeader
-    for (const { id } of refusedReads) {
-      if (leader === null) this.#reads.hold(id)
-      else this.#remoteReads.add(id)
-    }
-    if (leader !== null) this.#remoteReads.ask(leader)
-  }
-
-  /** What was committed up to the snapshot is in it; nothing here has seen it happen. */
-  #install(meta: SnapshotMeta): void {
-    const machine = this.#installs.take(meta)
-    assert(machine !== undefined, `the snapshot at ${meta.index} was loaded before it counted as received`)
-    this.machine = machine
-    this.#snapshots.installed()
-    this.#proposals.passOver(meta.index)
-    this.#events.installed(meta)
-  }
-
-  #persist({ sequence, reset, batch }: Persist): void {
-    const startedMs = this.#appended.isWanted ? this.nowMs() : 0
-    const written =
-      reset === undefined
-        ? this.#log.append(batch)
-        : this.#log.reset(reset.meta, reset.hardState).then(() => this.#log.append(batch))
-    void written.then(
-      () => {
-        if (this.#appended.isWanted) this.#tellAppended(batch.entries, startedMs)
-        this.#inputs.push({ type: 'persisted', sequence })
-        this.#turn()
-      },
-      (error: Error) => this.#fail(error),
-    )
-  }
-
-  #tellAppended(entries: readonly Entry[], startedMs: number): void {
-    const bytes = entries.reduce((sum, { data }) => sum + data.length, 0)
-    this.#appended.emit({ entries: entries.length, bytes, durationMs: this.nowMs() - startedMs })
-  }
-
-  /** Beside the writes: dropping whole files does not touch the one that is written to. */
-  #compact(index: number): void {
-    this.#compacting = this.#compacting
-      .then(() => this.#log.compact(index))
-      .catch((error: Error) => this.#fail(error))
-  }
-
-  #apply(entry: Entry): void {
-    const wanted = this.#events.wantsChanges()
-    const isTold = this.#appliedOne.isWanted
-    const startedMs = isTold ? this.nowMs() : 0
-    const { results, changes, table } = this.#applied(entry, wanted)
-    const replay = entry.index <= this.#recoveredIndex
-    this.divergence.applied(entry.index, table, replay)
-    if (isTold) {
-      const { index, data } = entry
-      const durationMs = this.nowMs() - startedMs
-      this.#appliedOne.emit({ index, durationMs, commands: results.length, bytes: data.length, replay })
-    }
-    this.#snapshots.count(entry.data.length)
-    this.#proposals.settle(entry.index, entry.term, results)
-    if (wanted && changes.length > 0) {
-      this.#events.applied(entry, this.machine.revision, changes, replay)
-    }
-  }
-
-  /** What throws here is the end of this node: the entry cannot be skipped. */
-  #applied(entry: Entry, wanted: boolean): ReturnType<typeof apply> {
-    try {
-      return apply(this.machine, entry, wanted)
-    } catch (error) {
-      throw whyUnusable(error, `entry ${entry.index}`)
-    }
   }
 
   #lead(leadership: Leadership): void {
@@ -623,46 +465,34 @@ export class Driver implements ReplicatedLog, Served {
   #lookForLeader(): void {
     this.#forwarding.retry()
     if (this.#leadership.leader === null) return
-    for (const id of this.#reads.takeHeld()) this.#input({ type: 'read', id })
+    this.#reading.retry()
     if (this.#proposals.hasUnplaced) this.#plan()
   }
 
   #tick(): void {
     if (this.#stopped !== undefined) return
-    const now = this.nowMs()
-    this.#proposals.expire(now, this.#leadership.leader !== null)
-    this.#reads.expire(now)
+    this.#proposals.expire(this.nowMs(), this.#leadership.leader !== null)
+    this.#reading.expire()
     this.#expiry.consider()
     this.#stamps.consider()
     this.operations.considerPolicy()
-    this.divergence.consider()
-    this.agreement.consider()
+    this.consultation.consider()
     this.#installs.tidy()
-    this.#settleTail()
+    this.#writing.settleTail(status(this.#raft).tailInDoubt)
     this.#lookForLeader()
     this.#inputs.push({ type: 'tick' })
     this.#turn()
   }
 
-  /** Once a leader has given back what a loss of power may have taken, later starts need not ask for it. */
-  #settleTail(): void {
-    if (this.#settle === undefined || status(this.#raft).tailInDoubt) return
-    this.#settle().catch((error: Error) => this.#fail(error))
-    this.#settle = undefined
-  }
-
   // ---------------------------------------------------------------------------------- the end
 
-  /**
-   * Answers everybody, and leaves the ports to whoever opened them. A write that is under way may wait for
-   * space that never comes: to close the log is what ends it.
-   */
+  /** Answers everybody, and leaves the ports to whoever opened them. */
   async stop(error?: Error): Promise<void> {
     if (this.#stopped === undefined)
       this.#halt(error ?? new ConcordError('STOPPED', 'the node has been closed'))
     await this.#installs.stop()
     await this.#snapshots.stop()
-    await this.#compacting
+    await this.#writing.stop()
   }
 
   /** Takes no new commands; resolves when nobody waits any more, or at the deadline. */
@@ -697,16 +527,19 @@ export class Driver implements ReplicatedLog, Served {
           cause,
         }),
     )
-    this.#reads.failAll(() => this.#refusedAsStopped())
+    this.#reading.failAll(() => this.#refusedAsStopped())
     this.operations.failAll(() => this.#refusedAsStopped())
     this.#drained?.()
+  }
+
+  /** Why nothing is done here any more; undefined while all is well. */
+  #refusal(): ConcordError | undefined {
+    return this.#stopped === undefined ? undefined : this.#refusedAsStopped()
   }
 
   #refusedAsStopped(): ConcordError {
     return new ConcordError('STOPPED', 'this node has stopped', { cause: this.#stopped })
   }
-
-  // ---------------------------------------------------------------------------------- small things
 
   get #takesCommands(): boolean {
     return this.#stopped === undefined && this.#drained === undefined
@@ -714,26 +547,11 @@ export class Driver implements ReplicatedLog, Served {
 
   /** Nobody waits for this node. */
   get #isIdle(): boolean {
-    return this.#proposals.isIdle && this.#reads.isIdle && this.operations.isIdle
+    return this.#proposals.isIdle && this.#reading.isIdle && this.operations.isIdle
   }
 
   #time(): Time {
     return { monotonicMs: this.#clock.monotonicMs(), wallMs: this.#clock.wallMs() }
-  }
-
-  #point(consistency: Consistency, patience: Patience): ReadPoint | Promise<ReadPoint> {
-    if (this.canReadNow(consistency)) {
-      return { index: this.machine.appliedIndex, clusterTime: this.clusterTimeNow() }
-    }
-    assert(consistency !== 'eventual', 'an eventual read waits for nobody')
-    const { id, point } = this.#reads.start(consistency, patience)
-    this.#input({ type: 'read', id })
-    return point
-  }
-
-  #snapshotTaken(done: SnapshotDone): void {
-    this.#input({ type: 'snapshotTaken', meta: done.meta })
-    this.#events.snapshot(done)
   }
 }
 

@@ -1,11 +1,14 @@
 /**
  * The way of a command into the log: encoded once, straight into the entry that is being gathered, and a
- * promise for whoever waits. What cannot be taken is refused before it leaves a trace.
+ * promise for whoever waits. What others forward arrives here, encoded. What cannot be taken is refused before it
+ * leaves a trace.
  */
 import type { Writer } from '../bytes.ts'
 import { AbortError, ConcordError } from '../errors.ts'
 import type { CommandResult } from '../machine/index.ts'
 import type { LogStore } from '../ports.ts'
+import { propose, status, uncommittedBytes } from '../raft/index.ts'
+import type { EntryId, Raft, Time } from '../raft/index.ts'
 import type { Proposals, Waiter } from './proposals.ts'
 import type { Patience } from './replicated-log.ts'
 
@@ -19,6 +22,10 @@ const COMMAND_BYTES_MAX = 16 * 1024 * 1024 + 64 * 1024
 export interface IntakeOwner {
   /** Why nothing is taken any more; undefined while all is well. */
   refusal(): Error | undefined
+  raft(): Raft
+  time(): Time
+  /** So much log since the last snapshot that new writes have to wait for the next one. */
+  isFarBehind(): boolean
   /** There is a command for the next turn. */
   plan(): void
 }
@@ -26,11 +33,13 @@ export interface IntakeOwner {
 export class Intake {
   readonly #proposals: Proposals
   readonly #log: Pick<LogStore, 'hasRoom'>
+  readonly #queueBytes: number
   readonly #owner: IntakeOwner
 
-  constructor(proposals: Proposals, log: Pick<LogStore, 'hasRoom'>, owner: IntakeOwner) {
+  constructor(proposals: Proposals, log: Pick<LogStore, 'hasRoom'>, queueBytes: number, owner: IntakeOwner) {
     this.#proposals = proposals
     this.#log = log
+    this.#queueBytes = queueBytes
     this.#owner = owner
   }
 
@@ -42,7 +51,9 @@ export class Intake {
   ): Promise<R> {
     const refusal = this.#owner.refusal()
     if (refusal !== undefined) return Promise.reject(refusal)
-    if (!mayUseReserve && this.#proposals.isFull) return Promise.reject(overloaded())
+    if (!mayUseReserve && (this.#proposals.isFull || this.#owner.isFarBehind())) {
+      return Promise.reject(overloaded())
+    }
     const { writer } = this.#proposals
     if (writer.busy) {
       const why = 'a getter of a value that is being written must not write itself'
@@ -66,6 +77,26 @@ export class Intake {
       return Promise.reject(storageFull())
     }
     return this.#wait(start, patience, map)
+  }
+
+  /**
+   * Appends entries that a follower has gathered, if this node leads.
+   *
+   * @throws what stands in the way; then none of them is appended.
+   */
+  append(datas: readonly Uint8Array[]): EntryId {
+    const refusal = this.#owner.refusal()
+    if (refusal !== undefined) throw refusal
+    const raft = this.#owner.raft()
+    const bytes = datas.reduce((sum, data) => sum + data.length, 0)
+    if (this.#owner.isFarBehind() || uncommittedBytes(raft) + bytes > this.#queueBytes) throw overloaded()
+    if (!this.#log.hasRoom(this.#proposals.queuedBytes + bytes)) throw storageFull()
+    const ids = propose(raft, this.#owner.time(), datas)
+    this.#owner.plan()
+    if (ids !== undefined) return ids[0]!
+    const { role, transferTo } = status(raft)
+    if (role === 'leader' && transferTo === null) throw overloaded()
+    throw new ConcordError('NOT_LEADER', 'this node hands its leadership over')
   }
 
   #wait<R>(start: number, patience: Patience, map?: (result: CommandResult) => R): Promise<R> {
@@ -107,8 +138,8 @@ const tooLarge = (found: number): ConcordError =>
     { details: { found, limit: COMMAND_BYTES_MAX } },
   )
 
-export const overloaded = (): ConcordError =>
+const overloaded = (): ConcordError =>
   new ConcordError('OVERLOADED', 'too many writes wait for the log; slow down and try again')
 
-export const storageFull = (): ConcordError =>
+const storageFull = (): ConcordError =>
   new ConcordError('STORAGE_FULL', 'no space is left for the log; writes resume when there is')

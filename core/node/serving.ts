@@ -3,7 +3,6 @@
  * the asker looks for the leader himself (one hop, so that no question goes in circles).
  */
 import { ConcordError } from '../errors.ts'
-import type { Machine } from '../machine/index.ts'
 import type { EntryId } from '../raft/index.ts'
 import type { Consistency } from '../types.ts'
 import {
@@ -18,12 +17,11 @@ import {
 } from './peer-calls.ts'
 import type { Operated, Operation } from './cluster-operations.ts'
 import type { DueKey } from './expiry.ts'
-import { objectionToSlice } from './objections.ts'
 import type { ReadPoint } from './reads.ts'
 import type { Patience } from './replicated-log.ts'
 import type { Agreement } from './agreement.ts'
+import type { Consultation } from './consultation.ts'
 import type { Divergence } from './divergence.ts'
-import type { MemberState } from '../types.ts'
 
 /** The asker's own deadline is not told: his callers give up by themselves. */
 const PATIENCE_MS = 10_000
@@ -42,10 +40,10 @@ export interface Served {
   clusterTimeNow(): number
   /** Here, or not at all: whoever asks looks for the leader himself. */
   operateHere(operation: Operation, patience: Patience): Promise<Operated>
-  readonly machine: Machine
-  readonly state: MemberState
-  readonly agreement: Pick<Agreement, 'objection'>
-  readonly divergence: Pick<Divergence, 'reported'>
+  readonly consultation: Pick<Consultation, 'state' | 'objectionToSlice'> & {
+    readonly agreement: Pick<Agreement, 'objection'>
+    readonly divergence: Pick<Divergence, 'reported'>
+  }
 }
 
 /** Never rejects: what is refused is an answer. */
@@ -60,9 +58,10 @@ export async function serve(node: Served, question: Uint8Array): Promise<Uint8Ar
 async function answer(node: Served, call: PeerCall): Promise<Uint8Array> {
   const patienceMs = call.kind === 'read' ? READ_PATIENCE_MS : PATIENCE_MS
   const patience = { deadlineMs: node.nowMs() + patienceMs }
-  if (call.kind === 'state') return encodeState(node.state)
-  if (call.kind === 'settings') return encodeObjection(node.agreement.objection(call.values))
-  if (call.kind === 'slice') return encodeObjection(objectionToSlice(node.machine, call.name, call.version))
+  const { consultation } = node
+  if (call.kind === 'state') return encodeState(consultation.state)
+  if (call.kind === 'settings') return encodeObjection(consultation.agreement.objection(call.values))
+  if (call.kind === 'slice') return encodeObjection(consultation.objectionToSlice(call.name, call.version))
   if (!node.leads) throw new ConcordError('NOT_LEADER', 'the node that was asked does not lead')
   switch (call.kind) {
     case 'place':
@@ -75,7 +74,7 @@ async function answer(node: Served, call: PeerCall): Promise<Uint8Array> {
     case 'operate':
       return encodeOperated(await node.operateHere(call.operation, patience))
     case 'hash':
-      node.divergence.reported(call.member, call.index, call.hash)
+      consultation.divergence.reported(call.member, call.index, call.hash)
       return encodeObjection('')
   }
 }

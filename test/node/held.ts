@@ -4,7 +4,8 @@ import { Door } from '../../core/store/door.ts'
 import { createHooks } from '../../core/hooks.ts'
 import { Kv } from '../../core/store/kv.ts'
 import { createBudget, createMachine } from '../../core/machine/index.ts'
-import { Driver, type DriverLimits } from '../../core/node/driver.ts'
+import { Driver } from '../../core/node/driver.ts'
+import type { DriverLimits } from '../../core/node/driver-ports.ts'
 import { nobody } from '../../core/node/network.ts'
 import type {
   Clock,

@@ -226,7 +226,7 @@ export const nodeMutants: readonly Mutant[] = [
     needs: 'node',
     edits: [
       {
-        file: 'core/node/driver.ts',
+        file: 'core/node/applying.ts',
         find: 'throw whyUnusable(error, `entry ${entry.index}`)',
         put: 'this.machine.appliedTerm = entry.term\n      this.machine.appliedIndex = entry.index\n      return { results: [], changes: [], table: undefined }',
       },

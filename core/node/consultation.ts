@@ -1,0 +1,68 @@
+/**
+ * What the log alone cannot settle is asked of the members: whether all have the same state, whether all can have
+ * a setting or a slice, and how each of them is.
+ */
+import { stateHash } from '../machine/index.ts'
+import type { Machine } from '../machine/index.ts'
+import type { MemberState, MemberStatus } from '../types.ts'
+import { VERSION } from '../version.ts'
+import { Agreement, type AgreementOwner } from './agreement.ts'
+import type { SettingValues } from './checked.ts'
+import { Divergence, type DivergenceOwner } from './divergence.ts'
+import { memberStates } from './member-states.ts'
+import type { Network } from './network.ts'
+import { objections, objectionToSlice, refuseSlice } from './objections.ts'
+import type { LogStatus, Patience } from './replicated-log.ts'
+
+export interface ConsultationOwner extends DivergenceOwner, AgreementOwner {
+  readonly machine: Machine
+  status(): LogStatus
+}
+
+export class Consultation {
+  readonly divergence: Divergence
+  readonly agreement: Agreement
+  readonly #owner: ConsultationOwner
+  readonly #network: Network
+
+  /** @param wanted replicated settings that this node's config wishes for. */
+  constructor(owner: ConsultationOwner, network: Network, wanted: SettingValues) {
+    this.#owner = owner
+    this.#network = network
+    this.divergence = new Divergence(owner, network)
+    this.agreement = new Agreement(owner, network, wanted)
+  }
+
+  /** What this node says of itself when another member asks. */
+  get state(): MemberState {
+    const { role, term, ready, commitIndex, appliedIndex, lastIndex, snapshotIndex } = this.#owner.status()
+    const { machine } = this.#owner
+    const { revision } = machine
+    const hash = { hash: stateHash(machine), index: machine.appliedIndex }
+    const log = { commitIndex, appliedIndex, lastIndex, snapshotIndex }
+    return { role, term, ready, ...log, revision, version: VERSION, stateHash: hash }
+  }
+
+  memberStates(patience: Patience): Promise<MemberStatus[]> {
+    const { state } = this
+    const { self } = this.#owner
+    const asker = { self, state, nowMs: () => this.#owner.nowMs() }
+    return memberStates(asker, this.#owner.status().members, this.#network, patience)
+  }
+
+  async askForSlice(name: string, version: number, patience: Patience): Promise<void> {
+    const call = { kind: 'slice', name, version } as const
+    refuseSlice(name, version, await objections(this.#owner, this.#network, call, patience))
+  }
+
+  /** Why this node cannot have a slice; empty when it can. */
+  objectionToSlice(name: string, version: number): string {
+    return objectionToSlice(this.#owner.machine, name, version)
+  }
+
+  /** Called at every tick. */
+  consider(): void {
+    this.divergence.consider()
+    this.agreement.consider()
+  }
+}
