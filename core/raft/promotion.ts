@@ -31,6 +31,13 @@ export function isCaughtUp(raft: RaftState, peer: Peer): boolean {
   return wasQuick && !isLate && isAnswering(raft, peer)
 }
 
+/** A leader that was made a learner goes by its own disk, which may be slower than those that let it commit. */
+function keepsUp(raft: RaftState, leader: Leader, id: NodeId): boolean {
+  if (id === raft.config.id) return raft.log.durableIndex >= raft.commitIndex
+  const peer = leader.peers.get(id)
+  return peer !== undefined && isCaughtUp(raft, peer)
+}
+
 /** Learners that may be promoted now, in the order of the membership; none on a node that does not lead. */
 export function promotable(raft: RaftState): NodeId[] {
   const { role, log } = raft
@@ -67,11 +74,11 @@ export function problemNow(
   const answers = (peer: Peer | undefined) => peer !== undefined && isAnswering(raft, peer)
 
   const promoted = change.voters.filter((id) => !current.voters.includes(id))
-  for (const { id, peer } of peers(promoted)) {
-    if (peer !== undefined && isCaughtUp(raft, peer)) continue
+  const slow = promoted.find((id) => !keepsUp(raft, leader, id))
+  if (slow !== undefined) {
     return {
       reason: 'notCaughtUp',
-      message: `${id} does not keep up with the log: a new voter is a learner first, and within an election timeout of the leader (H59)`,
+      message: `${slow} does not keep up with the log: a new voter is a learner first, and within an election timeout of the leader (H59)`,
     }
   }
   const names = new Set(promoted.map((id) => change.members[id]!.name))
