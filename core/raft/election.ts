@@ -143,11 +143,12 @@ export function countOwnVote(raft: RaftState): void {
   countVote(raft, role, config.id, {
     granted: true,
     clusterTime: estimate(raft, time),
+    clockTerm: raft.clock?.term ?? 0,
     wallMs: time.wallMs,
   })
 }
 
-type Vote = Pick<RequestVoteResult, 'granted' | 'clusterTime' | 'wallMs'>
+type Vote = Pick<RequestVoteResult, 'granted' | 'clusterTime' | 'clockTerm' | 'wallMs'>
 
 function countVote(raft: RaftState, role: Candidate, from: NodeId, vote: Vote): void {
   const { membership } = effectiveMembership(raft.log)
@@ -221,6 +222,7 @@ export function onRequestVote(raft: RaftState, from: NodeId, message: RequestVot
     term: raft.term,
     granted,
     clusterTime: estimate(raft, raft.time),
+    clockTerm: raft.clock?.term ?? 0,
     wallMs: raft.time.wallMs,
   })
 }

@@ -100,8 +100,8 @@ export function lastId(log: Log): EntryId {
   return log.entries.at(-1) ?? log.base
 }
 
-/** The clusterTime and wallTime of the newest entry, or of the snapshot when there is none. */
-export function lastStamp(log: Log): { readonly clusterTime: number; readonly wallTime: number } {
+/** The term, clusterTime and wallTime of the newest entry, or of the snapshot when there is none. */
+export function lastStamp(log: Log): Pick<Entry, 'term' | 'clusterTime' | 'wallTime'> {
   return log.entries.at(-1) ?? log.snapshot
 }
 

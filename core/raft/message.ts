@@ -57,6 +57,8 @@ export interface RequestVoteResult {
   readonly granted: boolean
   /** The voter's estimate of cluster time when it answered; null when it has restarted and has none. */
   readonly clusterTime: number | null
+  /** Of the leader from whom that estimate is; 0 without one. */
+  readonly clockTerm: Term
   /** The voter's wall clock; used only when no voter has an estimate (clock.ts). */
   readonly wallMs: number
 }

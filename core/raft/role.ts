@@ -35,8 +35,10 @@ export interface Candidate {
   readonly reason: CampaignReason
   /** Our own is among them once it is durable (H01). */
   readonly answers: Map<NodeId, boolean>
-  /** Of those who granted: highest estimate of cluster time, as its distance from our monotonic clock. */
+  /** Of those of that term: highest estimate of cluster time, as its distance from our monotonic clock. */
   clusterOffsetMs: number | null
+  /** The latest term of a leader from whom any of them has an estimate; 0: none has. */
+  clockTerm: Term
   /** Of those who granted: the lowest wall clock. */
   wallMs: number
 }
@@ -113,6 +115,7 @@ export function becomeCandidate(raft: RaftState, reason: CampaignReason): Candid
     reason,
     answers: new Map(),
     clusterOffsetMs: null,
+    clockTerm: 0,
     wallMs: Infinity,
   }
   raft.role = role

@@ -141,6 +141,7 @@ function answerStale(raft: RaftState, from: NodeId, message: Exclude<Message, Re
         term,
         granted: false,
         clusterTime: null,
+        clockTerm: 0,
         wallMs: raft.time.wallMs,
       })
     case 'appendEntries':

@@ -89,10 +89,12 @@ function writeCandidate(writer: Writer, message: PreVote | RequestVote): void {
   writer.u8(REASONS.indexOf(message.reason))
 }
 
-function writeVoteResult(writer: Writer, { granted, clusterTime, wallMs }: RequestVoteResult): void {
+function writeVoteResult(writer: Writer, vote: RequestVoteResult): void {
+  const { granted, clusterTime, clockTerm, wallMs } = vote
   writeFlag(writer, granted)
   writeFlag(writer, clusterTime !== null)
   if (clusterTime !== null) writer.f64le(clusterTime)
+  writer.varint(clockTerm)
   writer.f64le(wallMs)
 }
 
@@ -198,7 +200,8 @@ function readCandidate(reader: Reader): Pick<RequestVote, 'lastIndex' | 'lastTer
 function readVoteResult(reader: Reader, term: Term): RequestVoteResult {
   const granted = readFlag(reader)
   const clusterTime = readFlag(reader) ? readTime(reader) : null
-  return { type: 'requestVoteResult', term, granted, clusterTime, wallMs: readTime(reader) }
+  const clockTerm = reader.varint()
+  return { type: 'requestVoteResult', term, granted, clusterTime, clockTerm, wallMs: readTime(reader) }
 }
 
 function readAppendEntries(reader: Reader, term: Term): AppendEntries {

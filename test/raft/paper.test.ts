@@ -63,6 +63,7 @@ class Lone {
         term: term + 1,
         granted: true,
         clusterTime: null,
+        clockTerm: 0,
         wallMs: 0,
       }),
     )
@@ -241,7 +242,7 @@ describe('Figure 3.1, rules for servers', () => {
     for (const message of [
       append({ term: 9 }),
       matched(9, 0),
-      { type: 'requestVoteResult', term: 9, granted: false, clusterTime: null, wallMs: 0 },
+      { type: 'requestVoteResult', term: 9, granted: false, clusterTime: null, clockTerm: 0, wallMs: 0 },
       { type: 'preVoteResult', term: 9, round: 1, granted: false },
       { type: 'timeoutNow', term: 9 },
     ] satisfies Message[]) {
@@ -318,7 +319,14 @@ describe('Figure 3.1, rules for servers', () => {
       node.said().map(({ type }) => type),
       ['requestVote', 'requestVote'],
     )
-    node.hear('n3', { type: 'requestVoteResult', term: 2, granted: true, clusterTime: null, wallMs: 0 })
+    node.hear('n3', {
+      type: 'requestVoteResult',
+      term: 2,
+      granted: true,
+      clusterTime: null,
+      clockTerm: 0,
+      wallMs: 0,
+    })
     assert.equal(node.status.role, 'leader')
   })
 

@@ -92,6 +92,7 @@ export const messages: { readonly [Type in Message['type']]: fc.Arbitrary<Messag
     term: natural,
     granted: fc.boolean(),
     clusterTime: fc.option<number>(time),
+    clockTerm: natural,
     wallMs: time,
   }),
   appendEntries,
