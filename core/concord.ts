@@ -4,28 +4,28 @@
  * hooks sealed -> directory locked -> recovered -> driver started -> plugins ready -> socket open.
  */
 import { agreeOnSettings, differing, wantedSettings } from './agreed-settings.ts'
-import type { CallRules } from './store/calls.ts'
-import { type Config, type ResolvedConfig, loadConfig, resolveConfig, DRIFT_MS } from './config/index.ts'
+import { type Config, DRIFT_MS, type ResolvedConfig, loadConfig, resolveConfig } from './config/index.ts'
 import { frameBytes } from './endpoint/frames.ts'
 import { type Endpoint, openEndpoint } from './endpoint/server.ts'
 import { ConcordError } from './errors.ts'
+import { PluginHost } from './host/host.ts'
+import { PluginState } from './host/space.ts'
 import { type NodeLog, createLog } from './log.ts'
+import { alone, beginning, foundingOf, idOf } from './node/beginning.ts'
 import { Driver } from './node/driver.ts'
 import { nobody } from './node/network.ts'
-import type { ReplicatedLog } from './node/replicated-log.ts'
-import { alone, beginning, foundingOf, idOf } from './node/beginning.ts'
 import { recover } from './node/recovery.ts'
+import type { ReplicatedLog } from './node/replicated-log.ts'
 import { newsOf, tellStatus } from './node-news.ts'
 import { type OpenTransport, type Peers, openTransport, peersOf } from './node-peers.ts'
 import { type NodeStorage, type OpenStorage, openStorage } from './node-storage.ts'
 import { type Concord, OpenNode } from './open-node.ts'
-import { PluginHost } from './host/host.ts'
-import { PluginState } from './host/space.ts'
 import type { BuiltinPlugins } from './plugin.ts'
 import type { Clock, Entropy, Founding } from './ports.ts'
 import { type RaftConfig, createRaft } from './raft/index.ts'
-import { LateStore } from './store/late-store.ts'
 import type { Store } from './store.ts'
+import type { CallRules } from './store/calls.ts'
+import { LateStore } from './store/late-store.ts'
 import { type Telemetry, createTelemetry } from './telemetry.ts'
 import { VERSION } from './version.ts'
 import { type World, systemWorld } from './world.ts'
@@ -34,6 +34,7 @@ import { type World, systemWorld } from './world.ts'
 const READY_BYTES = 128 * 1024
 /** What one write to the log encodes and checksums before others run. */
 const PERSIST_BYTES = 4 * 1024 * 1024
+
 export interface OpenContext {
   readonly builtins: BuiltinPlugins
 }
@@ -152,7 +153,7 @@ class Assembly {
     const peers = (this.peers = await this.#openPeers(storage))
     const founding = peers === undefined ? await alone(identity, clock, entropy) : foundingOf(identity)
     const consensus = raftConfig(config, id, entropy)
-    const { raft, machine, recoveredIndex, log, loaded } = await recover(
+    const { raft, machine, recoveredIndex, cut, loaded } = await recover(
       consensus,
       beginning(founding),
       host.slices,
@@ -160,9 +161,9 @@ class Assembly {
     )
     if (loaded !== undefined) {
       nodeLog.log.info({ ...loaded, durationMs: Math.round(loaded.durationMs) }, 'snapshot loaded')
-      this.telemetry.event('snapshot.installed').emit(loaded)
+      this.telemetry.event('snapshot.loaded').emit(loaded)
     }
-    if (log.cut !== undefined) nodeLog.log.warn({ ...log.cut }, 'cut a write that was never acknowledged')
+    if (cut !== undefined) nodeLog.log.warn({ ...cut }, 'cut a write that was never acknowledged')
     const driver = (this.driver = new Driver(
       { raft, machine, slices: host.slices, recoveredIndex, wanted: peers && wantedSettings(config) },
       {

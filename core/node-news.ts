@@ -34,15 +34,16 @@ export function newsOf({ id, hooks, log, telemetry, peering, configured, node }:
   const stall = telemetry.event('node.stall')
   const change = telemetry.event('state.change')
   const created = telemetry.event('snapshot.created')
-  let told: string | undefined
+  const installed = telemetry.event('snapshot.installed')
   const differs = telemetry.event('state.differs')
+  let told: string | undefined
   return {
     wantsChanges: () => hooks.applied.isUsed(),
     applied: (entry, revision, changes, replay) =>
       hooks.applied.call(appliedBatch(entry, changes, revision, replay)),
     leadership: ({ role, term, leader, established }) => {
       log.info({ role, term, leader, established }, 'leadership')
-      if (change.isWanted) change.emit({ status: role, term, leader })
+      if (change.isWanted) change.emit({ role, term, leader })
       if (established) peering?.leads()
       node()?.tellLeader({ leader, term, isSelf: leader === id })
     },
@@ -67,7 +68,10 @@ export function newsOf({ id, hooks, log, telemetry, peering, configured, node }:
       if (differs.isWanted) differs.emit(comparison)
     },
     disagreed: (values, why) => log.warn({ configured: values }, `limits of the config wait: ${why}`),
-    installed: ({ index }) => log.info({ index }, "caught up by a leader's snapshot"),
+    installed: ({ meta: { index }, sizeBytes, durationMs }) => {
+      log.info({ index, durationMs: Math.round(durationMs) }, "caught up by a leader's snapshot")
+      if (installed.isWanted) installed.emit({ index, sizeBytes, durationMs })
+    },
     failed: (error) => void node()?.stop({ reason: 'failed', error }),
   }
 }

@@ -42,23 +42,36 @@ interface ManyWrites extends Ended {
  * A plugin adds its own by `declare module 'concord-kv/plugin' { interface TelemetryEvents { … } }`.
  */
 export interface TelemetryEvents {
-  // One per call of the store, on the node where it was made.
+  // One per call of the store, on the node where it was made, when it has ended.
+  /** `hasTtl`: whether the call gave one. */
   'api.put': KeyWrite & { readonly hasTtl: boolean }
+  /** `get`, whatever its consistency. */
   'api.get': KeyRead
+  /** `getEntry`. */
   'api.get_with_ttl': KeyRead
+  /** `ttl`. */
   'api.ttl': KeyRead
+  /** `delete`, whether or not the key was there. */
   'api.delete': KeyWrite
+  /** `touch`, whether or not the key was there. */
   'api.touch': KeyWrite
+  /** `increment`. */
   'api.increment': KeyWrite
+  /** `putIf`; a condition that does not hold is `ok`. */
   'api.put_if': ConditionalWrite
+  /** `deleteIf`; a condition that does not hold is `ok`. */
   'api.delete_if': ConditionalWrite
+  /** `putMany`. */
   'api.put_many': ManyWrites
+  /** `deleteMany`. */
   'api.delete_many': ManyWrites
+  /** `touchMany`. */
   'api.touch_many': ManyWrites
+  /** `getMany`. */
   'api.get_many': ManyWrites & { readonly consistency: Consistency }
   /** `attempts`: how often a transaction function ran; 1 for one as data. */
   'api.txn': Ended & { readonly attempts: number }
-  // One per entry of the log, on every node, and again when a restart replays it.
+  /** One per entry of the log, on every node, and again when a restart replays it. */
   'operation.apply': {
     readonly index: number
     readonly durationMs: number
@@ -67,9 +80,9 @@ export interface TelemetryEvents {
     readonly bytes: number
     readonly replay: boolean
   }
-  // The node and its cluster.
-  'state.change': { readonly status: string; readonly term: number; readonly leader: string | null }
-  // Every ten seconds, while anybody listens.
+  /** This node's role, term or leader is another. `role` is one of `Status.role`, `leader` an id as in `Status.leader`. */
+  'state.change': { readonly role: string; readonly term: number; readonly leader: string | null }
+  /** Every ten seconds, while anybody listens. `keys`: the users', without those of plugins. */
   'cluster.status': {
     readonly keys: number
     readonly revision: Revision
@@ -78,25 +91,31 @@ export interface TelemetryEvents {
     readonly appliedIndex: number
     readonly isLeader: boolean
   }
-  // A comparison in which not all voters had the same state: an alarm, whoever is right.
+  /** A comparison in which not all voters had the same state: an alarm, whoever is right. */
   'state.differs': {
     readonly index: number
     readonly own: string
     readonly hashes: readonly (readonly [id: string, hash: string])[]
   }
+  /** The event loop of this process stood still for so long. */
   'node.stall': { readonly durationMs: number }
-  // One per `expire` command that this node proposed as leader.
+  /** One per `expire` command that this node proposed as leader. */
   'ttl.cleanup': { readonly durationMs: number; readonly deletedCount: number }
+  /** This node has written a snapshot of its own state, up to `index`. */
   'snapshot.created': { readonly index: number; readonly sizeBytes: number; readonly durationMs: number }
-  // This node's state was replaced by a snapshot: at its start.
+  /** This node's state came from its own snapshot, at its start. */
+  'snapshot.loaded': { readonly index: number; readonly sizeBytes: number; readonly durationMs: number }
+  /** This node's state was replaced by a leader's snapshot, while it ran. */
   'snapshot.installed': { readonly index: number; readonly sizeBytes: number; readonly durationMs: number }
-  // One per write to the log: until it is as durable as the mode asks.
+  /** One per write to the log: until it is as durable as the mode asks. */
   'log.append': { readonly entries: number; readonly bytes: number; readonly durationMs: number }
-  // Plugins, each time; the log reports it once.
+  /** A hook or listener of a plugin threw, or a step of its life failed: each time; the log reports it once. */
   'plugin.failed': { readonly plugin: string; readonly hook: string; readonly message: string }
+  /** A hook of a plugin took long: each time; the log reports it once. */
   'plugin.slow': { readonly plugin: string; readonly hook: string; readonly durationMs: number }
 }
 
+/** Every name of the catalogue, those of plugins included. */
 export type TelemetryName = keyof TelemetryEvents & string
 
 /** What subscribers of the diagnostics channel `concord.<event>` receive. */

@@ -74,12 +74,12 @@ export class Applying {
 
   /** What was committed up to the snapshot is in it; nothing here has seen it happen. */
   install(meta: SnapshotMeta): void {
-    const machine = this.#parts.installs.take(meta)
-    assert(machine !== undefined, `the snapshot at ${meta.index} was loaded before it counted as received`)
-    this.machine = machine
+    const installed = this.#parts.installs.take(meta)
+    assert(installed !== undefined, `the snapshot at ${meta.index} was loaded before it counted as received`)
+    this.machine = installed.machine
     this.#parts.snapshots.installed()
     this.#parts.proposals.passOver(meta.index)
-    this.#events.installed(meta)
+    this.#events.installed(installed)
   }
 
   #nowMs(): number {

@@ -1,10 +1,11 @@
 /** What a driver is made of, what it asks of the world, and what it tells of itself. */
 import type { Change, Machine, Slice } from '../machine/index.ts'
 import type { Clock, LogStore, SnapshotStore } from '../ports.ts'
-import type { Entry, Leadership, Membership, Raft, SnapshotMeta } from '../raft/index.ts'
+import type { Entry, Leadership, Membership, Raft } from '../raft/index.ts'
 import type { Telemetry } from '../telemetry.ts'
 import type { SettingValues } from './checked.ts'
 import type { Comparison } from './divergence.ts'
+import type { Installed } from './installs.ts'
 import type { Network } from './network.ts'
 import type { SnapshotDone } from './snapshots.ts'
 
@@ -47,7 +48,7 @@ export interface DriverEvents {
   stall(durationMs: number): void
   snapshot(done: SnapshotDone): void
   /** The state was replaced by a leader's snapshot: changes up to it were not seen one by one. */
-  installed(meta: SnapshotMeta): void
+  installed(installed: Installed): void
   /** Who belongs to the cluster has changed; also said once at the start. */
   membership(membership: Membership): void
   /** Not all voters had the same state at an index; this node is not known to be wrong, and goes on. */

@@ -26,8 +26,18 @@ export interface InstallPorts {
   readonly snapshots: SnapshotStore
 }
 
+/** A leader's snapshot that has become this node's state. */
+export interface Installed {
+  readonly meta: SnapshotMeta
+  readonly machine: Machine
+  readonly sizeBytes: number
+  /** From its first bytes until it was whole on the disk. */
+  readonly durationMs: number
+}
+
 interface Incoming {
   readonly meta: SnapshotMeta
+  readonly startedMs: number
   readonly writer: SnapshotWriter
   readonly loader: ReturnType<typeof snapshotLoader>
 }
@@ -39,8 +49,8 @@ export class Installs {
   readonly #slices: readonly Slice[]
   readonly #owner: InstallOwner
   #incoming: Incoming | undefined
-  /** Of the newest snapshot that was received. */
-  #machine: Machine | undefined
+  /** The newest snapshot that was received. */
+  #received: Installed | undefined
   #outgoing: { readonly reader: SnapshotReader; usedMs: number } | undefined
   /** One after another. */
   #reading: Promise<void> = Promise.resolve()
@@ -53,11 +63,11 @@ export class Installs {
     this.#owner = owner
   }
 
-  /** The machine of the snapshot that the core has just installed. */
-  take(meta: SnapshotMeta): Machine | undefined {
-    const machine = this.#machine
-    this.#machine = undefined
-    return machine?.appliedIndex === meta.index ? machine : undefined
+  /** The snapshot that the core has just installed. */
+  take({ index }: SnapshotMeta): Installed | undefined {
+    const received = this.#received
+    this.#received = undefined
+    return received?.machine.appliedIndex === index ? received : undefined
   }
 
   read(wishes: readonly SnapshotRead[]): void {
@@ -125,7 +135,7 @@ export class Installs {
       await this.#receive(chunk)
     } catch (error) {
       if (!ConcordError.is(error) || error.code !== 'STORAGE_FULL') throw error
-      this.#machine = undefined
+      this.#received = undefined
       await this.#drop().catch(() => undefined)
       this.#refuse(chunk.meta.index)
     }
@@ -136,23 +146,30 @@ export class Installs {
     if (offset === 0) await this.#begin(meta)
     const incoming = this.#incoming
     if (incoming?.meta.index !== index) return
+    let machine: Machine | undefined
     try {
       incoming.loader.push(data)
-      if (done) this.#machine = incoming.loader.finish()
+      if (done) machine = incoming.loader.finish()
     } catch (error) {
       return this.#reject(incoming, error)
     }
     await incoming.writer.write(data)
-    if (!done) return this.#owner.input({ type: 'snapshotChunkWritten', index, offset: offset + data.length })
+    const sizeBytes = offset + data.length
+    if (machine === undefined) {
+      return this.#owner.input({ type: 'snapshotChunkWritten', index, offset: sizeBytes })
+    }
     await incoming.writer.commit()
     this.#incoming = undefined
+    const durationMs = this.#ports.clock.monotonicMs() - incoming.startedMs
+    this.#received = { meta, machine, sizeBytes, durationMs }
     this.#owner.input({ type: 'snapshotReceived', index })
   }
 
   async #begin(meta: SnapshotMeta): Promise<void> {
     await this.#drop()
     const writer = await this.#ports.snapshots.create(meta)
-    this.#incoming = { meta, writer, loader: snapshotLoader(this.#slices) }
+    const startedMs = this.#ports.clock.monotonicMs()
+    this.#incoming = { meta, startedMs, writer, loader: snapshotLoader(this.#slices) }
   }
 
   /** Bytes that are no snapshot come again; one that this node cannot read will never be another. */

@@ -26,7 +26,8 @@ export interface Recovery {
   readonly raft: Raft
   readonly machine: Machine
   readonly recoveredIndex: number
-  readonly log: Pick<RecoveredLog, 'cut' | 'cleanStop'>
+  /** Of the log: a write that was never acknowledged. */
+  readonly cut: RecoveredLog['cut']
   /** The snapshot that the machine began with. */
   readonly loaded:
     | { readonly index: number; readonly sizeBytes: number; readonly durationMs: number }
@@ -50,11 +51,11 @@ export async function recover(
   const snapshot = reader?.meta ?? founding
   const durationMs = ports.clock.monotonicMs() - startedMs
   const loaded = reader && { index: snapshot.index, sizeBytes: reader.sizeBytes, durationMs }
-  const { hardState, entries, cut, cleanStop } = await ports.log.recover(snapshot.index, snapshot.term)
+  const { hardState, entries, cut } = await ports.log.recover(snapshot.index, snapshot.term)
   const time = { monotonicMs: ports.clock.monotonicMs(), wallMs: ports.clock.wallMs() }
   const raft = createRaft(config, { hardState, snapshot, entries, tailInDoubt: ports.tailInDoubt }, time)
   const recoveredIndex = entries.at(-1)?.index ?? snapshot.index
-  return { raft, machine, recoveredIndex, log: { cut, cleanStop }, loaded }
+  return { raft, machine, recoveredIndex, cut, loaded }
 }
 
 async function load(reader: SnapshotReader, slices: readonly Slice[], clock: Clock): Promise<Machine> {

@@ -6,6 +6,7 @@ import { Driver } from '../../core/node/driver.ts'
 import type { DriverLimits } from '../../core/node/driver-ports.ts'
 import type { SettingValues } from '../../core/node/checked.ts'
 import type { Comparison } from '../../core/node/divergence.ts'
+import type { Installed } from '../../core/node/installs.ts'
 import type { Network } from '../../core/node/network.ts'
 import { createRaft } from '../../core/raft/index.ts'
 import type { Membership, Message, NodeId, RaftConfig } from '../../core/raft/index.ts'
@@ -21,7 +22,7 @@ export interface TestNode {
   readonly db: Kv
   readonly log: HeldLog
   readonly failures: Error[]
-  readonly installed: number[]
+  readonly installed: Installed[]
   readonly differing: Comparison[]
   readonly disagreed: string[]
   /** Whether it has written down that its tail is in doubt no more. */
@@ -110,7 +111,7 @@ export class TestCluster {
     const { clock, network } = this
     const log = new HeldLog()
     const failures: Error[] = []
-    const installed: number[] = []
+    const installed: Installed[] = []
     const differing: Comparison[] = []
     const disagreed: string[] = []
     const tail = { settled: 0 }
@@ -156,7 +157,7 @@ export class TestCluster {
         leadership: () => {},
         membership: () => {},
         snapshot: () => {},
-        installed: ({ index }) => installed.push(index),
+        installed: (one) => installed.push(one),
         differing: (comparison) => differing.push(comparison),
         disagreed: (_, why) => disagreed.push(why),
         stall: () => {},

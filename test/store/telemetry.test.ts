@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { test } from 'node:test'
+import { createMachine } from '../../core/machine/index.ts'
+import { newsOf } from '../../core/node-news.ts'
 import { definePlugin } from '../../core/plugin.ts'
-import type { TelemetryEvents, TelemetryName } from '../../core/telemetry.ts'
+import { createTelemetry, type TelemetryEvents, type TelemetryName } from '../../core/telemetry.ts'
 import { fileNode, memoryNode, rejection, temporary } from './node.ts'
 
 const NAMES: readonly TelemetryName[] = [
@@ -25,6 +27,7 @@ const NAMES: readonly TelemetryName[] = [
   'log.append',
   'ttl.cleanup',
   'snapshot.created',
+  'snapshot.loaded',
   'snapshot.installed',
 ]
 
@@ -105,7 +108,8 @@ test('writes to the log, snapshots and their loading are told, and replays are m
   await before.close()
   const { heard, config } = listener()
   const db = await fileNode(t, dir, config)
-  assert.ok(heard.some(([name]) => name === 'snapshot.installed'))
+  const came = heard.map(([name]) => name).filter((name) => name.startsWith('snapshot.'))
+  assert.deepEqual(came, ['snapshot.loaded'], 'at a start nothing is installed')
   const replayed = heard.filter(
     ([name, payload]) => name === 'operation.apply' && 'replay' in payload && payload.replay,
   )
@@ -123,6 +127,29 @@ test('writes to the log, snapshots and their loading are told, and replays are m
     ([name]) => name === 'operation.apply',
   )?.[1] as TelemetryEvents['operation.apply']
   assert.deepEqual([applied.commands, applied.replay], [1, false])
+})
+
+test("a leader's snapshot and a change of role are told as such", () => {
+  const telemetry = createTelemetry('n1')
+  const heard: unknown[] = []
+  telemetry.on('snapshot.installed', (payload) => heard.push(payload))
+  telemetry.on('state.change', (payload) => heard.push(payload))
+  const news = newsOf({
+    id: 'n1/x',
+    hooks: {} as never,
+    log: { info: () => {} } as never,
+    telemetry,
+    peering: undefined,
+    configured: undefined,
+    node: () => undefined,
+  })
+  const meta = { index: 7, term: 2, clusterTime: 0, wallTime: 0, membership: {} as never }
+  news.installed({ meta, machine: createMachine(), sizeBytes: 100, durationMs: 5 })
+  news.leadership({ role: 'follower', term: 2, leader: null, established: false } as never)
+  assert.deepEqual(heard, [
+    { index: 7, sizeBytes: 100, durationMs: 5 },
+    { role: 'follower', term: 2, leader: null },
+  ])
 })
 
 test('the same goes out on node:diagnostics_channel, naming the node', async (t) => {
