@@ -206,7 +206,7 @@ class Assembly {
   async #openPeers(storage: NodeStorage): Promise<Peers | undefined> {
     const { config } = this
     if (config.cluster === undefined) return undefined
-    const transport = await this.#world.openTransport(config.cluster, config, this.#world)
+    const transport = await this.#world.openTransport(config.cluster, this.#world)
     return peersOf(config.cluster, config, storage, transport, this.nodeLog.log, this.#world)
   }
 

@@ -27,7 +27,6 @@ export const ERROR_CODES = {
   INVALID_ARGUMENT: never,
   VALUE_TOO_LARGE: never,
   BATCH_TOO_LARGE: never,
-  ENTRY_TOO_LARGE: never,
   // What the caller may do.
   UNAUTHORIZED: never,
   FORBIDDEN: never,

@@ -18,18 +18,13 @@ import type { World } from './world.ts'
 export type ClusterConfig = NonNullable<ResolvedConfig['cluster']>
 
 /** How a node reaches others: over TCP, or a test's own. */
-export type OpenTransport = (
-  cluster: ClusterConfig,
-  config: ResolvedConfig,
-  world: World,
-) => Promise<Transport>
+export type OpenTransport = (cluster: ClusterConfig, world: World) => Promise<Transport>
 
-export const openTransport: OpenTransport = (cluster, config, world) => openTcp(cluster, config, world)
+export const openTransport: OpenTransport = (cluster, world) => openTcp(cluster, world)
 
 /** @param dial Where a peer with this address is dialled, when the way leads through a proxy. */
 export async function openTcp(
   cluster: ClusterConfig,
-  _config: ResolvedConfig,
   { clock, entropy }: World,
   dial?: (address: string) => string,
 ): Promise<Transport> {
@@ -140,10 +135,6 @@ function discoveryOf(
   return {
     start: async () => void (await Promise.all(ways.map((way) => way.start()))),
     candidates: () => [...new Set(ways.flatMap((way) => way.candidates()))],
-    onChange: (changed) => {
-      const ends = ways.map((way) => way.onChange(changed))
-      return () => ends.forEach((end) => end())
-    },
     close: async () => void (await Promise.all(ways.map((way) => way.close()))),
   }
 }

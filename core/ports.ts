@@ -358,7 +358,5 @@ export interface Discovery {
   start(): Promise<void>
   /** Addresses `host:port`, sorted, without repetition, at most 256; this node's own may be among them. */
   candidates(): readonly string[]
-  /** Called after `candidates` has changed, not more than once for each change. Returns what ends it. */
-  onChange(changed: () => void): () => void
   close(): Promise<void>
 }

@@ -69,8 +69,8 @@ async function run(node: DevNode): Promise<void> {
 /** Peers are dialled by their links; where this node listens is said, for the links of the others to lead here. */
 const through =
   ({ dial }: DevNode): OpenTransport =>
-  async (cluster, config, world) => {
-    const transport = await openTcp(cluster, config, world, (address) => dial[address] ?? address)
+  async (cluster, world) => {
+    const transport = await openTcp(cluster, world, (address) => dial[address] ?? address)
     const listen = transport.listen.bind(transport)
     transport.listen = async (handlers) => {
       const address = await listen(handlers)

@@ -35,7 +35,7 @@ export async function askMembers(
     return `${all}: NOT ASKED whether they live, because ${why}`
   }
   const { cluster } = config
-  const transport = await openTransport({ ...cluster, listen: '127.0.0.1:0' }, config, systemWorld)
+  const transport = await openTransport({ ...cluster, listen: '127.0.0.1:0' }, systemWorld)
   // Nothing of a transport keeps a process alive.
   const alive = setInterval(() => undefined, ANSWER_MS)
   try {

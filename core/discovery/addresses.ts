@@ -1,4 +1,4 @@
-/** What every way of looking keeps: a list of addresses, and who wants to hear of its changes. */
+/** What every way of looking gives: a list of addresses. */
 
 /** Most addresses that any way of looking gives. */
 export const MAX_ADDRESSES = 256
@@ -11,28 +11,6 @@ export function isAddress(text: string): boolean {
   return ADDRESS.test(text) && port >= 1 && port <= 65_535
 }
 
-export class Addresses {
-  #list: readonly string[] = []
-  readonly #listeners = new Set<() => void>()
-
-  get list(): readonly string[] {
-    return this.#list
-  }
-
-  /** Sorted, without repetition, cut at `MAX_ADDRESSES`. Tells whoever listens when that changes anything. */
-  set(addresses: Iterable<string>): void {
-    const next = [...new Set(addresses)].sort().slice(0, MAX_ADDRESSES)
-    if (next.length === this.#list.length && next.every((address, at) => address === this.#list[at])) return
-    this.#list = next
-    for (const changed of this.#listeners) changed()
-  }
-
-  onChange(changed: () => void): () => void {
-    this.#listeners.add(changed)
-    return () => this.#listeners.delete(changed)
-  }
-
-  close(): void {
-    this.#listeners.clear()
-  }
-}
+/** Without repetition, cut at `MAX_ADDRESSES`. */
+export const sorted = (addresses: Iterable<string>): readonly string[] =>
+  [...new Set(addresses)].sort().slice(0, MAX_ADDRESSES)

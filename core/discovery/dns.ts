@@ -10,7 +10,7 @@ import { isIP } from 'node:net'
 
 import { ConcordError } from '../errors.ts'
 import type { Clock, Discovery, Entropy, Timer } from '../ports.ts'
-import { Addresses, isAddress, MAX_ADDRESSES } from './addresses.ts'
+import { isAddress, MAX_ADDRESSES, sorted } from './addresses.ts'
 
 /** Where to look: a service (`_concord._tcp.app.default.svc.cluster.local`), or hosts that share a port. */
 export type DnsQuestion = { readonly srv: string } | { readonly host: string; readonly port: number }
@@ -84,7 +84,7 @@ class DnsDiscovery implements Discovery {
   readonly #resolver: DnsResolver
   readonly #clock: Clock
   readonly #entropy: Entropy
-  readonly #addresses = new Addresses()
+  #addresses: readonly string[] = []
   /** What each question was answered last. */
   readonly #answers = new Map<DnsQuestion, readonly string[]>()
   readonly #told = new Set<DnsQuestion>()
@@ -110,11 +110,7 @@ class DnsDiscovery implements Discovery {
   }
 
   candidates(): readonly string[] {
-    return this.#addresses.list
-  }
-
-  onChange(changed: () => void): () => void {
-    return this.#addresses.onChange(changed)
+    return this.#addresses
   }
 
   async #ask(): Promise<void> {
@@ -123,7 +119,7 @@ class DnsDiscovery implements Discovery {
     await Promise.all(this.#options.questions.map((question) => this.#askOne(question)))
     this.#asking = false
     if (this.#stopped) return
-    this.#addresses.set([...this.#answers.values()].flat())
+    this.#addresses = sorted([...this.#answers.values()].flat())
     const intervalMs = this.#options.intervalMs ?? INTERVAL_MS
     this.#timer = this.#clock.after(
       intervalMs * (0.75 + 0.5 * this.#entropy.random()),
@@ -166,7 +162,6 @@ class DnsDiscovery implements Discovery {
   async close(): Promise<void> {
     this.#stopped = true
     this.#clock.cancel(this.#timer)
-    this.#addresses.close()
     if (this.#asking) this.#resolver.cancel()
   }
 }

@@ -11,7 +11,7 @@ import { isIPv4 } from 'node:net'
 
 import { ConcordError } from '../errors.ts'
 import type { Clock, Discovery, Entropy, Timer } from '../ports.ts'
-import { Addresses, isAddress } from './addresses.ts'
+import { isAddress, sorted } from './addresses.ts'
 import { type Announcement, announcementKey, readAnnouncement, writeAnnouncement } from './announcement.ts'
 
 export interface MulticastOptions {
@@ -72,7 +72,6 @@ class MulticastDiscovery implements Discovery {
   readonly #clock: Clock
   readonly #entropy: Entropy
   readonly #key: Buffer
-  readonly #addresses = new Addresses()
   readonly #heard = new Map<string, Heard>()
   #socket: Socket | undefined
   #number = 0
@@ -135,11 +134,7 @@ class MulticastDiscovery implements Discovery {
   }
 
   candidates(): readonly string[] {
-    return this.#addresses.list
-  }
-
-  onChange(changed: () => void): () => void {
-    return this.#addresses.onChange(changed)
+    return sorted([...this.#heard.values()].map(({ address }) => address))
   }
 
   // ----------------------------------------------------------------------------------------- saying
@@ -184,7 +179,6 @@ class MulticastDiscovery implements Discovery {
       this.#intervalMs = this.#minMs
       this.#announceIn(this.#minMs / 2)
     }
-    this.#tell()
   }
 
   #forget(): void {
@@ -192,18 +186,12 @@ class MulticastDiscovery implements Discovery {
     for (const [incarnation, { atMs }] of this.#heard) {
       if (atMs < oldest) this.#heard.delete(incarnation)
     }
-    this.#tell()
-  }
-
-  #tell(): void {
-    this.#addresses.set([...this.#heard.values()].map(({ address }) => address))
   }
 
   async close(): Promise<void> {
     const socket = this.#socket
     this.#socket = undefined
     this.#clock.cancel(this.#timer)
-    this.#addresses.close()
     if (socket === undefined) return
     await new Promise<void>((resolve) => {
       socket.once('close', resolve)

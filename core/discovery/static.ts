@@ -1,7 +1,7 @@
 /** The addresses that the configuration names. They never change. */
 import { ConcordError } from '../errors.ts'
 import type { Discovery } from '../ports.ts'
-import { Addresses, isAddress, MAX_ADDRESSES } from './addresses.ts'
+import { isAddress, MAX_ADDRESSES, sorted } from './addresses.ts'
 
 /** @throws `INVALID_OPTION` - naming the address that is none, or how many there are. */
 export function staticDiscovery(addresses: readonly string[]): Discovery {
@@ -15,12 +15,10 @@ export function staticDiscovery(addresses: readonly string[]): Discovery {
     const message = `at most ${MAX_ADDRESSES} addresses expected, found ${addresses.length}`
     throw new ConcordError('INVALID_OPTION', message)
   }
-  const known = new Addresses()
-  known.set(addresses)
+  const known = sorted(addresses)
   return {
     start: () => Promise.resolve(),
-    candidates: () => known.list,
-    onChange: () => () => {},
+    candidates: () => known,
     close: () => Promise.resolve(),
   }
 }

@@ -1,12 +1,11 @@
 /** How a cluster comes to be, with sockets: from sets that overlap, and from nodes that look for each other. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { createSocket } from 'node:dgram'
 import { Resolver } from 'node:dns/promises'
-import { once } from 'node:events'
 import { test, type TestContext } from 'node:test'
 import type { Concord } from '../../core/index.ts'
 import { type DnsServer, startDnsServer } from '../discovery/dns-server.ts'
+import { whyNoMulticast } from '../multicast.ts'
 import { LONG, type More, rolesOf, type Town, town, until } from './processes.ts'
 
 const clusterOf = async (node: Concord): Promise<string> => (await node.status()).clusterId
@@ -77,31 +76,9 @@ test(
   },
 )
 
-/** Why multicast does not work on this machine; undefined when it does. */
-async function whyNot(): Promise<string | undefined> {
-  const [group, port] = ['239.255.41.0', 4100]
-  const socket = createSocket({ type: 'udp4', reuseAddr: true })
-  try {
-    socket.bind({ port, address: group })
-    await once(socket, 'listening')
-    socket.addMembership(group)
-    socket.setMulticastLoopback(true)
-    const heard = once(socket, 'message', { signal: AbortSignal.timeout(2000) })
-    await new Promise<void>((resolve, reject) =>
-      socket.send('x', port, group, (error) => (error === null ? resolve() : reject(error))),
-    )
-    await heard
-    return undefined
-  } catch (error) {
-    return `no multicast on this machine: ${(error as Error).message}`
-  } finally {
-    socket.close()
-  }
-}
-
 test(
   'expected by number and found by multicast: three that know no address become one cluster',
-  { timeout: 60_000, skip: (await whyNot()) ?? false },
+  { timeout: 60_000, skip: (await whyNoMulticast('239.255.41.0', 4100)) ?? false },
   async (t) => {
     // Others on this network are of other clusters.
     const name = `test-${randomBytes(8).toString('hex')}`

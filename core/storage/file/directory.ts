@@ -47,11 +47,11 @@ export async function identify(
   dir: string,
   name: string,
   world: { readonly clock: Clock; readonly entropy: Entropy },
-): Promise<{ readonly content: IdentityFile; readonly fresh: boolean }> {
+): Promise<IdentityFile> {
   const found = await readIdentity(disk, dir)
   if (found !== undefined) {
     if (found.identity.quarantine !== undefined) throw setAside(dir, found.identity.quarantine)
-    if (found.identity.name === name) return { content: found, fresh: false }
+    if (found.identity.name === name) return found
     const theirs = found.identity.name
     throw new ConcordError(
       'IDENTITY_MISMATCH',
@@ -71,7 +71,7 @@ export async function identify(
   }
   const content: IdentityFile = { identity, run: null, hasLog: false, dirtyRelaxed: false }
   await writeIdentity(disk, dir, content)
-  return { content, fresh: true }
+  return content
 }
 
 /** The data of a node whose state was another than that of its cluster. */

@@ -54,8 +54,6 @@ export interface FileStorageOptions {
 export interface FileStorage {
   /** As on disk now. */
   readonly identity: IdentityStore
-  /** This call made the directory's identity. */
-  readonly fresh: boolean
   /** Id of this start, fsynced when `log.recover` resolves, and of the one before. */
   readonly runId: string
   readonly previousRunId: string | null
@@ -89,9 +87,9 @@ export async function openFileStorage(options: FileStorageOptions): Promise<File
   try {
     await host.prepare(dir)
     lock = await host.lock(dir)
-    const { content, fresh } = await identify(host.disk, dir, options.name, options)
+    const content = await identify(host.disk, dir, options.name, options)
     await sweepDirectory(host.disk, dir)
-    const storage = new OpenStorage(options, host, lock, content, fresh)
+    const storage = new OpenStorage(options, host, lock, content)
     await storage.open()
     return storage
   } catch (error) {
@@ -104,7 +102,6 @@ class OpenStorage implements FileStorage {
   readonly log: FileLog
   readonly snapshots: FileSnapshots
   readonly identity: IdentityStore
-  readonly fresh: boolean
   readonly runId: string
   readonly previousRunId: string | null
   readonly #options: FileStorageOptions
@@ -115,13 +112,7 @@ class OpenStorage implements FileStorage {
   /** Writes of the identity, one after another. */
   #writing: Promise<void> = Promise.resolve()
 
-  constructor(
-    options: FileStorageOptions,
-    host: StorageHost,
-    lock: DirectoryLock,
-    content: IdentityFile,
-    fresh: boolean,
-  ) {
+  constructor(options: FileStorageOptions, host: StorageHost, lock: DirectoryLock, content: IdentityFile) {
     const { dir, clock, entropy, fsync = 'always', fsyncIntervalMs = DEFAULT_INTERVAL_MS } = options
     const { segmentBytes = DEFAULT_SEGMENT_BYTES } = options
     const { disk } = host
@@ -130,7 +121,6 @@ class OpenStorage implements FileStorage {
     this.#host = host
     this.#lock = lock
     this.#content = content
-    this.fresh = fresh
     this.runId = entropy.id()
     this.previousRunId = run?.id ?? null
     const failed = (error: Error): void => void this.log.fail(error)
