@@ -123,7 +123,7 @@ function cannotConnect(
 ): ConcordError {
   return new ConcordError(
     'CANNOT_CONNECT',
-    `${why}. Start a node there with "concord start", or name another directory`,
+    `${why}. Start a node there with "npx concord-kv start", or name another directory`,
     { retryable: isThere, cause, details: { dir, exists: isThere } },
   )
 }

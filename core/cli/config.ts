@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { type ResolvedConfig, explain, optionPaths, printable } from '../config/index.ts'
 import { ConcordError } from '../errors.ts'
 import type { Cli } from './cli.ts'
-import { CliError, EXIT } from './failure.ts'
+import { CliError, COMMAND, EXIT } from './failure.ts'
 import { loadConfig } from './node.ts'
 import { facts, inCell } from './text.ts'
 
@@ -48,7 +48,7 @@ function failed(problems: readonly Problem[], config: ResolvedConfig | undefined
   return new CliError(
     problems.every(({ error }) => error.code === first.code) ? first.code : 'CHECK_FAILED',
     problems.map(({ text }) => text).join('\n'),
-    key === undefined ? undefined : `concord config explain ${key}`,
+    key === undefined ? undefined : `${COMMAND} config explain ${key}`,
     EXIT.checkFailed,
   )
 }

@@ -2,7 +2,7 @@
 import type { RemoteStore } from '../endpoint/remote-store.ts'
 import type { ConditionalResult, Entry, Revision } from '../types.ts'
 import { type Cli, readInput, seconds, whole } from './cli.ts'
-import { CliError } from './failure.ts'
+import { CliError, COMMAND } from './failure.ts'
 import { parseJson, toJson } from './json.ts'
 import { withNode } from './node.ts'
 import { type Column, duration, facts, inCell, readable } from './text.ts'
@@ -296,4 +296,4 @@ function describeEntry(entry: Entry): string {
 }
 
 const absent = (key: string): CliError =>
-  new CliError('NOT_FOUND', `${inCell(key)} is not there`, 'concord list, to see what is')
+  new CliError('NOT_FOUND', `${inCell(key)} is not there`, `${COMMAND} list, to see what is`)

@@ -12,8 +12,8 @@ import { asRecord, inWords, KEYS, tableOf } from '../dev/views.ts'
 import { VERSION } from '../version.ts'
 import { systemWorld } from '../world.ts'
 import type { Cli } from './cli.ts'
-import { CliError, EXIT, nodeExitCodeOf, sentenceOf } from './failure.ts'
-import { commandHere, isOrphan, PARENT_MS, SAME_SIGNAL_MS, SIGNALS } from './npm.ts'
+import { CliError, COMMAND, EXIT, nodeExitCodeOf, sentenceOf } from './failure.ts'
+import { SAME_SIGNAL_MS, SIGNALS, watchNpm } from './npm.ts'
 import { facts } from './text.ts'
 
 interface Options {
@@ -29,7 +29,7 @@ export async function dev(cli: Cli, options: Options): Promise<number> {
     const dir = resolve(options.dir ?? '.concord-dev')
     directory = await takeDirectory(dir, count, options.fresh === true)
     const file = cli.config === undefined ? await locateConfig(process.cwd()) : resolve(cli.config)
-    return await new Session(cli, directory, await commandHere()).run(file)
+    return await new Session(cli, directory).run(file)
   } catch (error) {
     process.stderr.write(`${sentenceOf(error, { verb: 'dev' })}\n`)
     return nodeExitCodeOf(error)
@@ -49,7 +49,6 @@ const MODULE = fileURLToPath(new URL(import.meta.url.replace(/dev(\.[jt]s)$/, 'd
 class Session {
   readonly #cli: Cli
   readonly #directory: DevDirectory
-  readonly #command: string
   readonly #names: readonly string[]
   readonly #isJson: boolean
   readonly #quit = Promise.withResolvers<void>()
@@ -63,10 +62,9 @@ class Session {
   #isQuitting = false
   #failure: number | undefined
 
-  constructor(cli: Cli, directory: DevDirectory, command: string) {
+  constructor(cli: Cli, directory: DevDirectory) {
     this.#cli = cli
     this.#directory = directory
-    this.#command = command
     this.#names = Array.from({ length: directory.count }, (_, at) => `n${at + 1}`)
     this.#picked = this.#names[0]!
     this.#isJson = cli.isOutputChosen && cli.output !== 'table'
@@ -114,11 +112,9 @@ class Session {
       sinceMs ??= nowMs
     }
     for (const signal of Object.keys(SIGNALS)) process.on(signal, heard)
-    const parent = process.ppid
-    const timer = setInterval(() => {
-      if (isOrphan(parent) && !this.#isQuitting) this.#end()
-    }, PARENT_MS)
-    return () => clearInterval(timer)
+    return watchNpm(() => {
+      if (!this.#isQuitting) this.#end()
+    })
   }
 
   #press(text: string): void {
@@ -248,9 +244,9 @@ class Session {
     this.#line(
       facts([
         ...ports,
-        ['  try', `${this.#command} put hello world --data ${at(this.#names[0]!)}`],
-        ['', `${this.#command} get hello --data ${at(last)}`],
-        ['', `${this.#command} members --data ${at(last)}`],
+        ['  try', `${COMMAND} put hello world --data ${at(this.#names[0]!)}`],
+        ['', `${COMMAND} get hello --data ${at(last)}`],
+        ['', `${COMMAND} members --data ${at(last)}`],
       ]),
     )
   }

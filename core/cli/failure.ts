@@ -4,6 +4,9 @@
  */
 import { AbortError, ConcordError, type ErrorCode } from '../errors.ts'
 
+/** As it is found in every project that has the package, and in the package itself. */
+export const COMMAND = 'npx concord-kv'
+
 export const EXIT = {
   ok: 0,
   unexpected: 1,
@@ -55,7 +58,7 @@ export function exitCodeOf(error: unknown, verb?: string): number {
   if (error instanceof AbortError) return error.outcome === 'unknown' ? EXIT.unknown : EXIT.unexpected
   if (!ConcordError.is(error)) return EXIT.unexpected
   const { code, outcome } = error
-  if (outcome === 'unknown' && code !== 'INTERNAL' && WRITING.has(verb)) return EXIT.unknown
+  if (outcome === 'unknown' && code !== 'INTERNAL' && isWriting(verb)) return EXIT.unknown
   switch (code) {
     case 'UNAUTHORIZED':
     case 'FORBIDDEN':
@@ -120,33 +123,41 @@ export interface Where {
   readonly dir?: string | undefined
 }
 
-const WRITING: ReadonlySet<string | undefined> = new Set([
-  'put',
-  'del',
-  'touch',
-  'txn',
-  'plugin retire',
-  'member add',
-  'member remove',
-  'member promote',
-  'member demote',
-  'leader transfer',
-  undefined,
-])
+const MEMBERS = `${COMMAND} members shows whether it happened; the same again is safe`
+const WITH_ID = 'the same again with the same --request-id: it applies once'
+const WITHOUT_ID = 'to see whether it happened; next time --request-id ID makes a retry safe'
+
+/** The verbs that write, and what to do when nobody knows whether one did. */
+const AFTER_UNKNOWN: Readonly<Record<string, (hasId: boolean) => string>> = {
+  put: (hasId) => (hasId ? WITH_ID : `${COMMAND} get KEY ${WITHOUT_ID}`),
+  del: (hasId) => (hasId ? WITH_ID : `${COMMAND} get KEY ${WITHOUT_ID}`),
+  txn: (hasId) => (hasId ? WITH_ID : `${COMMAND} get KEY --meta ${WITHOUT_ID}`),
+  touch: () => `${COMMAND} ttl KEY shows whether it happened; the same again sets it anew`,
+  'plugin retire': () => 'the same again: what is retired already stays so',
+  'member add': () => MEMBERS,
+  'member remove': () => MEMBERS,
+  'member promote': () => MEMBERS,
+  'member demote': () => MEMBERS,
+  'leader transfer': () => `${COMMAND} leader show says who leads; the same again is safe`,
+}
+
+/** A verb of a plugin may write; only the plugin knows what is to be done then. */
+const isWriting = (verb: string | undefined): boolean =>
+  verb === undefined || Object.hasOwn(AFTER_UNKNOWN, verb)
 const OF_NODE: ReadonlySet<string | undefined> = new Set(['start', 'fsck', 'recover'])
 
 const NEXT: Readonly<Record<string, string>> = {
-  CONFIG_INVALID: 'concord config validate',
-  CONFIG_NOT_FOUND: 'concord init',
-  CONFIG_NOT_LOADED: 'concord config validate',
+  CONFIG_INVALID: `${COMMAND} config validate`,
+  CONFIG_NOT_FOUND: `${COMMAND} init`,
+  CONFIG_NOT_LOADED: `${COMMAND} config validate`,
   IDENTITY_MISMATCH: 'the node.id that the directory was made for, or another directory',
-  CHANGE_REFUSED: 'concord members, and the same again when what it says has passed',
-  NO_LEADER: 'the same again; concord status shows the state of the node',
+  CHANGE_REFUSED: `${COMMAND} members, and the same again when what it says has passed`,
+  NO_LEADER: `the same again; ${COMMAND} status shows the state of the node`,
   NOT_READY: 'the same again, when the node has started',
   OVERLOADED: 'the same again, a little later',
-  PLUGIN_NOT_ENABLED: 'concord plugin list',
-  PLUGIN_UNKNOWN: 'concord plugin list',
-  STOPPED: 'concord start',
+  PLUGIN_NOT_ENABLED: `${COMMAND} plugin list`,
+  PLUGIN_UNKNOWN: `${COMMAND} plugin list`,
+  STOPPED: `${COMMAND} start`,
   STORAGE_FULL: 'the same again, when there is space on the volume',
   UNAUTHORIZED: '--token-file FILE, or the variable CONCORD_TOKEN',
 }
@@ -156,9 +167,9 @@ function nextOfNode(code: string, { verb, dir = 'DIR' }: Where): string | undefi
   const word = /^[\w./~+-]+$/.test(dir) ? dir : `'${dir}'`
   switch (code) {
     case 'CORRUPTED':
-      return verb === 'fsck' ? undefined : `concord fsck ${word}`
+      return verb === 'fsck' ? undefined : `${COMMAND} fsck ${word}`
     case 'DIRECTORY_LOCKED':
-      return `concord status --data ${word}, which shows the node that has it`
+      return `${COMMAND} status --data ${word}, which shows the node that has it`
     case 'STORAGE_FAILED':
       return 'the volume and the permissions of the directory, or another one: --data DIR'
     default:
@@ -172,15 +183,13 @@ function nextStep(error: unknown, where: Where): string | undefined {
   const { code, outcome, retryable } = error
   const { verb } = where
   if (OF_NODE.has(verb)) return nextOfNode(code, where)
-  if (outcome === 'unknown' && code !== 'INTERNAL' && WRITING.has(verb)) {
-    return retryable
-      ? 'the same again with the same --request-id: it applies once'
-      : 'concord get KEY to see whether it happened; next time --request-id ID makes a retry safe'
+  if (outcome === 'unknown' && code !== 'INTERNAL' && isWriting(verb)) {
+    return verb === undefined ? undefined : AFTER_UNKNOWN[verb]!(retryable)
   }
   // Its own sentence says what to do.
   if (code === 'CANNOT_CONNECT') return undefined
   if (code === 'SNAPSHOT_TOO_OLD' && verb === 'list') {
-    return 'concord list --after KEY with the last key that was printed'
+    return `${COMMAND} list --after KEY with the last key that was printed`
   }
   return NEXT[code] ?? (retryable ? 'the same again' : undefined)
 }

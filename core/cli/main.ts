@@ -6,7 +6,7 @@ import { CommanderError } from 'commander'
 import { ConcordError } from '../errors.ts'
 import { didYouMean } from '../suggest.ts'
 import { Cli, endWithReader } from './cli.ts'
-import { CliError, EXIT, exitCodeOf, isUnexpected, sentenceOf } from './failure.ts'
+import { CliError, COMMAND, EXIT, exitCodeOf, isUnexpected, sentenceOf } from './failure.ts'
 import { type Program, createProgram } from './program.ts'
 import { hasColor, red } from './text.ts'
 
@@ -80,7 +80,7 @@ function usage(program: Program, error: CommanderError): CliError {
   const message = suggestion === '' ? first : `${first}. ${suggestion}`
   const [verb] = program.command.args
   const isVerb = program.command.commands.some((known) => known.name() === verb)
-  return new CliError('USAGE', message, isVerb ? `concord help ${verb}` : 'concord help')
+  return new CliError('USAGE', message, `${COMMAND} help${isVerb ? ` ${verb}` : ''}`)
 }
 
 function unknownVerb(program: Program, error: CommanderError, why: string): CliError {
@@ -91,7 +91,7 @@ function unknownVerb(program: Program, error: CommanderError, why: string): CliE
   return new CliError(
     'USAGE',
     `there is no verb ${JSON.stringify(full)}${why}.${didYouMean(found, verbs)}`,
-    family === undefined ? 'concord help' : `concord help ${family.name()}`,
+    `${COMMAND} help${family === undefined ? '' : ` ${family.name()}`}`,
   )
 }
 

@@ -5,6 +5,7 @@
 import { Command, Option } from 'commander'
 import { VERSION } from '../version.ts'
 import { Cli, type GlobalFlags } from './cli.ts'
+import { COMMAND } from './failure.ts'
 
 /** What a verb ends with; nothing is 0. */
 type Outcome = number | void
@@ -48,7 +49,7 @@ function configure(program: Command): void {
     .description('A strongly consistent key-value store inside your Node.js process.')
     .usage('VERB [arguments] [options]')
     .version(VERSION, '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'print help; concord help VERB for one verb')
+    .helpOption('-h, --help', 'print help; help VERB for one verb')
     .exitOverride()
     // Its errors are said in our way; the help of a family without a verb is said as it is.
     .configureOutput({ outputError: () => undefined })
@@ -57,6 +58,7 @@ function configure(program: Command): void {
       showGlobalOptions: false,
     })
     .addHelpText('after', AFTER)
+    .addHelpText('afterAll', ({ command }) => (command === program ? '' : OF_EVERY_VERB))
   const help = new Command('help').argument('[VERB]').description('Print help, of one verb or of all.')
   program.addHelpCommand(help.helpGroup('The node:'))
   program.optionsGroup('Options of every verb:')
@@ -69,15 +71,18 @@ Variables: CONCORD_OUTPUT, _DATA_DIR, _CONFIG, _ENV, _TIMEOUT, _CONSISTENCY, _TO
 Exit codes: 0 ok, 1 unexpected, 2 usage, 3 not found, 4 not allowed, 5 cannot connect, 6 conflict, 7 unavailable,
             8 outcome unknown, 9 check failed, 10 limit reached (docs/cli.md).
 
-  concord start                          run a node here; then, in another terminal:
-  concord put flags/beta '{"on":true}'   put a value; JSON is stored as what it means
-  concord get flags/beta                 get it back
-  concord list flags/ --keys-only        see which keys there are`
+  ${COMMAND} start                          run a node here; then, in another terminal:
+  ${COMMAND} put flags/beta '{"on":true}'   put a value; JSON is stored as what it means
+  ${COMMAND} get flags/beta                 get it back
+  ${COMMAND} list flags/ --keys-only        see which keys there are`
+
+const OF_EVERY_VERB = `
+and those of every verb, such as -o, --raw, --timeout, --consistency and --data: ${COMMAND} help`
 
 const TXN = `
 Takes a lock that nobody has, for 30 seconds; revision 0 means that the key is absent:
 
-  concord txn <<'END'
+  ${COMMAND} txn <<'END'
   { "compare": [{ "key": "lock", "revision": 0 }],
     "success": [{ "op": "put", "key": "lock", "value": "me", "ttl": 30 }],
     "failure": [{ "op": "get", "key": "lock" }] }

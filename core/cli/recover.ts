@@ -7,7 +7,7 @@ import { ConcordError } from '../errors.ts'
 import type { SnapshotMeta } from '../raft/index.ts'
 import { lockDirectory } from '../storage/file/lock.ts'
 import type { Cli } from './cli.ts'
-import { CliError, EXIT, nodeExitCodeOf, sentenceOf } from './failure.ts'
+import { CliError, COMMAND, EXIT, nodeExitCodeOf, sentenceOf } from './failure.ts'
 import { type Examined, examine, requireDirectory, slicesOf, storageError } from './fsck.ts'
 import { dataDirectory } from './node.ts'
 import { askMembers } from './recover-peers.ts'
@@ -69,7 +69,7 @@ function refuse(dir: string, { content }: Examined, { membership }: SnapshotMeta
     throw new ConcordError('NODE_REMOVED', `${id} is no member of its cluster any more`)
   }
   if (Object.keys(membership.members).length > 1) return
-  throw new CliError('USAGE', `${name} is a cluster by itself already`, 'concord start')
+  throw new CliError('USAGE', `${name} is a cluster by itself already`, `${COMMAND} start`)
 }
 
 function othersOf({ content }: Examined, { membership }: SnapshotMeta) {

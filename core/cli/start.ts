@@ -7,9 +7,9 @@ import type { OpenNode } from '../open-node.ts'
 import type { Closed } from '../types.ts'
 import { VERSION } from '../version.ts'
 import { type Cli, endWithReader } from './cli.ts'
-import { EXIT, nodeExitCodeOf, sentenceOf } from './failure.ts'
+import { COMMAND, EXIT, nodeExitCodeOf, sentenceOf } from './failure.ts'
 import { loadConfig } from './node.ts'
-import { commandHere, isOrphan, PARENT_MS, SAME_SIGNAL_MS, SIGNALS } from './npm.ts'
+import { SAME_SIGNAL_MS, SIGNALS, watchNpm } from './npm.ts'
 import { facts } from './text.ts'
 import { systemWorld } from '../world.ts'
 
@@ -21,11 +21,8 @@ export async function start(cli: Cli): Promise<number> {
   for (const [signal, number] of Object.entries(SIGNALS)) {
     process.on(signal, () => stop(signal, number))
   }
-  const parent = process.ppid
   // A node is a guest in its process and does not keep it alive; here this does.
-  const alive = setInterval(() => {
-    if (isOrphan(parent)) stop('npm is gone')
-  }, PARENT_MS)
+  const unwatch = watchNpm(() => stop('npm is gone'))
   let dir: string | undefined
   try {
     const config = await loadConfig(cli)
@@ -39,7 +36,7 @@ export async function start(cli: Cli): Promise<number> {
     process.stderr.write(`${sentenceOf(error, { verb: 'start', dir })}\n`)
     return nodeExitCodeOf(error)
   } finally {
-    clearInterval(alive)
+    unwatch()
   }
 }
 
@@ -97,9 +94,8 @@ async function announce(cli: Cli, node: OpenNode): Promise<void> {
     ]),
   )
   if (socket === undefined) return
-  const command = await commandHere()
-  cli.line(`  try     ${command} put hello world`)
-  cli.line(`          ${command} get hello`)
+  cli.line(`  try     ${COMMAND} put hello world`)
+  cli.line(`          ${COMMAND} get hello`)
 }
 
 /** A plugin that has left a timer behind must not keep a stopped node's process alive. */

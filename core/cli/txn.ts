@@ -1,7 +1,7 @@
 /** `concord txn`: a transaction as data, from a file or stdin. */
 import type { TxnRequest, TxnResult } from '../types.ts'
 import { type Cli, readInput } from './cli.ts'
-import { CliError } from './failure.ts'
+import { CliError, COMMAND } from './failure.ts'
 import { parseJson } from './json.ts'
 import { withNode } from './node.ts'
 import { inCell } from './text.ts'
@@ -26,7 +26,7 @@ export async function txn(cli: Cli, { file, requestId }: TxnFlags): Promise<void
     throw new CliError(
       'CONDITION_FAILED',
       'a compare did not hold, so the operations of `failure` ran',
-      'concord get KEY --meta, for the revision that a key has now',
+      `${COMMAND} get KEY --meta, for the revision that a key has now`,
     )
   }
 }

@@ -12,16 +12,11 @@ import { didYouMean } from '../suggest.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Read by the command line and by clients, never by the config. */
+/** Read by the command line, never by the config. */
 export const CLI_VARIABLES = [
-  'CONCORD_CACERT',
-  'CONCORD_CERT',
   'CONCORD_CONFIG',
   'CONCORD_CONSISTENCY',
-  'CONCORD_CONTEXT',
-  'CONCORD_ENDPOINTS',
   'CONCORD_ENV',
-  'CONCORD_KEY',
   'CONCORD_OUTPUT',
   'CONCORD_TIMEOUT',
   'CONCORD_TOKEN',

@@ -120,7 +120,7 @@ export class PluginState implements PluginSpace {
     return new ConcordError(
       'SLICE_MISSING',
       `plugin "${plugin}": its slice was retired before the command could be applied; nothing was applied. ` +
-        `Call again to bring the slice back. To be without it, run "concord plugin retire ${plugin}" and turn it off: plugins: { '${plugin}': false }`,
+        `Call again to bring the slice back. To be without it, run "npx concord-kv plugin retire ${plugin}" and turn it off: plugins: { '${plugin}': false }`,
       { retryable: true, details: { ...error.details, plugin }, cause: error },
     )
   }

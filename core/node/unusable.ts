@@ -25,4 +25,4 @@ export function whyUnusable(error: unknown, where: string): Error {
 
 /** The state was made with a plugin: it has to be there, until the state is rid of it. */
 const cureOf = (plugin: string): string =>
-  `Turn the plugin on, in that version or a later one: plugins: { '${plugin}': true }. To be without it, run "concord plugin retire ${plugin}" then, and turn it off`
+  `Turn the plugin on, in that version or a later one: plugins: { '${plugin}': true }. To be without it, run "npx concord-kv plugin retire ${plugin}" then, and turn it off`

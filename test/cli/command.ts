@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { atEnd } from '../store/node.ts'
 import type { Request, Response } from './many.ts'
 
-const bin = fileURLToPath(new URL('../../core/cli/concord.ts', import.meta.url))
+export const bin = fileURLToPath(new URL('../../core/cli/concord.ts', import.meta.url))
 const many = fileURLToPath(new URL('many.ts', import.meta.url))
 
 export interface Ran {
@@ -29,7 +29,7 @@ interface Options {
 }
 
 /** Of this process, without what it was told about Concord, npm and tests. */
-function cleanEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+export function cleanEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(?:CONCORD_|npm_|NODE_TEST_CONTEXT|NODE_OPTIONS|NODE_ENV|FORCE_COLOR)/.test(name),
   )

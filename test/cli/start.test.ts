@@ -1,6 +1,7 @@
 // `concord start` and `concord fsck` as processes: how a node starts, how it ends, and what its exit code says.
 
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync, readdirSync, writeSync } from 'node:fs'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,8 +9,9 @@ import { dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
 import { ConcordError, connect, open } from '../../core/index.ts'
 import { asNobody, giveToNobody } from '../nobody.ts'
+import { until } from '../cluster/processes.ts'
 import { atEnd, fileNode, rejection, temporary } from '../store/node.ts'
-import { commands, launch, startNode } from './command.ts'
+import { bin, cleanEnvironment, commands, launch, startNode } from './command.ts'
 
 const placeIn = (data: string): { path: string; pid: number } =>
   JSON.parse(readFileSync(join(data, 'endpoint.json'), 'utf8')) as { path: string; pid: number }
@@ -73,7 +75,7 @@ describe('concord start', () => {
     assert.equal(second.code, 5)
     assert.match(
       second.stderr,
-      /DIRECTORY_LOCKED: .* is in use by process \d+; .*connect\('\S+data'\) reaches .*Try: concord status --data \S+data/,
+      /DIRECTORY_LOCKED: .* is in use by process \d+; .*connect\('\S+data'\) reaches .*Try: npx concord-kv status --data \S+data/,
     )
   })
 
@@ -110,12 +112,42 @@ describe('concord start', () => {
     assert.deepEqual(readdirSync(join(cwd, 'data')).sort(), ['identity.json', 'log', 'snapshots'])
   })
 
+  // Elsewhere than on Linux nobody says who started whom.
+  const options = { skip: process.platform !== 'linux' }
+  test('stops when npm was killed and its shell lives on', options, async (t) => {
+    const cwd = await temporary(t)
+    const npm = `process.title = 'npm start'
+      const { spawn } = require('node:child_process')
+      spawn('/bin/sh', ['-c', process.argv[1]], { stdio: 'inherit' })`
+    const start = `'${process.execPath}' '${bin}' start -o json; true`
+    const child = spawn(process.execPath, ['-e', npm, start], {
+      cwd,
+      env: { ...cleanEnvironment(), npm_lifecycle_event: 'start' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let said = ''
+    for await (const chunk of child.stdout) {
+      said += String(chunk)
+      if (said.includes('\n')) break
+    }
+    const { pid } = JSON.parse(said) as { pid: number }
+    atEnd(t, async () => {
+      if (existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGKILL')
+    })
+    child.kill('SIGKILL')
+    await until(() => !existsSync(join(cwd, 'data', 'lock')))
+    await until(() => !existsSync(`/proc/${pid}`))
+  })
+
   test('what is wrong before it starts: 2, 4', async (t) => {
     const cwd = await temporary(t)
     const run = commands(t, cwd)
     const bad = await run(['start'], { env: { CONCORD_STORAGE_FSYNC: 'sometimes' } })
     assert.equal(bad.code, 2)
-    assert.match(bad.stderr, /^CONFIG_INVALID: .*"sometimes" is not allowed.*Try: concord config validate/s)
+    assert.match(
+      bad.stderr,
+      /^CONFIG_INVALID: .*"sometimes" is not allowed.*Try: npx concord-kv config validate/s,
+    )
     const none = await run(['start', '--config', 'none.config.ts'])
     assert.deepEqual([none.code, none.stderr.split(':')[0]], [2, 'CONFIG_NOT_FOUND'])
     const production = await run(['start', '--env', 'production'])
@@ -153,7 +185,7 @@ describe('concord start', () => {
     assert.equal(refused.code, 3)
     assert.match(
       refused.stderr,
-      /CORRUPTED: .*segment-\d+\.log, offset \d+: .*Try: concord fsck \S+\/data\n$/,
+      /CORRUPTED: .*segment-\d+\.log, offset \d+: .*Try: npx concord-kv fsck \S+\/data\n$/,
     )
     // fsck has left everything as it was.
     assert.equal((await run(['fsck'])).stdout, (await run(['fsck', data])).stdout)
@@ -219,7 +251,6 @@ describe('where a node listens', () => {
       await db.put('k', 1)
       console.log(await db.get('k'))
     `
-    const { spawn } = await import('node:child_process')
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })

@@ -162,7 +162,7 @@ story('what is not there: 3', async () => {
     ['ttl', 'none'],
     ['touch', 'none', '--ttl', '1'],
   ]) {
-    assert.match(await failure(args, 3), /^NOT_FOUND: none is not there\. Try: concord list/)
+    assert.match(await failure(args, 3), /^NOT_FOUND: none is not there\. Try: npx concord-kv list/)
   }
 })
 
@@ -287,7 +287,7 @@ story('config: validate, print, explain, schema', async () => {
   app.write('other.config.json', { env: { production: { snapshot: { keepBytes: 2 ** 34 } } } })
   assert.match(
     await failure(['config', 'validate', '--config', 'other.config.json'], 9),
-    /^CONFIG_INVALID: mode production: .*Try: concord config explain snapshot\.keepBytes$/s,
+    /^CONFIG_INVALID: mode production: .*Try: npx concord-kv config explain snapshot\.keepBytes$/s,
   )
   app.write('text.config.json', 'no config')
   assert.match(
@@ -378,7 +378,7 @@ story('exit codes of what the node says: 4, 5, 7, 8, 10', async (t) => {
   const silent = await fakeNode(t, () => undefined)
   assert.match(
     await failure(['put', 'k', '1', '--data', silent, '--timeout', '50ms'], 8),
-    /^TIMEOUT: .*may still take effect\. Try: concord get KEY .*--request-id/,
+    /^TIMEOUT: .*may still take effect\. Try: npx concord-kv get KEY .*--request-id/,
   )
   assert.match(
     await failure(['put', 'k', '1', '--data', silent, '--timeout', '50ms', '--request-id', 'd'], 8),
@@ -395,10 +395,16 @@ story('exit codes of what the node says: 4, 5, 7, 8, 10', async (t) => {
 story('usage: 2, with what was probably meant', async () => {
   assert.match(
     await failure(['stauts'], 2),
-    /^USAGE: there is no verb "stauts".*Did you mean "status"\? Try: concord help$/,
+    /^USAGE: there is no verb "stauts".*Did you mean "status"\? Try: npx concord-kv help$/,
   )
-  assert.match(await failure(['config', 'pint'], 2), /Did you mean "print"\? Try: concord help config$/)
-  assert.match(await failure(['get'], 2), /^USAGE: missing required argument 'KEY'\. Try: concord help get$/)
+  assert.match(
+    await failure(['config', 'pint'], 2),
+    /Did you mean "print"\? Try: npx concord-kv help config$/,
+  )
+  assert.match(
+    await failure(['get'], 2),
+    /^USAGE: missing required argument 'KEY'\. Try: npx concord-kv help get$/,
+  )
   assert.match(await failure(['get', 'k', '--mta'], 2), /^USAGE: unknown option '--mta'.*--meta/)
   assert.match(
     await failure(['get', 'k', '-o', 'xml'], 2),

@@ -514,7 +514,7 @@ describe('connect', () => {
     const missing = concordError(await rejection(connect(join(dir, 'nowhere'))))
     assert.deepEqual([missing.code, missing.details?.['exists']], ['CANNOT_CONNECT', false])
     assert.equal(missing.retryable, false)
-    assert.match(missing.message, /nowhere does not exist.*concord start/)
+    assert.match(missing.message, /nowhere does not exist.*npx concord-kv start/)
     assert.match((await rejection(connect(dir))).message, /neither a node's data nor a config/)
     const node = await fileNode(t, dir)
     await node.close()

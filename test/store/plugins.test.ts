@@ -64,7 +64,7 @@ test('a node that lacks a slice of the state refuses to start, naming it', async
   await before.close()
   const without = await rejection(fileNode(t, dir))
   assert.equal((without as ConcordError).code, 'SLICE_MISSING')
-  assert.match(without.message, /slice counter.*Turn the plugin on, .*"concord plugin retire counter"/)
+  assert.match(without.message, /slice counter.*Turn the plugin on, .*"npx concord-kv plugin retire counter"/)
   const older = await rejection(fileNode(t, dir, withPlugin(counter(1))))
   assert.match(older.message, /counter/)
   const newer = await fileNode(t, dir, withPlugin(counter(3)))
@@ -93,7 +93,7 @@ test('a command that comes behind the retirement of its slice is refused, and to
   assert.deepEqual([late.code, late.outcome, late.retryable], ['SLICE_MISSING', 'not-applied', true])
   assert.match(
     late.message,
-    /plugin "counter".*retired.*nothing was applied.*call again.*concord plugin retire counter/is,
+    /plugin "counter".*retired.*nothing was applied.*call again.*npx concord-kv plugin retire counter/is,
   )
   assert.equal(late.details?.['plugin'], 'counter')
   assert.equal((await service.add(5)).sum, 6, 'as the message says')
