@@ -19,7 +19,7 @@ export interface Access {
 
 /** A call on its way in, before anything is proposed or read. */
 export interface DoorRequest {
-  /** The name of the call: `put`, `getMany`, `txn`, `entries`, `addMember` … */
+  /** The name of the call: `put`, `getMany`, `txn`, `entries`, `removeMember` … */
   readonly operation: string
   /** All that the call needs, in the order of the call. */
   readonly access: readonly Access[]

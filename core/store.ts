@@ -3,8 +3,8 @@
  * node (`connect`), or with defaults of its own (`db.with`). `store/kv.ts` is its implementation over the
  * replicated log, `endpoint/remote-store.ts` over a connection.
  *
- * Every method returns a promise and never throws synchronously. Beside the errors named at each, any
- * call may reject with:
+ * Methods that return promises never throw synchronously; `with`, `plugin` and `local`, which return none, throw.
+ * Beside the errors named at each, any call may reject with:
  *
  * - `INVALID_KEY`, `INVALID_VALUE`, `INVALID_TTL`, `INVALID_OPTION`, `VALUE_TOO_LARGE`,
  *   `BATCH_TOO_LARGE`: the call is wrong. Nothing was sent.

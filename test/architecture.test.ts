@@ -2,7 +2,7 @@
 // what the pure floors may not mention. A failure names the file, the line and the floor it breaks.
 //
 // Why it matters: the simulator, `concord-kv/testing` and `concord dev` run the real core over a false world.
-// That works only as long as nothing below concord.ts reaches the world other than through ports.ts.
+// That works only as long as nothing below core/concord.ts reaches the world other than through core/ports.ts.
 
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
@@ -209,16 +209,24 @@ interface Text {
   readonly code: string
   /** Strings by the offset of their opening quote. */
   readonly strings: ReadonlyMap<number, string>
+  /** Comments by the offset at which they begin. */
+  readonly comments: ReadonlyMap<number, string>
 }
 
 /** Enough of a scanner to tell code from comments, strings, templates and regular expressions. */
 function blank(source: string): Text {
   const out = source.split('')
   const strings = new Map<number, string>()
+  const comments = new Map<number, string>()
   const braces: number[] = [] // for each open `${`, the depth of braces inside it
   let at = 0
   const hide = (from: number, to: number) => {
     for (let i = from; i < to; i++) if (out[i] !== '\n') out[i] = ' '
+  }
+  const comment = (to: number) => {
+    comments.set(at, source.slice(at, to))
+    hide(at, to)
+    at = to
   }
   const template = () => {
     const from = at
@@ -239,14 +247,10 @@ function blank(source: string): Text {
     const char = source[at]!
     if (source.startsWith('//', at)) {
       const end = source.indexOf('\n', at)
-      const to = end < 0 ? source.length : end
-      hide(at, to)
-      at = to
+      comment(end < 0 ? source.length : end)
     } else if (source.startsWith('/*', at)) {
       const end = source.indexOf('*/', at + 2)
-      const to = end < 0 ? source.length : end + 2
-      hide(at, to)
-      at = to
+      comment(end < 0 ? source.length : end + 2)
     } else if (char === '"' || char === "'") {
       const from = at++
       while (at < source.length && source[at] !== char && source[at] !== '\n')
@@ -279,7 +283,7 @@ function blank(source: string): Text {
       } else braces[braces.length - 1]!--
     } else at++
   }
-  return { code: out.join(''), strings }
+  return { code: out.join(''), strings, comments }
 }
 
 function startsRegExp(out: readonly string[], at: number): boolean {
@@ -346,14 +350,37 @@ function judge(file: string, source: string): string[] {
   return wrong
 }
 
+/** Files that comments name and that are not there: beside the file that names them, nor above it. */
+function gone(file: string, source: string, all: ReadonlySet<string>): string[] {
+  const isThere = (name: string) => {
+    for (let folder = posix.dirname(file); ; folder = posix.dirname(folder)) {
+      if (all.has(posix.join(folder, name))) return true
+      if (folder === '.') return false
+    }
+  }
+  return [...blank(source).comments].flatMap(([at, text]) =>
+    [...text.matchAll(/[\w./-]*[\w-]\.ts\b/g)]
+      .filter(([name]) => !isThere(name))
+      .map(({ 0: name, index }) => `${file}:${lineOf(source, at + index)} names ${name}, which is not there`),
+  )
+}
+
 // ------------------------------------------------------------------------------------------------ the tests
 
-const files = globSync('{core,plugins}/**/*.ts', { cwd: root }).map((path) => path.replaceAll('\\', '/'))
+const found = (pattern: string) => globSync(pattern, { cwd: root }).map((path) => path.replaceAll('\\', '/'))
+const files = found('{core,plugins}/**/*.ts')
 
 describe('architecture', () => {
   test('every import and every word stays on its floor', () => {
     assert.ok(files.length > 0, 'no sources found')
     const wrong = files.flatMap((file) => judge(file, readFileSync(root + file, 'utf8')))
+    assert.deepEqual(wrong, [], `\n${wrong.join('\n')}\n`)
+  })
+
+  test('every file that a comment names is there', () => {
+    const named = [...files, ...found('{test,bench,scripts}/**/*.ts'), ...found('*.ts')]
+    const all = new Set(named)
+    const wrong = named.flatMap((file) => gone(file, readFileSync(root + file, 'utf8'), all))
     assert.deepEqual(wrong, [], `\n${wrong.join('\n')}\n`)
   })
 
@@ -423,6 +450,12 @@ describe('architecture', () => {
         )
       })
     }
+
+    test('a comment that names a file of another folder', () => {
+      const all = new Set(['core/a.ts', 'core/b.ts', 'core/raft/c.ts'])
+      const source = `/**\n * See b.ts, and c.ts.\n */\nconst x = 'd.ts' // raft/c.ts, core/a.ts`
+      assert.deepEqual(gone('core/a.ts', source, all), ['core/a.ts:2 names c.ts, which is not there'])
+    })
 
     const good: readonly (readonly [file: string, source: string])[] = [
       [

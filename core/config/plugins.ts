@@ -1,5 +1,5 @@
 /**
- * Which plugins there are, and the code of those that are on. Finding and importing is plugin-resolve's;
+ * Which plugins there are, and the code of those that are on. Finding and importing is host/resolve.ts's;
  * here its errors become problems of the config, beside all others. A plugin that is broken itself
  * (`PLUGIN_INVALID`) is not the config's problem: that error passes.
  */

@@ -53,6 +53,7 @@ export class Agreement {
     this.#asking = true
     this.#askedAtMs = now
     void this.#ask(Object.fromEntries(others))
+      // The next round asks again, of whoever leads then: what became of this one is in the settings.
       .catch(() => undefined)
       .finally(() => (this.#asking = false))
   }

@@ -1,7 +1,7 @@
 /**
  * What nodes say to each other before they share a log: who are you, will you found a cluster with us, it
  * is founded, may I join. As values, checked field by field: the other side may be of another version, or
- * of another cluster. What it all means: founding.ts and joining.ts.
+ * of another cluster. What it all means: founding.ts and peering.ts.
  */
 import { MalformedError, Reader, Writer } from '../bytes.ts'
 import { decodeValue, encodeValue } from '../codec.ts'

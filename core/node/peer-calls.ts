@@ -2,7 +2,7 @@
  * What nodes ask each other beside Raft, as bytes: place these entries, at which moment does a read hold, let
  * these keys go. A node answers for itself and passes nothing on: one hop.
  *
- * An error in an answer means that the asked node did nothing. That a call got no answer is for the
+ * An error in an answer says by its outcome what the asked node did. That a call got no answer is for the
  * transport to say, and whether the question may have arrived.
  */
 import { MalformedError, Reader, Writer } from '../bytes.ts'
@@ -198,7 +198,7 @@ export const encodeObjection = (why: string): Uint8Array =>
 
 export const decodeObjection = (bytes: Uint8Array): string => opened(bytes, (reader) => reader.utf8())
 
-/** For a call that did nothing; whatever else goes wrong inside is said without its insides. */
+/** With its outcome; what is no error of Concord's is said without its insides. */
 export function encodeRefusal(error: unknown): Uint8Array {
   const known = ConcordError.is(error) ? error : undefined
   const writer = new Writer()

@@ -1,7 +1,7 @@
 /**
  * One connection between two nodes that know each other: messages, calls and signs of life, both ways.
  *
- * It does not know how it came about, nor what becomes of its peer: links.ts and tcp.ts do. Everything that
+ * It does not know how it came about, nor what becomes of its peer: line.ts and peer.ts do. Everything that
  * waits here is bounded in bytes.
  */
 import { MalformedError, Reader } from '../bytes.ts'
