@@ -62,6 +62,7 @@ export const ERROR_CODES = {
   CONFIG_NOT_FOUND: never,
   CONFIG_NOT_LOADED: never,
   CONFIG_INVALID: never,
+  ADDRESS_IN_USE: later,
   CANNOT_CONNECT: later,
   // Plugins.
   PLUGIN_UNKNOWN: never,

@@ -1,7 +1,8 @@
 /** The directory of `concord dev`: a directory of data and a log for each node, and how many there are. */
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConcordError } from '../errors.ts'
+import { nodeDisk } from '../storage/file/disk.ts'
 import { lockDirectory, type DirectoryLock } from '../storage/file/lock.ts'
 
 const FACTS = 'dev.json'
@@ -27,7 +28,7 @@ export async function takeDirectory(
   count: number | undefined,
   isFresh: boolean,
 ): Promise<DevDirectory> {
-  await mkdir(dir, { recursive: true, mode: 0o700 })
+  await nodeDisk.makeDir(dir)
   const stranger = (await readdir(dir)).find((name) => !OWN.test(name))
   if (stranger !== undefined) {
     throw new ConcordError(

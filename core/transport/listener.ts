@@ -55,13 +55,14 @@ export class Listener {
     return this.#strangers.size
   }
 
-  /** @throws `CANNOT_CONNECT` */
+  /** @throws `ADDRESS_IN_USE`, `CANNOT_CONNECT` */
   listen({ host, port }: HostPort): Promise<string> {
     return new Promise((resolve, reject) => {
       const server = this.#server
-      server.once('error', (cause) => {
+      server.once('error', (cause: NodeJS.ErrnoException) => {
         const message = `cannot listen for peers at ${formatAddress(host, port)}: ${cause.message}`
-        reject(new ConcordError('CANNOT_CONNECT', message, { cause, details: { host, port } }))
+        const code = cause.code === 'EADDRINUSE' ? 'ADDRESS_IN_USE' : 'CANNOT_CONNECT'
+        reject(new ConcordError(code, message, { cause, details: { field: 'cluster.listen', host, port } }))
       })
       // Exclusive: under node:cluster each process is a node of its own.
       server.listen({ host, port, exclusive: true }, () => {

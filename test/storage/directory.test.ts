@@ -12,6 +12,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -225,4 +226,43 @@ test('a segment that the disk does not give back is named, though the system doe
     message:
       /^cannot recover \/data\/log\/segment-0+1\.log: EIO: i\/o error, read\. The disk could not do it: /,
   })
+})
+
+test(
+  'below /proc no directory can be made: that is said, and does not go round for ever',
+  { skip: !onLinux },
+  async () => {
+    dir = '/proc/concord/data'
+    const message = /storage\.dir \/proc\/concord\/data: no directory can be made there: ENOENT/
+    await assert.rejects(open(), { code: 'STORAGE_FAILED', outcome: 'not-applied', message })
+  },
+)
+
+test('a link to what is not there is called one, at the end of the path and in its middle', async () => {
+  const link = join(base, 'link')
+  symlinkSync(join(base, 'nothing'), link)
+  for (const place of [link, join(link, 'data')]) {
+    dir = place
+    const message = `storage.dir ${dir}: ${link} is a link to what is not there`
+    await assert.rejects(open(), { code: 'STORAGE_FAILED', outcome: 'not-applied', message })
+  }
+})
+
+test("a directory with somebody else's files is refused, and left as it was; hidden files and a volume's own are not somebody's", async () => {
+  mkdirSync(join(dir, 'lost+found'), { recursive: true, mode: 0o700 })
+  chmodSync(dir, 0o700)
+  writeFileSync(join(dir, '.keep'), '')
+  writeFileSync(join(dir, 'package.json'), '{}')
+  const message = /storage\.dir .*data holds package\.json and no identity\.json/
+  await assert.rejects(open(), { code: 'INVALID_OPTION', message })
+  assert.deepEqual(readdirSync(dir).sort(), ['.keep', 'lost+found', 'package.json'])
+  rmSync(join(dir, 'package.json'))
+  const storage = await open()
+  await storage.log.recover(0)
+  await storage.close(true)
+  // Who has an identity is at home.
+  writeFileSync(join(dir, 'notes.txt'), '')
+  const again = await open()
+  await again.log.recover(0)
+  await again.close(true)
 })

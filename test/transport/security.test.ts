@@ -262,6 +262,6 @@ test('an address that is taken is refused by name', async (t) => {
     peerLost: () => {},
     tell: () => {},
   }
-  await assert.rejects(other.listen(handlers), { code: 'CANNOT_CONNECT', message: /EADDRINUSE/ })
+  await assert.rejects(other.listen(handlers), { code: 'ADDRESS_IN_USE', message: /EADDRINUSE/ })
   await other.close()
 })

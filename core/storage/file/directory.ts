@@ -9,7 +9,7 @@ import { ConcordError } from '../../errors.ts'
 import type { Clock, Entropy } from '../../ports.ts'
 import type { Disk } from './disk.ts'
 import { type Identity, type IdentityFile, readIdentity, writeIdentity } from './identity.ts'
-import { isTemporary, logDir, snapshotDir } from './layout.ts'
+import { isOwn, isTemporary, logDir, snapshotDir } from './layout.ts'
 
 /** Others could replace the log under a directory that they may write to. */
 const OTHERS_MAY_WRITE = 0o022
@@ -62,6 +62,7 @@ export async function identify(
     )
   }
   await refuseOrphans(disk, dir)
+  await refuseStrangers(disk, dir)
   const identity: Identity = {
     clusterId: '',
     name,
@@ -77,6 +78,17 @@ export async function identify(
 /** The data of a node whose state was another than that of its cluster. */
 export function setAside(dir: string, why: string): ConcordError {
   return new ConcordError('DIVERGED', `${dir} was set aside: ${why}`, { details: { dir } })
+}
+
+/** Files of somebody else: a project's own directory, say. A volume may bring `lost+found`, and anybody hidden files. */
+async function refuseStrangers(disk: Disk, dir: string): Promise<void> {
+  const found = (await disk.list(dir))?.find((name) => !isOwn(name) && !/^(?:\.|lost\+found$)/.test(name))
+  if (found === undefined) return
+  throw new ConcordError(
+    'INVALID_OPTION',
+    `storage.dir ${dir} holds ${found} and no identity.json: found somebody else's files, expected an empty directory or a node's own`,
+    { details: { field: 'storage.dir', found } },
+  )
 }
 
 /** A log or snapshots without an identity are somebody's data, not a new directory. */

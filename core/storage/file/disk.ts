@@ -5,6 +5,7 @@
  * entries and lies about fsync. Callbacks on the way of a write, where a promise for each would be felt.
  */
 import fs from 'node:fs'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 
 export type Done<T = void> = (error: Error | null, value: T) => void
@@ -113,6 +114,34 @@ class NodeFile implements DiskFile {
   }
 }
 
+/** Level by level: where nothing can be made, below /proc, say, Node.js's own `recursive` goes round for ever. */
+async function makeDir(dir: string): Promise<boolean> {
+  if (await makeOneDir(dir)) return true
+  if (await isDirectory(dir)) return false
+  if (dirname(dir) !== dir) await makeDir(dirname(dir))
+  await fs.promises.mkdir(dir, { mode: DIR_MODE }).catch(async (error: unknown) => {
+    // Somebody else has been quicker.
+    if (!(await isDirectory(dir))) throw error
+  })
+  return true
+}
+
+/** False when something is there, or when what is to be above it is not. */
+async function makeOneDir(dir: string): Promise<boolean> {
+  try {
+    await fs.promises.mkdir(dir, { mode: DIR_MODE })
+    return true
+  } catch {
+    return false
+  }
+}
+
+const isDirectory = (path: string): Promise<boolean> =>
+  fs.promises.stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
+
 /** The machine's own disk. */
 export const nodeDisk: Disk = {
   async open(path, mode, { durable = false } = {}) {
@@ -132,9 +161,7 @@ export const nodeDisk: Disk = {
     }
   },
 
-  async makeDir(dir) {
-    return (await fs.promises.mkdir(dir, { mode: DIR_MODE, recursive: true })) !== undefined
-  },
+  makeDir,
 
   async syncDir(dir) {
     // Windows has no handle for this; there a rename is as durable as it gets.

@@ -1,5 +1,5 @@
 /** The ways in which a data directory says no: with the file and the offset, or in words for who opens it. */
-import { stat } from 'node:fs/promises'
+import { lstat, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 import { MalformedError } from '../../bytes.ts'
@@ -111,6 +111,11 @@ async function whyNotOpened(dir: string, cause: unknown): Promise<string> {
   const file = await fileOnTheWay(path)
   if (file === dir) return `storage.dir is a file: ${dir}`
   if (file !== undefined) return `storage.dir ${dir}: ${file} is a file, expected a directory`
+  const link = await deadLinkOnTheWay(path)
+  if (link !== undefined) return `storage.dir ${dir}: ${link} is a link to what is not there`
+  if ((cause as NodeJS.ErrnoException).syscall === 'mkdir') {
+    return `storage.dir ${dir}: no directory can be made there: ${message}`
+  }
   return `cannot open storage.dir ${dir}: ${message ?? String(cause)}. ${cureOf(cause)}`
 }
 
@@ -119,6 +124,14 @@ async function fileOnTheWay(path: string): Promise<string | undefined> {
   for (let at = path; dirname(at) !== at; at = dirname(at)) {
     const found = await stat(at).catch(() => undefined)
     if (found !== undefined) return found.isDirectory() ? undefined : at
+  }
+  return undefined
+}
+
+async function deadLinkOnTheWay(path: string): Promise<string | undefined> {
+  for (let at = path; dirname(at) !== at; at = dirname(at)) {
+    const found = await lstat(at).catch(() => undefined)
+    if (found?.isSymbolicLink() === true) return (await stat(at).catch(() => undefined)) ? undefined : at
   }
   return undefined
 }

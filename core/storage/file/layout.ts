@@ -37,6 +37,12 @@ export const BALLAST = 'ballast.zeros'
 export const temporary = (name: string): string => `${name}.tmp`
 export const isTemporary = (name: string): boolean => TEMPORARY.test(name)
 
+/** Of the data directory itself, whether or not a node has come as far as an identity. */
+export const isOwn = (name: string): boolean =>
+  /^(?:identity\.json|lock(?:\.sock)?|log|snapshots|endpoint\.(?:json|sock)|before-.+)$/.test(name) ||
+  isTemporary(name) ||
+  name === 'endpoint.json.tmp'
+
 /** Sequence number, or undefined when it is not the name of a segment. */
 export function parseSegmentName(name: string): number | undefined {
   const match = SEGMENT.exec(name)
