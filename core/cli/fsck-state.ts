@@ -19,7 +19,8 @@ import { whyUnusable } from '../node/unusable.ts'
 import type { Entry } from '../raft/index.ts'
 import { nodeDisk } from '../storage/file/disk.ts'
 import { isBehind } from '../storage/file/log-reading.ts'
-import { LogImage, type ReadLog, scanSegment } from '../storage/file/recovery.ts'
+import { LogImage, type ReadLog } from '../storage/file/recovery.ts'
+import { scanSegment } from '../storage/file/segment-reading.ts'
 import { RUN_BLOCKS, openSnapshotFile, readBlocks } from '../storage/file/snapshot-file.ts'
 
 export interface State {

@@ -3,18 +3,15 @@
  * and then, in memory, the state that they amount to. Says everything that is wrong, where a node stops at the first.
  */
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, relative } from 'node:path'
 import { ConcordError, type ErrorCode } from '../errors.ts'
 import type { Slice } from '../machine/index.ts'
-import type { SnapshotMeta } from '../raft/index.ts'
+import { type DirectoryContents, type WholeSnapshot, readDirectory } from '../storage/file/check.ts'
 import { setAside } from '../storage/file/directory.ts'
-import { nodeDisk } from '../storage/file/disk.ts'
 import { cannotOpen } from '../storage/file/errors.ts'
-import { type IdentityFile, readIdentity } from '../storage/file/identity.ts'
-import { logDir, parseSnapshotName, snapshotDir } from '../storage/file/layout.ts'
+import { identityPath } from '../storage/file/layout.ts'
 import { lockDirectory } from '../storage/file/lock.ts'
-import { type ReadLog, readLog } from '../storage/file/recovery.ts'
-import { openSnapshotFile, verifySnapshot } from '../storage/file/snapshot-file.ts'
+import type { ReadLog } from '../storage/file/recovery.ts'
 import type { Cli } from './cli.ts'
 import { CliError, EXIT, NODE_EXIT, nodeExitCodeOf, sentenceOf } from './failure.ts'
 import { type Loaded, type Need, type State, loadState } from './fsck-state.ts'
@@ -28,6 +25,10 @@ interface Report {
   readonly clusterId: string
   readonly snapshots: readonly { readonly file: string; readonly index: number; readonly bytes: number }[]
   readonly log: LogReport | null
+  /** Of a log with damage: up to which entry each segment can be read by itself. */
+  readonly readable: readonly { readonly file: string; readonly lastIndex: number }[]
+  /** Files that a node removes when it starts. */
+  readonly halfWritten: readonly string[]
   /** What the files amount to; null when that was not asked for, or cannot be said. */
   readonly state: State | null
   /** The plugin without which the state is not whole here. */
@@ -93,12 +94,8 @@ export async function slicesOf(cli: Cli): Promise<readonly Slice[]> {
 }
 
 /** All that was read of a directory, and what is wrong with it. */
-export interface Examined {
-  readonly content: IdentityFile | undefined
-  readonly snapshots: readonly Snapshot[]
-  readonly log: ReadLog | undefined
+export interface Examined extends DirectoryContents {
   readonly loaded: Loaded | undefined
-  readonly problems: readonly ConcordError[]
 }
 
 /**
@@ -109,46 +106,38 @@ export async function examine(
   dir: string,
   slices: (() => Promise<readonly Slice[]>) | undefined,
 ): Promise<Examined> {
-  const problems: ConcordError[] = []
-  const attempt = async <R>(read: () => Promise<R>): Promise<R | undefined> => {
-    try {
-      return await read()
-    } catch (error) {
-      problems.push(await storageError(error, dir))
-      return undefined
-    }
-  }
-  const content = await attempt(() => readIdentity(nodeDisk, dir))
-  if (content === undefined && problems.length === 0) {
+  if ((await stat(identityPath(dir)).catch(() => undefined)) === undefined) {
     throw new CliError(
       'USAGE',
       `${dir} is not the data directory of a node: it has no identity.json`,
       undefined,
     )
   }
+  const contents = await readDirectory(dir)
+  const { content, snapshots, log } = contents
   const quarantine = content?.identity.quarantine
-  if (quarantine !== undefined) problems.push(setAside(dir, quarantine))
-  const snapshots = await checkSnapshots(dir, attempt)
-  const newest = snapshots.at(-1)
-  const log =
-    content === undefined ? undefined : await attempt(() => checkLog(dir, content, newest?.index ?? 0))
-  const loaded =
-    log === undefined || slices === undefined
-      ? undefined
-      : await attempt(() => loadWith(dir, newest, log, slices))
-  problems.push(...(loaded?.problems ?? []))
-  return { content, snapshots, log, loaded, problems }
+  const problems = quarantine === undefined ? [] : [setAside(dir, quarantine)]
+  problems.push(...contents.problems)
+  if (log === undefined || slices === undefined) return { ...contents, problems, loaded: undefined }
+  try {
+    const loaded = await loadWith(snapshots.at(-1), log, slices)
+    return { ...contents, problems: [...problems, ...loaded.problems], loaded }
+  } catch (error) {
+    return { ...contents, problems: [...problems, await storageError(error, dir)], loaded: undefined }
+  }
 }
 
 async function check(dir: string, slices: (() => Promise<readonly Slice[]>) | undefined): Promise<Report> {
-  const { content, snapshots, log, loaded, problems } = await examine(dir, slices)
+  const { content, snapshots, log, readable, halfWritten, loaded, problems } = await examine(dir, slices)
   return {
     dir,
     ok: problems.length === 0,
     node: content?.identity.name ?? '',
     clusterId: content?.identity.clusterId ?? '',
-    snapshots: snapshots.map(({ file, index, bytes }) => ({ file, index, bytes })),
+    snapshots: snapshots.map(({ path, meta: { index }, bytes }) => ({ file: basename(path), index, bytes })),
     log: log === undefined ? null : reportOf(log),
+    readable: readable.map(({ path, lastIndex }) => ({ file: basename(path), lastIndex })),
+    halfWritten: halfWritten.map((path) => relative(dir, path)),
     state: loaded?.state ?? null,
     needs: loaded?.needs ?? null,
     problems: problems.map(({ code, message }) => ({ code, message })),
@@ -157,57 +146,15 @@ async function check(dir: string, slices: (() => Promise<readonly Slice[]>) | un
 
 /** A config is loaded only when the state needs a plugin: that takes longer than all the rest. */
 async function loadWith(
-  dir: string,
-  newest: Snapshot | undefined,
+  newest: WholeSnapshot | undefined,
   log: ReadLog,
   slices: () => Promise<readonly Slice[]>,
 ): Promise<Loaded> {
-  const snapshot = newest && { ...newest, path: join(snapshotDir(dir), newest.file) }
+  const snapshot = newest && { path: newest.path, ...newest.meta }
   const loaded = await loadState(snapshot, log, [])
   if (loaded.needs === null) return loaded
   const known = await slices()
   return known.length === 0 ? loaded : loadState(snapshot, log, known)
-}
-
-export interface Snapshot {
-  readonly file: string
-  readonly index: number
-  readonly term: number
-  readonly meta: SnapshotMeta
-  readonly bytes: number
-}
-
-type Attempt = <R>(read: () => Promise<R>) => Promise<R | undefined>
-
-async function checkSnapshots(dir: string, attempt: Attempt): Promise<Snapshot[]> {
-  const found: Snapshot[] = []
-  const names = (await attempt(() => nodeDisk.list(snapshotDir(dir)))) ?? []
-  for (const name of names.filter((one) => parseSnapshotName(one) !== undefined).sort()) {
-    const whole = await attempt(async () => {
-      const snapshot = await openSnapshotFile(nodeDisk, join(snapshotDir(dir), name))
-      try {
-        await verifySnapshot(snapshot)
-        const { meta } = snapshot
-        const { index, term } = meta
-        return { file: name, index, term, meta, bytes: snapshot.payloadBytes }
-      } finally {
-        await snapshot.file.close()
-      }
-    })
-    if (whole !== undefined) found.push(whole)
-  }
-  return found
-}
-
-function checkLog(dir: string, content: IdentityFile, snapshotIndex: number): Promise<ReadLog> {
-  const { identity, run, hasLog } = content
-  return readLog(nodeDisk, logDir(dir), {
-    clusterId: identity.clusterId,
-    incarnation: identity.incarnation,
-    snapshotIndex,
-    hasLog,
-    closedBy: run?.closed === true ? run.id : null,
-  })
 }
 
 function reportOf({ image: { entries }, segments, last, usedTo, cleanStop }: ReadLog): LogReport {
@@ -234,7 +181,8 @@ function exitCodeFor({ problems }: Report): number {
   return worst.find((code) => codes.includes(code)) ?? EXIT.unexpected
 }
 
-function describe({ dir, ok, node, clusterId, snapshots, log, state, needs, problems }: Report): string {
+function describe(report: Report): string {
+  const { dir, ok, node, clusterId, snapshots, log, readable, halfWritten, state, needs, problems } = report
   const pairs: [string, string][] = [
     ['directory', dir],
     ['node', `${node}, cluster ${clusterId}`],
@@ -254,6 +202,8 @@ function describe({ dir, ok, node, clusterId, snapshots, log, state, needs, prob
       pairs.push(['torn', `${log.tornBytes} bytes of a write that was never acknowledged; a node cuts them`])
     }
   }
+  for (const { file, lastIndex } of readable) pairs.push(['readable', `${file} up to entry ${lastIndex}`])
+  for (const file of halfWritten) pairs.push(['half-written', `${file}; a node removes it when it starts`])
   if (state !== null) {
     const { index, revision, keys, hash } = state
     pairs.push(['state', `revision ${revision}, ${keys} keys, hash ${hash}, at entry ${index}`])

@@ -164,7 +164,7 @@ async function swap(dir: string, slices: readonly Slice[]): Promise<Recovered> {
     node: idOf(fresh.identity),
     clusterId,
     previousClusterId: old!.identity.clusterId,
-    index: examined.snapshots.at(-1)!.index,
+    index: examined.snapshots.at(-1)!.meta.index,
     revision: examined.loaded?.state?.revision ?? null,
     before,
   }

@@ -1,7 +1,7 @@
 // `concord fsck` builds the machine: the newest snapshot and the log on it, in memory. What it comes to is what a
 // node on the same files would, and what cannot be decoded is said by index and file.
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { pathToFileURL } from 'node:url'
@@ -20,6 +20,7 @@ interface Report {
     readonly hash: string
   } | null
   readonly needs: { readonly plugin: string; readonly found: string; readonly at: string } | null
+  readonly readable: readonly { readonly file: string; readonly lastIndex: number }[]
   readonly problems: readonly { readonly code: string; readonly message: string }[]
 }
 
@@ -96,6 +97,26 @@ test('--no-load only reads the files', async (t) => {
   await filled(t, cwd)
   const { code, report } = await fsck(commands(t, cwd), '--no-load')
   assert.deepEqual([code, report.ok, report.state], [0, true, null])
+})
+
+test('a log with damage says how far each segment can be read', async (t) => {
+  const cwd = await temporary(t)
+  const run = commands(t, cwd)
+  await filled(t, cwd)
+  const log = join(cwd, 'data', 'log')
+  const file = (await readdir(log)).filter((name) => name.startsWith('segment-')).at(-1)!
+  const bytes = await readFile(join(log, file))
+  bytes[5000]! ^= 1
+  await writeFile(join(log, file), bytes)
+  const { code, report } = await fsck(run)
+  assert.deepEqual([code, report.problems.map(({ code: word }) => word)], [3, ['CORRUPTED']])
+  assert.deepEqual(
+    report.readable.map(({ file: name }) => name),
+    [file],
+  )
+  assert.ok(report.readable[0]!.lastIndex > 0)
+  const { stdout } = await run(['fsck', '-o', 'table'])
+  assert.match(stdout, /^readable +segment-\d+\.log up to entry \d+$/m)
 })
 
 test('every entry that cannot be decoded is named, with its file; the state is that before the first', async (t) => {

@@ -2,7 +2,7 @@
  * One run: found the cluster, let the plan happen, then heal and demand life, then look at what is left on the
  * disks. The outcome is a record; a seed gives the same one each time.
  */
-import { checkDirectory } from '../../core/storage/file/check.ts'
+import { readDirectory } from '../../core/storage/file/check.ts'
 import { DIRECTORY } from '../../core/testing/computer.ts'
 import { mix } from '../sim/hash.ts'
 import { Violation } from '../sim/judge.ts'
@@ -188,15 +188,12 @@ async function look(world: World): Promise<void> {
     if (member.isGone || member.log.isRotten) continue
     kill(world, member)
     const { disk } = member.computer
-    const findings: string[] = []
-    const check = (async () => {
-      for await (const { severity, message, file } of checkDirectory(DIRECTORY, disk))
-        if (severity === 'damage') findings.push(`${file}: ${message}`)
-    })()
+    const check = readDirectory(DIRECTORY, disk)
     let isDone = false
     void check.then(() => (isDone = true))
     while (!isDone) if (!(await world.simulation.step())) await check
-    if (findings.length > 0)
-      throw new Violation('the disks are whole', `${member.name}: ${findings.join('; ')}`)
+    const [problem] = (await check).problems
+    if (problem !== undefined)
+      throw new Violation('the disks are whole', `${member.name}: ${problem.message}`)
   }
 }

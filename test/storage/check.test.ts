@@ -3,17 +3,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { checkDirectory, type Finding } from '../../core/storage/file/storage.ts'
+import { type DirectoryContents, readDirectory } from '../../core/storage/file/check.ts'
 import { CrashDisk } from '../../core/testing/disk.ts'
 import { command, DIR, metaAt, recoverOn, settled, takeSnapshot } from './world.ts'
 
-async function check(disk: CrashDisk): Promise<Finding[]> {
+async function check(disk: CrashDisk): Promise<DirectoryContents> {
   const journal = (disk.journal = [] as string[])
-  const findings: Finding[] = []
-  for await (const finding of checkDirectory(DIR, disk)) findings.push(finding)
+  const found = await readDirectory(DIR, disk)
   const changes = journal.filter((step) => !/^(open read|read|size|list|close)/.test(step))
   assert.deepEqual(changes, [], 'fsck changes nothing')
-  return findings
+  return found
 }
 
 async function someData(clean: boolean): Promise<CrashDisk> {
@@ -31,16 +30,16 @@ async function someData(clean: boolean): Promise<CrashDisk> {
   return disk
 }
 
-const of = (findings: readonly Finding[], severity: Finding['severity']) =>
-  findings.filter((finding) => finding.severity === severity)
-
 test('a sound directory: no damage, and what is in it', async () => {
-  const findings = await check(await someData(true))
-  assert.deepEqual([...of(findings, 'damage'), ...of(findings, 'torn')], [])
-  const text = findings.map(({ message }) => message).join('\n')
-  assert.match(text, /node n1\//)
-  assert.match(text, /up to entry 4 of term 1, 100000 bytes/)
-  assert.match(text, /entries 1 to 12, term 0, closed cleanly/)
+  const { problems, content, snapshots, log, readable, halfWritten } = await check(await someData(true))
+  assert.deepEqual([problems, readable, halfWritten], [[], [], []])
+  assert.equal(content?.identity.name, 'n1')
+  assert.deepEqual(
+    snapshots.map(({ meta: { index, term }, bytes }) => [index, term, bytes]),
+    [[4, 1, 100_000]],
+  )
+  assert.deepEqual([log?.image.entries.at(-1)?.index, log?.cleanStop], [12, true])
+  assert.equal(log!.usedTo, log!.last.end, 'nothing is torn')
 })
 
 test('damage in a segment and in a snapshot: both, with file and offset, and how far each segment can be read', async () => {
@@ -54,11 +53,34 @@ test('damage in a segment and in a snapshot: both, with file and offset, and how
     bytes[bytes.indexOf(text)]! ^= 4
     disk.replace(path, bytes)
   }
-  const findings = await check(disk)
-  const damage = of(findings, 'damage')
-  assert.equal(damage.length, 2)
-  assert.ok(damage.every(({ file, offset }) => file.startsWith(DIR) && typeof offset === 'number'))
-  assert.ok(findings.some(({ message }) => message.startsWith('readable up to entry 2')))
+  const { problems, readable, log, snapshots } = await check(disk)
+  assert.deepEqual(
+    problems.map(({ code }) => code),
+    ['CORRUPTED', 'CORRUPTED'],
+  )
+  for (const { details } of problems) {
+    assert.ok((details!['file'] as string).startsWith(DIR))
+    assert.equal(typeof details!['offset'], 'number')
+  }
+  assert.deepEqual([log, snapshots], [undefined, []])
+  assert.equal(readable[0]?.lastIndex, 2)
+})
+
+test('damage behind the first damage is said, too, and each once', async () => {
+  const disk = await someData(true)
+  const segments = [...disk.names.keys()].filter((name) => name.includes('/segment-')).sort()
+  assert.ok(segments.length > 1)
+  for (const path of [segments[0]!, segments.at(-1)!]) {
+    const bytes = disk.contents(path)
+    bytes[0]! ^= 4
+    disk.replace(path, bytes)
+  }
+  const { problems, readable } = await check(disk)
+  assert.deepEqual(
+    problems.map(({ details }) => details!['file']),
+    [segments[0], segments.at(-1)],
+  )
+  assert.equal(readable.length, segments.length - 2)
 })
 
 test('a torn tail is no damage', async () => {
@@ -71,16 +93,16 @@ test('a torn tail is no damage', async () => {
   const end = bytes.findLastIndex((byte) => byte !== 0)
   bytes.write('torn', end + 9)
   disk.replace(path, bytes)
-  const findings = await check(disk)
-  assert.deepEqual(of(findings, 'damage'), [])
-  assert.equal(of(findings, 'torn')[0]?.file, path)
+  const { problems, log } = await check(disk)
+  assert.deepEqual(problems, [])
+  assert.ok(log!.usedTo > log!.last.end)
 })
 
 test('a missing identity, and a half-written file', async () => {
   const disk = await someData(true)
   disk.remove(`${DIR}/identity.json`)
   disk.replace(`${DIR}/identity.json.tmp`, Buffer.from('{'))
-  const findings = await check(disk)
-  assert.match(of(findings, 'damage')[0]!.message, /identity\.json is missing/)
-  assert.ok(of(findings, 'note').some(({ message }) => message.startsWith('half-written')))
+  const { problems, halfWritten } = await check(disk)
+  assert.match(problems[0]!.message, /identity\.json, offset 0: the file is missing/)
+  assert.deepEqual(halfWritten, [`${DIR}/identity.json.tmp`])
 })

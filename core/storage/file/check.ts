@@ -1,12 +1,13 @@
 /**
- * Reading a data directory from end to end without opening it: the core of `concord fsck`. Changes nothing, and
- * goes on after damage, so that one look shows all of it.
+ * Reading a data directory from end to end without opening it: what `concord fsck` and `concord recover` know of the
+ * files. Changes nothing, and goes on after damage, so that one look shows all of it.
  */
 import { join } from 'node:path'
 
-import type { ConcordError } from '../../errors.ts'
-import type { EntryId } from '../../raft/types.ts'
-import { type Disk, errorCode, nodeDisk } from './disk.ts'
+import { ConcordError } from '../../errors.ts'
+import type { Index, SnapshotMeta } from '../../raft/index.ts'
+import { type Disk, nodeDisk } from './disk.ts'
+import { cannotOpen, corrupted } from './errors.ts'
 import { type IdentityFile, readIdentity } from './identity.ts'
 import {
   identityPath,
@@ -16,141 +17,128 @@ import {
   parseSnapshotName,
   snapshotDir,
 } from './layout.ts'
-import { LogImage, listSegments, readLog, scanSegment, type SegmentFile } from './recovery.ts'
+import { LogImage, type ReadLog, readLog } from './recovery.ts'
+import { listSegments, scanSegment } from './segment-reading.ts'
 import { openSnapshotFile, verifySnapshot } from './snapshot-file.ts'
 
-export interface Finding {
-  /** `damage`: a node refuses to start on it. `torn`: it will be cut, nothing was acknowledged. `note`: is so. */
-  readonly severity: 'damage' | 'torn' | 'note'
-  readonly file: string
-  readonly offset?: number | undefined
-  readonly message: string
+export interface DirectoryContents {
+  /** Undefined when it is missing or damaged; then the log is not read. */
+  readonly content: IdentityFile | undefined
+  /** Those that are whole, in the order of their indexes. */
+  readonly snapshots: readonly WholeSnapshot[]
+  /** Undefined when something in it is wrong. */
+  readonly log: ReadLog | undefined
+  /** Of a log with damage: how far each segment can be read by itself, which is what a repair could still take. */
+  readonly readable: readonly ReadableSegment[]
+  /** Files that were not finished; a node removes them when it starts. */
+  readonly halfWritten: readonly string[]
+  /** Why a node would not start on these files, in the order in which they are read; `details` name file and offset. */
+  readonly problems: readonly ConcordError[]
 }
 
-/** Everything that is found, in the order in which it is read. Rejects only when files cannot be read at all. */
-export async function* checkDirectory(dir: string, disk: Disk = nodeDisk): AsyncGenerator<Finding> {
-  const content = yield* checkIdentity(disk, dir)
-  const newest = yield* checkSnapshots(disk, dir)
-  if (content !== undefined) yield* checkLog(disk, dir, content, newest)
-  for (const part of [dir, logDir(dir), snapshotDir(dir)]) {
-    for (const name of (await disk.list(part)) ?? []) {
-      const message = 'half-written; removed at the next start'
-      if (isTemporary(name)) yield { severity: 'note', file: join(part, name), message }
-    }
-  }
+export interface WholeSnapshot {
+  readonly path: string
+  readonly meta: SnapshotMeta
+  readonly bytes: number
 }
 
-function damage(error: unknown, file: string): Finding {
-  if (errorCode(error) !== 'CORRUPTED' && errorCode(error) !== 'IDENTITY_MISMATCH') throw error
-  const { details, message } = error as ConcordError
-  return {
-    severity: 'damage',
-    file: (details?.['file'] as string | undefined) ?? file,
-    offset: details?.['offset'] as number | undefined,
-    message,
-  }
+export interface ReadableSegment {
+  readonly path: string
+  readonly lastIndex: Index
+  /** Where reading ends, and why. */
+  readonly offset: number
+  readonly problem: string
 }
 
-async function* checkIdentity(disk: Disk, dir: string): AsyncGenerator<Finding, IdentityFile | undefined> {
-  const file = identityPath(dir)
-  try {
-    const content = await readIdentity(disk, dir)
-    if (content === undefined) {
-      yield { severity: 'damage', file, offset: 0, message: `${file} is missing` }
+type Attempt = <R>(read: () => Promise<R>) => Promise<R | undefined>
+
+/** Everything that is found. Never rejects: what cannot be read is a problem. */
+export async function readDirectory(dir: string, disk: Disk = nodeDisk): Promise<DirectoryContents> {
+  const problems: ConcordError[] = []
+  const attempt: Attempt = async (read) => {
+    try {
+      return await read()
+    } catch (error) {
+      const problem = await cannotOpen(dir, error)
+      // A damaged segment is met again when it is read by itself.
+      if (problems.every(({ message }) => message !== problem.message)) problems.push(problem)
       return undefined
     }
-    const { name, incarnation, clusterId } = content.identity
-    yield {
-      severity: 'note',
-      file,
-      message: `node ${name}/${incarnation}, cluster ${clusterId || 'not founded yet'}`,
-    }
-    return content
-  } catch (error) {
-    yield damage(error, file)
-    return undefined
   }
+  const content = await attempt(() => identityOf(disk, dir))
+  const snapshots = await wholeSnapshots(disk, dir, attempt)
+  const newest = snapshots.at(-1)?.meta.index ?? 0
+  const log = content && (await attempt(() => logOf(disk, dir, content, newest)))
+  const readable = content === undefined || log !== undefined ? [] : await readWhatIsLeft(disk, dir, attempt)
+  const halfWritten = (await attempt(() => temporaries(disk, dir))) ?? []
+  return { content, snapshots, log, readable, halfWritten, problems }
 }
 
-/** Answers with the newest snapshot that can be read. */
-async function* checkSnapshots(disk: Disk, dir: string): AsyncGenerator<Finding, EntryId> {
-  let newest: EntryId = { index: 0, term: 0 }
-  for (const name of (await disk.list(snapshotDir(dir))) ?? []) {
-    const id = parseSnapshotName(name)
-    if (id === undefined) continue
+async function identityOf(disk: Disk, dir: string): Promise<IdentityFile> {
+  const content = await readIdentity(disk, dir)
+  if (content !== undefined) return content
+  throw corrupted({ file: identityPath(dir), offset: 0, problem: 'the file is missing' })
+}
+
+async function wholeSnapshots(disk: Disk, dir: string, attempt: Attempt): Promise<WholeSnapshot[]> {
+  const found: WholeSnapshot[] = []
+  const names = (await attempt(() => disk.list(snapshotDir(dir)))) ?? []
+  for (const name of names.filter((one) => parseSnapshotName(one) !== undefined)) {
     const path = join(snapshotDir(dir), name)
-    try {
+    const whole = await attempt(async () => {
       const snapshot = await openSnapshotFile(disk, path)
       try {
         await verifySnapshot(snapshot)
+        return { path, meta: snapshot.meta, bytes: snapshot.payloadBytes }
       } finally {
         await snapshot.file.close()
       }
-      newest = id
-      const message = `up to entry ${id.index} of term ${id.term}, ${snapshot.payloadBytes} bytes`
-      yield { severity: 'note', file: path, message }
-    } catch (error) {
-      yield damage(error, path)
-    }
+    })
+    if (whole !== undefined) found.push(whole)
   }
-  return newest
+  return found
 }
 
-async function* checkLog(
+function logOf(
   disk: Disk,
   dir: string,
   { identity, hasLog, run }: IdentityFile,
-  newest: EntryId,
-): AsyncGenerator<Finding> {
+  snapshotIndex: Index,
+): Promise<ReadLog> {
   const { clusterId, incarnation } = identity
   const closedBy = run?.closed === true ? run.id : null
-  const expected = { clusterId, incarnation, hasLog, closedBy, snapshotIndex: newest.index }
-  const path = logDir(dir)
-  try {
-    const { image, last, usedTo, segments, cleanStop } = await readLog(disk, path, expected)
-    const { entries, hardState } = image
-    const range =
-      entries.length === 0 ? 'no entries' : `entries ${entries[0]!.index} to ${entries.at(-1)!.index}`
-    const end = cleanStop ? 'closed cleanly' : 'not closed'
-    const message = `${segments.length} segments, ${range}, term ${hardState.term}, ${end}`
-    yield { severity: 'note', file: path, message }
-    if (usedTo > last.end) {
-      const file = segments.at(-1)!.file.path
-      yield {
-        severity: 'torn',
-        file,
-        offset: last.end,
-        message: `${usedTo - last.end} bytes of a torn batch`,
-      }
-    }
-  } catch (error) {
-    yield damage(error, path)
-    yield* readWhatIsLeft(disk, path)
-  }
+  return readLog(disk, logDir(dir), { clusterId, incarnation, hasLog, closedBy, snapshotIndex })
 }
 
-/** Where each segment can be read to, by itself: what a repair could still take from it. */
-async function* readWhatIsLeft(disk: Disk, dir: string): AsyncGenerator<Finding> {
-  for (const name of (await disk.list(dir)) ?? []) {
+/** What is wrong was said when the log was read, but for what lies behind the first damage. */
+async function readWhatIsLeft(disk: Disk, dir: string, attempt: Attempt): Promise<ReadableSegment[]> {
+  const found: ReadableSegment[] = []
+  for (const name of (await attempt(() => disk.list(logDir(dir)))) ?? []) {
     if (parseSegmentName(name) === undefined) continue
-    const path = join(dir, name)
-    try {
-      const [segment] = await listSegments(disk, dir, name)
-      if (segment !== undefined) yield await readOne(disk, segment)
-    } catch (error) {
-      yield damage(error, path)
-    }
+    const one = await attempt(() => readOne(disk, logDir(dir), name))
+    if (one !== undefined) found.push(one)
   }
+  return found
 }
 
-async function readOne(disk: Disk, segment: SegmentFile): Promise<Finding> {
-  const file = await disk.open(segment.path, 'read')
+async function readOne(disk: Disk, dir: string, name: string): Promise<ReadableSegment> {
+  const [segment] = await listSegments(disk, dir, name)
+  const { path, header } = segment!
+  const file = await disk.open(path, 'read')
   try {
-    const image = new LogImage(segment.header.firstIndex)
-    const { end, problem } = await scanSegment(file, segment, image)
-    const message = `readable up to entry ${image.next - 1}, then: ${problem}`
-    return { severity: 'note', file: segment.path, offset: end, message }
+    const image = new LogImage(header.firstIndex)
+    const { end, problem } = await scanSegment(file, segment!, image)
+    return { path, lastIndex: image.next - 1, offset: end, problem }
   } finally {
     await file.close()
   }
+}
+
+async function temporaries(disk: Disk, dir: string): Promise<string[]> {
+  const found: string[] = []
+  for (const part of [dir, logDir(dir), snapshotDir(dir)]) {
+    const names = (await disk.list(part)) ?? []
+    found.push(...names.filter(isTemporary).map((name) => join(part, name)))
+  }
+  return found
 }

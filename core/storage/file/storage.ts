@@ -14,7 +14,6 @@ import { FileSnapshots } from './snapshot-store.ts'
 import { identityPath } from './layout.ts'
 import { Space } from './space.ts'
 
-export { checkDirectory, type Finding } from './check.ts'
 export type { FsyncMode }
 
 const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
