@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
 
+import type { Clock } from '../../core/ports.ts'
 import { tcpTransport } from '../../core/transport/tcp.ts'
 import {
   bytes,
@@ -145,33 +146,70 @@ test('the pauses between attempts double, with chance in them, and begin anew on
 })
 
 test('H08: a node that stood still itself takes nobody for dead', async (t) => {
-  const [a, b] = [
-    await startNode(t, 'a', { pingMs: 20, deadMs: 60 }),
-    await startNode(t, 'b', { pingMs: 20, deadMs: 60 }),
-  ]
+  const PING_MS = 12_345
+  let stoodStillMs = 0
+  let looks: (() => void)[] = []
+  const clock: Clock = {
+    ...world.clock,
+    monotonicMs: () => world.clock.monotonicMs() + stoodStillMs,
+    after: (delayMs, run, options) => {
+      if (delayMs !== PING_MS) return world.clock.after(delayMs, run, options)
+      looks.push(run)
+      return undefined
+    },
+  }
+  const lookAround = () => {
+    const now = looks
+    looks = []
+    for (const look of now) look()
+  }
+  const options = { clock, pingMs: PING_MS, deadMs: 20_000 }
+  const [a, b] = [await startNode(t, 'a', options), await startNode(t, 'b', options)]
   introduce(a, b)
   await Promise.all([connected(a, b), connected(b, a)])
-  const end = performance.now() + 300
-  while (performance.now() < end);
-  await a.transport.call(b.id, bytes('x'), within(5000))
-  await new Promise((resolve) => setTimeout(resolve, 100))
-  for (const node of [a, b]) assert.equal(statsOf(node).reconnects, 0)
+  await until('each has let the other in', () =>
+    [a, b].every((one) => one.transport.stats().connections === 4),
+  )
+  assert.equal(looks.length, 8, 'four connections, and both ends look')
+  // Something comes over each of them.
+  const talk = () =>
+    Promise.all(
+      [bytes('small'), Buffer.alloc(50_000)].flatMap((question) => [
+        a.transport.call(b.id, question, within(5000 + stoodStillMs)),
+        b.transport.call(a.id, question, within(5000 + stoodStillMs)),
+      ]),
+    )
+  stoodStillMs = 300_000
+  lookAround()
+  await talk()
+  lookAround()
+  await talk()
+  for (const node of [a, b]) assert.deepEqual([statsOf(node).reconnects, statsOf(node).connected], [0, true])
 })
 
 test('a peer that takes connections only to end them is dialled less and less often', async (t) => {
-  const [a, b] = [await startNode(t, 'a', { pingMs: 60_000 }), await startNode(t, 'b')]
+  const pauses: number[] = []
+  const clock: Clock = {
+    ...world.clock,
+    after: (delayMs, run, options) => {
+      // Only pauses have chance, and so a fraction, in them.
+      if (delayMs % 1 !== 0) pauses.push(delayMs)
+      return world.clock.after(delayMs, run, options)
+    },
+  }
+  const [a, b] = [await startNode(t, 'a', { clock, pingMs: 60_000 }), await startNode(t, 'b')]
   const proxy = await proxyTo(t, b.address)
-  let met = 0
-  b.judge = ({ hello: { name } }) => {
-    met++
+  b.judge = () => {
     setTimeout(() => proxy.cut(), 30)
-    return name === 'a' ? { accept: 'member' } : { refuse: 'REMOVED', message: '' }
+    return { accept: 'member' }
   }
   a.transport.setPeers([{ id: b.id, address: proxy.address }])
-  await until('it has been tried', () => met >= 5)
-  const before = met
-  await new Promise((resolve) => setTimeout(resolve, 400))
-  assert.ok(met - before <= 4, `${met - before} handshakes in 400 ms`)
+  await until('a long pause', () => pauses.some((pause) => pause >= 400))
+  // A pause is between a half and the whole of 50, 100, 200 ms …; each of the two connections has one of each.
+  for (const full of [50, 100, 200, 400]) {
+    const alike = pauses.filter((pause) => pause >= full / 2 && pause < full)
+    assert.ok(alike.length <= 2, `${alike.length} pauses of ${full} ms: ${pauses.join(', ')}`)
+  }
 })
 
 test('whoever is no peer any more is not dialled, and hears nothing', async (t) => {

@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test'
 
 import type {
   Caller,
+  Clock,
   Hello,
   Introduction,
   Transport,
@@ -38,17 +39,18 @@ export interface NodeOptions extends Partial<TcpOptions> {
   readonly clusterName?: string
   readonly runId?: string
   readonly incarnation?: string
-  readonly listens?: string
+  readonly clock?: Clock
 }
 
 export const world = systemWorld
 
 /** Listens on a free port of loopback; closed after the test. */
 export async function startNode(t: TestContext, name: string, options: NodeOptions = {}): Promise<TestNode> {
-  const { clusterName = 'test', runId = `${name}-run-1`, incarnation = 'x', ...rest } = options
+  const { clock = world.clock, clusterName = 'test', incarnation = 'x', ...others } = options
+  const { runId = `${name}-run-1`, ...rest } = others
   const transport = tcpTransport(
     { listen: '127.0.0.1:0', security: { kind: 'secret', secret: SECRET, clusterName }, pingMs: 50, ...rest },
-    world,
+    { ...world, clock },
   )
   const node: TestNode = {
     id: `${name}/${incarnation}`,
