@@ -107,6 +107,10 @@ function settleRounds(raft: RaftState, leader: Leader): void {
   for (const { id, index, clusterTime } of done) raft.out.reads.push({ id, index: index!, clusterTime })
 }
 
+/** By how much more the wall clock has moved than the monotonic one. */
+export const apartMs = (from: Time, to: Time): number =>
+  to.wallMs - from.wallMs - (to.monotonicMs - from.monotonicMs)
+
 /** This node stood still: what was sent before that proves nothing about now (H08, H28). */
 export function voidLease(leader: Leader): void {
   leader.leaseFrom = null
@@ -123,8 +127,7 @@ export function leaseRead(raft: RaftState, time: Time): Index | undefined {
   if (isSoleVoter(effectiveMembership(raft.log).membership, config.id)) return raft.commitIndex
   if (role.timeoutNowSent || role.leaseFrom === null) return undefined
   const passedMs = time.monotonicMs - role.leaseFrom.monotonicMs
-  const wallPassedMs = time.wallMs - role.leaseFrom.wallMs
   // A monotonic clock may stand still in a suspend; the wall clock then tells.
-  if (passedMs >= config.leaseMs || Math.abs(wallPassedMs - passedMs) > config.driftMs) return undefined
+  if (passedMs >= config.leaseMs || Math.abs(apartMs(role.leaseFrom, time)) > config.driftMs) return undefined
   return raft.commitIndex
 }

@@ -23,7 +23,7 @@ import { createPeer, noteRound } from './progress.ts'
 import type { Peer } from './progress.ts'
 import type { RaftState } from './raft.ts'
 import { onRemoved, turnAway } from './removal.ts'
-import { read } from './read.ts'
+import { apartMs, read, voidLease } from './read.ts'
 import { appendOwn, onAppendEntriesResult } from './replication.ts'
 import { becomeFollower } from './role.ts'
 import type { Leader } from './role.ts'
@@ -61,6 +61,9 @@ function refuseLate(raft: RaftState, input: Input): void {
 /** Every way in: from here on this is the time. */
 export function advanceTime(raft: RaftState, time: Time): void {
   assert(time.monotonicMs >= raft.time.monotonicMs, 'the monotonic clock went back')
+  const { role, config } = raft
+  // Seen once, it counts: a wall clock that is set back later, by what a suspend has taken, would hide it.
+  if (role.kind === 'leader' && Math.abs(apartMs(raft.time, time)) > config.driftMs) voidLease(role)
   raft.time = time
   raft.touched = true
 }

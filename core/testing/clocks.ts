@@ -13,7 +13,28 @@ export interface Clocks {
   wallOffset: number
   /** True milliseconds lost to suspends, which the monotonic clock has not counted. */
   suspendedMs: number
+  /** By how much the wall clock was last set. */
+  lastStepMs?: number | undefined
 }
+
+/** Somebody sets the wall clock. */
+export function stepWall(clocks: Clocks, byMs: number): void {
+  clocks.wallOffset += byMs
+  clocks.lastStepMs = byMs
+}
+
+/**
+ * The machine has slept. A wall clock that was set back by just what a sleep takes hides it from whoever compares the
+ * two: no lease promises to notice that (docs/internals/raft.md), so the wall clock here is never set back by just that.
+ */
+export function loseTime(clocks: Clocks, sleptMs: number): void {
+  clocks.suspendedMs += sleptMs
+  const { lastStepMs = 0 } = clocks
+  if (Math.abs(lastStepMs + sleptMs) < HIDING_MS) clocks.wallOffset += 2 * HIDING_MS
+}
+
+/** More than the drift that any core is told to expect. */
+const HIDING_MS = 100
 
 export function readClocks(clocks: Clocks, trueMs: number): Time {
   return {

@@ -1,5 +1,6 @@
 /** What strikes, when its time comes; on whom is chosen then. */
 import { logDir } from '../../core/storage/file/layout.ts'
+import { loseTime, stepWall } from '../../core/testing/clocks.ts'
 import { DIRECTORY } from '../../core/testing/computer.ts'
 import { errorWith } from '../../core/testing/disk.ts'
 import type { Fault, Target } from './draw-faults.ts'
@@ -47,7 +48,7 @@ function act(world: World, fault: Fault): boolean {
     case 'wall-step':
       return withMember(world, fault.target, ({ name, computer }) => {
         say(world, `wall clock of ${name} jumps by ${fault.byMs}`)
-        computer.clocks.wallOffset += fault.byMs
+        stepWall(computer.clocks, fault.byMs)
       })
     case 'disk-stall':
       return withMember(world, fault.target, (member) => {
@@ -152,7 +153,7 @@ export function pause(
   world.simulation.after(forMs, () => {
     if (computer.process !== process || !process.isPaused) return
     say(world, `${name} goes on`)
-    if (kind === 'suspend') computer.clocks.suspendedMs += forMs
+    if (kind === 'suspend') loseTime(computer.clocks, forMs)
     process.resume()
   })
 }

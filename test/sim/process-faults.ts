@@ -1,4 +1,5 @@
 /** What happens to one process, or to its disk and its clock. */
+import { stepWall } from '../../core/testing/clocks.ts'
 import { loseTail } from './disk.ts'
 import type { Fault, Target } from './plan.ts'
 import { crash, give, pause, start, stopCleanly } from './process.ts'
@@ -23,7 +24,7 @@ export function strikeNode(world: World, node: Node, fault: Exclude<NodeFault, {
       pause(world, node, fault.forMs, fault.kind === 'suspend')
       break
     case 'wall-step':
-      node.clocks.wallOffset += fault.byMs
+      stepWall(node.clocks, fault.byMs)
       break
     case 'disk-stall':
       node.diskStalledUntil = world.now + fault.forMs

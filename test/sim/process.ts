@@ -20,7 +20,7 @@ import {
 } from '../../core/raft/index.ts'
 import { carryOut } from './carry-out.ts'
 import { dropPending, receiveMail, runOperation } from './clients.ts'
-import { readClocks, trueTimeOf } from '../../core/testing/clocks.ts'
+import { loseTime, readClocks, trueTimeOf } from '../../core/testing/clocks.ts'
 import { compactLog, termOnDisk } from './disk.ts'
 import { mix } from './hash.ts'
 import { judgeCommitIndex, judgeState } from './judge-commit.ts'
@@ -289,6 +289,6 @@ export function resume(world: World, node: Node): void {
 
 function runClock(world: World, node: Node): void {
   if (node.suspendedAt === undefined) return
-  node.clocks.suspendedMs += world.now - node.suspendedAt
+  loseTime(node.clocks, world.now - node.suspendedAt)
   node.suspendedAt = undefined
 }

@@ -86,7 +86,7 @@ export const otherMutants: readonly Mutant[] = [
     edits: [
       edit(
         'read.ts',
-        ' || Math.abs(wallPassedMs - passedMs) > config.driftMs) return undefined',
+        ' || Math.abs(apartMs(role.leaseFrom, time)) > config.driftMs) return undefined',
         ') return undefined',
       ),
     ],
