@@ -14,6 +14,7 @@ import type { BuiltinPlugins } from './plugin.ts'
 import { RemoteStore } from './endpoint/remote-store.ts'
 import { systemWorld } from './world.ts'
 
+/** What `connect` takes. */
 export interface ConnectOptions {
   /** Who calls, when auth is on; for every call that does not say otherwise. */
   readonly token?: string | undefined

@@ -6,6 +6,7 @@
  * may have happened, may still happen, or never will; only a `requestId` makes a retry safe then.
  */
 
+/** Did it happen? `not-applied`: certainly not, and it never will. `unknown`: it may have, or may still. */
 export type Outcome = 'not-applied' | 'unknown'
 
 interface ErrorKind {
@@ -18,6 +19,10 @@ const never = { outcome: 'not-applied', retryable: false } as const
 const later = { outcome: 'not-applied', retryable: true } as const
 const unknown = { outcome: 'unknown', retryable: false } as const
 
+/**
+ * Every code, with the outcome that it has and whether the same call may be made again, where the error
+ * itself says nothing else.
+ */
 export const ERROR_CODES = {
   // What the caller gave. Nothing was sent.
   INVALID_KEY: never,
@@ -74,12 +79,18 @@ export const ERROR_CODES = {
   INTERNAL: unknown,
 } as const satisfies Record<string, ErrorKind>
 
+/** The codes that `ConcordError.code` can have. */
 export type ErrorCode = keyof typeof ERROR_CODES
 
+/** What an error says beside its code and its words. */
 export interface ErrorOptions {
+  /** Default: the code's. */
   readonly outcome?: Outcome | undefined
+  /** Default: the code's, and false when the outcome is not the code's. */
   readonly retryable?: boolean | undefined
+  /** What it came of; not told to other processes. */
   readonly cause?: unknown
+  /** Facts for programs. Never a value or a secret. */
   readonly details?: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -88,6 +99,7 @@ const BRAND = Symbol.for('concord-kv.error')
 /** The one class of errors that Concord rejects with, besides `AbortError`. */
 export class ConcordError extends Error {
   override readonly name = 'ConcordError'
+  /** One of `ERROR_CODES`. */
   readonly code: ErrorCode
   /** Did it happen? `not-applied`: certainly not. `unknown`: nobody here can tell. */
   readonly outcome: Outcome
@@ -115,6 +127,7 @@ export class ConcordError extends Error {
     }
   }
 
+  /** Without the stack and the cause. */
   toJSON(): Record<string, unknown> {
     const { code, message, outcome, retryable, details } = this
     return details === undefined
@@ -153,6 +166,7 @@ export function refusedAs(code: ErrorCode, details: Readonly<Record<string, unkn
 export class AbortError extends Error {
   override readonly name = 'AbortError'
   readonly code = 'ABORT_ERR'
+  /** As in `ConcordError`. */
   readonly outcome: Outcome
 
   constructor(reason: unknown, outcome: Outcome) {

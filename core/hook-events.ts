@@ -7,11 +7,14 @@
  */
 import type { CallOptions, Closed, Key, Revision } from './types.ts'
 
+/** What a call needs: `read`, `write` and `delete` are of keys, `admin` of the cluster. */
 export type Permission = 'read' | 'write' | 'delete' | 'admin'
 
 /** One thing that a call needs to be allowed: on a key, on all keys with a prefix, or on the cluster. */
 export interface Access {
+  /** What is to be allowed. */
   readonly permission: Permission
+  /** This key; without it and without `prefix`: the cluster, or the node. */
   readonly key?: Key | undefined
   /** Every key that starts with this; `''` is all of them. */
   readonly prefix?: string | undefined
@@ -43,12 +46,15 @@ export type Write =
       readonly ttlMs?: number | undefined
     }
 
+/** A call that writes, with all that it will write. */
 export interface WriteRequest extends DoorRequest {
+  /** Frozen, in the order of the call; a rewrite changes values and times to live alone. */
   readonly writes: readonly Write[]
 }
 
 /** One value on its way out. */
 export interface ReadRequest extends DoorRequest {
+  /** Whose value it is. */
   readonly key: Key
   /** Of the value's last change. */
   readonly revision: Revision
@@ -56,10 +62,15 @@ export interface ReadRequest extends DoorRequest {
 
 /** One committed change of one of the users' keys. */
 export interface Change {
+  /** `expire`: its time had come. */
   readonly type: 'put' | 'delete' | 'expire' | 'touch'
+  /** Of the users; keys of plugins are not told. */
   readonly key: Key
+  /** Of the store at this change; one batch or transaction shares one. */
   readonly revision: Revision
+  /** Of the change that made the key. */
   readonly createRevision: Revision
+  /** Changes since the key was made; the first is 1. */
   readonly version: number
   /** After the change; undefined when the key is gone. Decoded anew at each access: read it once. */
   readonly value: unknown
@@ -69,7 +80,9 @@ export interface Change {
   readonly previousRevision: Revision
   /** Milliseconds of clusterTime: when the key is due to expire, or had been; undefined for never. */
   readonly expiresAt: number | undefined
+  /** Who called, when a plugin at the door knew; none for what expires. */
   readonly actor: string | undefined
+  /** That the caller gave. */
   readonly requestId: string | undefined
   /** W3C traceparent of the call that caused it. */
   readonly trace: string | undefined
@@ -77,12 +90,15 @@ export interface Change {
 
 /** What one entry of the log changed. */
 export interface AppliedBatch {
+  /** Of the entry in the log. */
   readonly index: number
+  /** In which it was proposed. */
   readonly term: number
   /** Of the store, once this is applied. */
   readonly revision: Revision
-  /** The entry's duration clock, and the leader's wall clock when it was appended; both in ms. */
+  /** The cluster's duration clock, as stamped in the entry; in ms. */
   readonly clusterTime: number
+  /** The leader's wall clock when the entry was appended, in ms since 1970 UTC. */
   readonly wallTime: number
   /** True while a node that has restarted works through its log again: seen before, same content. */
   readonly replay: boolean
@@ -94,8 +110,10 @@ export interface AppliedBatch {
 export interface NodeEvents {
   /** Recovered, and taking part. */
   started: { readonly appliedIndex: number; readonly revision: Revision }
+  /** `leader` is an id as in `Status.leader`. Told when it, or the term, is another. */
   leader: { readonly leader: string | null; readonly term: number; readonly isSelf: boolean }
   /** The event loop stood still for this long. */
   stall: { readonly durationMs: number }
+  /** The node has ended; the last thing that is told. */
   stopped: Closed
 }

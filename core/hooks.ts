@@ -20,6 +20,7 @@ import type {
   WriteRequest,
 } from './hook-events.ts'
 
+/** How a tap stands among the others. */
 export interface TapOptions {
   /**
    * Whole number, default 0. Taps run from low to high, so a high stage stands nearer to the store; on
@@ -28,15 +29,24 @@ export interface TapOptions {
   readonly stage?: number | undefined
 }
 
+/** One hook, as one plugin has it. */
 export interface HookHandle<F> {
+  /**
+   * During `setup` only: later it throws `PLUGIN_INVALID`, and so does what is no function, or a `stage`
+   * that is no whole number.
+   */
   tap(fn: F, options?: TapOptions): void
 }
 
+/** Synchronous. What it throws refuses the call; what it returns is not looked at. */
 export type AuthorizeTap = (request: DoorRequest) => void
 /** Only `writes` is taken from what is returned. */
 export type Rewritten = { readonly writes: readonly Write[] }
+/** May be asynchronous. What it throws, or rejects with, refuses the call; nothing was proposed. */
 export type WriteTap = (request: WriteRequest) => Rewritten | void | Promise<Rewritten | void>
+/** Synchronous. Another value, or undefined to leave it; what it throws refuses the read. */
 export type ReadTap = (value: unknown, request: ReadRequest) => unknown
+/** Synchronous. What it throws is counted and reported, and hurts nobody else. */
 export type AppliedTap = (batch: AppliedBatch) => void
 
 /** The hooks as one plugin gets them. All taps but `write` are synchronous. */

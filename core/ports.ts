@@ -10,6 +10,7 @@ import type { Entry, EntryId, HardState, Index, NodeId, SnapshotMeta, Term } fro
 /** A pending call of `Clock.after`; an opaque handle. */
 export type Timer = unknown
 
+/** Time, and what is to happen later. */
 export interface Clock {
   /** Milliseconds, fractional, from an arbitrary origin; never goes back, stands still in a suspend. */
   monotonicMs(): number
@@ -20,6 +21,7 @@ export interface Clock {
    * does that a node does for itself; `keepAlive` is for what a caller waits for.
    */
   after(delayMs: number, run: () => void, options?: { readonly keepAlive?: boolean }): Timer
+  /** What has been called, or was cancelled, or is undefined, is left alone. */
   cancel(timer: Timer): void
   /** Calls `run` soon: after what is already queued, before any timer of more than 0 ms. */
   soon(run: () => void): void

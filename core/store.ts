@@ -45,12 +45,17 @@ import type {
 
 /** Defaults for every call of a store made by `with`. */
 export interface StoreDefaults {
+  /** Of reads. */
   readonly consistency?: Consistency | undefined
+  /** How long each call waits, in ms, 1 to 2^31-1. */
   readonly timeoutMs?: number | undefined
+  /** Aborts every call. */
   readonly signal?: AbortSignal | undefined
+  /** Who calls, when auth is on. */
   readonly token?: string | undefined
 }
 
+/** The store. Every value that comes out is a copy. */
 export interface Store {
   /**
    * Sets `key` to `value`. When the promise resolves, a quorum has fsynced the write, this node has
@@ -128,10 +133,13 @@ export interface Store {
   /** What the node that answers knows of itself. */
   status(options?: CallOptions): Promise<Status>
 
+  /** The members, and what is done to them. */
   readonly cluster: Cluster
 }
 
+/** Who belongs to the cluster, and the operations on it. Any node takes them; the leader does them. */
 export interface Cluster {
+  /** Who belongs to it, as this node has it in its own log: perhaps behind the leader. Asks nobody. */
   members(options?: CallOptions): Promise<Member[]>
   /**
    * What every member says of itself, each asked now; whoever does not answer within a second is said not to be
@@ -191,5 +199,6 @@ export interface Cluster {
 export interface LocalReads {
   /** As `get` with `eventual`, at once. Throws what `get` would reject with. */
   get<T = unknown>(key: Key): T | undefined
+  /** As `getEntry` with `eventual`, at once. Throws what it would reject with. */
   getEntry<T = unknown>(key: Key): Entry<T> | undefined
 }

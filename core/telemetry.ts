@@ -126,12 +126,15 @@ export type Published<E extends TelemetryName = TelemetryName> = TelemetryEvents
 
 /** One event, got once and kept: `if (event.isWanted) event.emit({ … })`. */
 export interface TelemetryEvent<P> {
+  /** Whether anybody listens: a payload costs something to build. */
   readonly isWanted: boolean
+  /** Calls every listener, synchronously. */
   emit(payload: P): void
 }
 
 /** Telemetry as a plugin gets it. What it subscribes to ends when the plugin is closed. */
 export interface PluginTelemetry {
+  /** The same for the same name. */
   event<E extends TelemetryName>(name: E): TelemetryEvent<TelemetryEvents[E]>
   /** `fn` is called synchronously; if it throws, that is counted and reported once. Returns the way out. */
   on<E extends TelemetryName>(name: E, fn: (payload: TelemetryEvents[E]) => void): () => void

@@ -17,6 +17,10 @@ export interface LogConfigOptions extends LogOptions {
   readonly logger?: Logger | undefined
 }
 
+/**
+ * A config, as code writes it. Every field may be left out; docs/config.md has each with its bounds and its
+ * default.
+ */
 export interface Config extends Omit<CoreOptions, 'log'> {
   /** The node's own log. */
   readonly log?: LogConfigOptions | undefined

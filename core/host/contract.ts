@@ -30,13 +30,17 @@ export interface PluginRegistry {}
 
 /** A plugin's definition, as others see it: frozen data. What it holds beside name and version is the host's. */
 export interface Plugin<out N extends string = string, out O = unknown, out S = unknown> {
+  /** By which config, `db.plugin` and the command line know it. */
   readonly name: N
+  /** Semantic version. */
   readonly version: string
   /** Types only, never there at run time. */
   readonly '~options'?: O
+  /** Types only, never there at run time. */
   readonly '~service'?: S
 }
 
+/** Names of the plugins whose types are known here. */
 export type PluginName = keyof PluginRegistry & string
 
 /** What a config may write under `plugins.<name>`. */
@@ -58,6 +62,7 @@ export type PluginsConfig = { readonly [N in PluginName]?: boolean | OptionsOf<N
 /** The config's field `use`: where the code of third parties comes from. */
 export type UseConfig = readonly (Plugin | string | false | null | undefined)[]
 
+/** What a plugin without options may be given. */
 export type NoOptions = { readonly [option: string]: never }
 
 /** A JSON Schema (2020-12) of type `object`, as plain data. */
@@ -65,7 +70,9 @@ export type JsonSchema = { readonly [keyword: string]: unknown }
 
 /** `Written` is what a config may say, `Full` what `setup` gets: validated, with defaults filled in. */
 export interface OptionsSchema<Written extends object, Full = Written> {
+  /** As it was given. */
   readonly json: JsonSchema
+  /** Types only, never there at run time. */
   readonly '~types'?: (written: Written) => Full
 }
 
@@ -73,7 +80,9 @@ export interface OptionsSchema<Written extends object, Full = Written> {
 
 /** A slice's own replicated keys. Values are copies: changing one changes nothing until it is `put`. */
 export interface SliceSpace {
+  /** Undefined when the key is absent. */
   get<T = unknown>(key: Key): T | undefined
+  /** Throws `INVALID_KEY`, `INVALID_VALUE` or `VALUE_TOO_LARGE`; on every node alike. */
   put(key: Key, value: Value): void
   /** Whether the key was there. */
   delete(key: Key): boolean
@@ -81,7 +90,9 @@ export interface SliceSpace {
   scan<T = unknown>(options?: ScanOptions): Iterable<{ readonly key: Key; readonly value: T }>
 }
 
+/** Which keys of a plugin are gone through. */
 export interface ScanOptions {
+  /** Only keys that start with this; default all. */
   readonly prefix?: string | undefined
   /** Only keys after this one. */
   readonly after?: Key | undefined
@@ -91,12 +102,15 @@ export interface ScanOptions {
 
 /** All that a command may know of the world; the same on every node. */
 export interface ApplyMeta {
+  /** Of the entry in the log. */
   readonly index: number
   /** Of the store before this command. */
   readonly revision: Revision
-  /** The cluster's duration clock and the leader's wall clock, as stamped in the entry; in ms. */
+  /** The cluster's duration clock, as stamped in the entry; in ms. */
   readonly clusterTime: number
+  /** The leader's wall clock when the entry was appended, in ms since 1970 UTC. */
   readonly wallTime: number
+  /** Who proposed it, when a plugin at the door knew. */
   readonly actor: string | undefined
   /** Of the slice on the node that proposed the command: perhaps older than this one. */
   readonly version: number
@@ -115,17 +129,25 @@ export interface Slice<Command, Result> {
    * version and all before it: logs and snapshots are older than programs.
    */
   readonly version: number
+  /**
+   * What it returns is the result of the call that proposed the command: a value, as the store keeps them,
+   * or undefined.
+   */
   apply(space: SliceSpace, command: Command, meta: ApplyMeta): Result
 }
 
 // ------------------------------------------------------------------------------------------ the context
 
+/** A pino logger. */
 export type Log = Logger
 
 /** The plugin's own replicated keys, beside the users' and not visible among them. */
 export interface PluginSpace {
+  /** As `store.get`; no hook sees it. */
   get<T = unknown>(key: Key, options?: ReadOptions): Promise<T | undefined>
+  /** As `store.put`; no hook sees it. */
   put(key: Key, value: Value, options?: PutOptions): Promise<PutResult>
+  /** As `store.delete`; no hook sees it. */
   delete(key: Key, options?: WriteOptions): Promise<DeleteResult>
   /** In key order, one page at a time; not one moment, unlike `store.entries`. */
   scan<T = unknown>(options?: ScanOptions): AsyncIterable<{ readonly key: Key; readonly value: T }>
@@ -138,6 +160,7 @@ export interface PluginSpace {
 
 /** What a plugin works with. Given to `setup`; good until the plugin is closed. */
 export interface Context<Command = never, Result = never> {
+  /** The plugin's own. */
   readonly name: string
   /** A pino logger that names the plugin. Values, tokens and secrets are redacted by field name. */
   readonly log: Log
@@ -147,7 +170,9 @@ export interface Context<Command = never, Result = never> {
   on<E extends keyof NodeEvents>(event: E, fn: (event: NodeEvents[E]) => void): void
   /** Every call rejects with `NOT_READY` before the node runs: use it from `onReady` on. */
   readonly store: Store
+  /** The plugin's own replicated keys. Good from `onReady` on, as the store. */
   readonly space: PluginSpace
+  /** The commands of the plugin's own slice. */
   readonly slice: {
     /**
      * Proposes a command to this plugin's slice; resolves with what `apply` returned, once a quorum has
@@ -155,6 +180,7 @@ export interface Context<Command = never, Result = never> {
      */
     propose(command: Command, options?: WriteOptions): Promise<Result>
   }
+  /** Events of this node, to hear and to add to. */
   readonly telemetry: PluginTelemetry
   /** Take time from here: tests run plugins under a clock of their own. */
   readonly clock: Clock
@@ -179,8 +205,11 @@ export interface Context<Command = never, Result = never> {
 
 // ------------------------------------------------------------------------------------------ commands
 
+/** A word that a verb takes, by its place. */
 export interface CommandArgument {
+  /** Under which the call has it, and `--help` shows it. */
   readonly name: string
+  /** One line of `--help`. */
   readonly summary: string
   /** Default true. Optional ones come last. */
   readonly required?: boolean | undefined
@@ -188,18 +217,25 @@ export interface CommandArgument {
   readonly variadic?: boolean | undefined
 }
 
+/** A `--name` that a verb takes. */
 export interface CommandOption {
+  /** A boolean takes no value; what is no `number` is refused before `run`. */
   readonly type: 'string' | 'number' | 'boolean'
+  /** One line of `--help`. */
   readonly summary: string
+  /** What the call has when it is not given; without one, undefined. */
   readonly default?: string | number | boolean | undefined
 }
 
+/** One call of a verb, as `run` gets it. */
 export interface CommandCall<Service = unknown> {
   /** What `setup` returned on the node that runs this. */
   readonly service: Service
   /** The store, as the person who typed the command may use it. */
   readonly store: Store
+  /** By their names; those that were not given are undefined. */
   readonly arguments: Readonly<Record<string, string | readonly string[] | undefined>>
+  /** By their long names, without the dashes. */
   readonly options: Readonly<Record<string, string | number | boolean | undefined>>
   /** Aborts when the person gives up, or the connection is lost. */
   readonly signal: AbortSignal
@@ -212,7 +248,9 @@ export interface CommandCall<Service = unknown> {
 export interface PluginCommand<Service = unknown> {
   /** The words after `concord`. The first is the plugin's name: `acme tickets`. */
   readonly name: string
+  /** One line of `--help`. */
   readonly summary: string
+  /** In their order. */
   readonly arguments?: readonly CommandArgument[] | undefined
   /** By long name, without the dashes. */
   readonly options?: { readonly [name: string]: CommandOption } | undefined
@@ -230,12 +268,15 @@ export interface PluginCommand<Service = unknown> {
 /** The built-in plugins: name -> how to load the module that exports the definition. */
 export type BuiltinPlugins = { readonly [name: string]: () => Promise<object> }
 
+/** What `definePlugin` takes. */
 export interface PluginDefinition<N extends string, Written extends object, Full, S, Command, Result> {
   /** Lower case letters, digits and dashes, at most 40; the name in config, `db.plugin` and the CLI. */
   readonly name: N
   /** Semantic version of the plugin itself. */
   readonly version: string
+  /** The version of this contract that the plugin was written for. */
   readonly apiVersion: 1
+  /** What the config may say under the plugin's name. Without it: nothing. */
   readonly options?: OptionsSchema<Written, Full> | undefined
   /** Plugins that must be there, and are set up before this one. */
   readonly requires?: readonly string[] | undefined
@@ -247,8 +288,10 @@ export interface PluginDefinition<N extends string, Written extends object, Full
    * `CallOptions`. While the plugin is off they are `INVALID_OPTION`.
    */
   readonly callOptions?: readonly string[] | undefined
+  /** The plugin's part of the replicated state. */
   readonly slice?: Slice<Command, Result> | undefined
   /** Taps the hooks, opens nothing that needs the store, returns the service. */
   setup(ctx: Context<Command, Result>, options: Full): S | Promise<S>
+  /** Verbs of the `concord` command, under the plugin's name. */
   readonly commands?: readonly PluginCommand<NoInfer<Awaited<S>>>[] | undefined
 }

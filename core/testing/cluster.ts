@@ -13,6 +13,7 @@ import { held } from './held-store.ts'
 import { Simulation } from './simulation.ts'
 import { Waiting } from './wait.ts'
 
+/** What `testCluster` takes. */
 export interface TestClusterOptions {
   /** How many nodes found the cluster; they are `n1`, `n2` and so on. Default 3; 1 to 15. */
   readonly nodes?: number | undefined
@@ -24,6 +25,7 @@ export interface TestClusterOptions {
 
 /** A node of a test's cluster. */
 export interface TestNode {
+  /** By which the cluster knows it: `n1`, `n2` and so on. */
   readonly name: string
   /** Whether a node runs here; it may be paused. */
   readonly isUp: boolean
@@ -72,7 +74,9 @@ interface Running {
   readonly db: Concord
 }
 
+/** What `testCluster` resolves with: the nodes, and what may happen to them. */
 export class TestCluster implements AsyncDisposable {
+  /** That replays this history. */
   readonly seed: number
   readonly #simulation: Simulation
   readonly #network: MemoryNetwork
@@ -110,6 +114,7 @@ export class TestCluster implements AsyncDisposable {
     return this.#simulation.now
   }
 
+  /** All that were ever started, those that are down among them. */
   get nodes(): TestNode[] {
     return [...this.#computers.keys()].map((name) => this.node(name))
   }
@@ -220,6 +225,7 @@ export class TestCluster implements AsyncDisposable {
     this.#computer(name).process?.pause()
   }
 
+  /** It goes on where it was paused, and meets what has waited. */
   resume(name: string): void {
     this.#computer(name).process?.resume()
   }
@@ -253,6 +259,7 @@ export class TestCluster implements AsyncDisposable {
     for (const name of this.#computers.keys()) this.crash(name)
   }
 
+  /** As `close`: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
