@@ -1,16 +1,15 @@
 /** What joins a node to others: its transport, its discovery, its way into a cluster; from the config. */
-import { readFile } from 'node:fs/promises'
 import type { ResolvedConfig } from './config/index.ts'
 import { dnsDiscovery, type DnsQuestion } from './discovery/dns.ts'
 import { multicastDiscovery } from './discovery/multicast.ts'
 import { staticDiscovery } from './discovery/static.ts'
-import { ConcordError } from './errors.ts'
 import { Founder, type FoundingPlan } from './node/founding.ts'
 import { Peering } from './node/peering.ts'
 import { Scout } from './node/scout.ts'
 import type { NodeStorage } from './node-storage.ts'
 import type { Log } from './plugin.ts'
 import type { Discovery, Transport, TransportNotice } from './ports.ts'
+import { readCertificates } from './transport/certificates.ts'
 import type { Security } from './transport/security.ts'
 import { tcpTransport } from './transport/tcp.ts'
 import type { World } from './world.ts'
@@ -148,27 +147,19 @@ function questionOf(name: string): DnsQuestion {
 async function securityOf({ name, secret, tls, insecure }: ClusterConfig): Promise<Security> {
   if (secret !== undefined) return { kind: 'secret', secret, clusterName: name }
   if (tls === undefined) return { kind: 'plain', insecure }
-  const [ca, cert, key] = await Promise.all([tls.ca, tls.cert, tls.key].map(readPem))
-  return { kind: 'tls', ca: ca!, cert: cert!, key: key! }
-}
-
-async function readPem(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    throw new ConcordError(
-      'CONFIG_INVALID',
-      `cluster.tls: cannot read ${path}: ${(error as Error).message}`,
-      {
-        cause: error,
-      },
-    )
-  }
+  const { ca, cert, key } = await readCertificates(tls)
+  return { kind: 'tls', ca, cert, key }
 }
 
 const QUIET: ReadonlySet<TransportNotice['kind']> = new Set(['connected', 'disconnected'])
+/** Another life of the same node: one has the place of the other, which the members learn at about that time. */
+const OTHER_LIFE = /^([^/]+)\/\S+ was meant, and this is \1\//
 
 function tell(log: Log, { kind, message, ...facts }: TransportNotice): void {
-  if (QUIET.has(kind)) log.info({ ...facts }, message)
+  if (QUIET.has(kind) || isUsual(facts.reason, message)) log.info({ ...facts }, message)
   else log.warn({ ...facts }, message)
 }
+
+/** While a cluster is founded, and a member is replaced, somebody always comes too early. */
+const isUsual = (reason: TransportNotice['reason'], message: string): boolean =>
+  reason === 'NOT_FOUNDED' || (reason === 'WRONG_NODE' && OTHER_LIFE.test(message))

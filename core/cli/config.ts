@@ -4,6 +4,7 @@ import { findPackageJSON } from 'node:module'
 import { dirname, join } from 'node:path'
 import { type ResolvedConfig, explain, optionPaths, printable } from '../config/index.ts'
 import { ConcordError } from '../errors.ts'
+import { readCertificates } from '../transport/certificates.ts'
 import type { Cli } from './cli.ts'
 import { CliError, COMMAND, EXIT } from './failure.ts'
 import { loadConfig } from './node.ts'
@@ -14,7 +15,7 @@ export async function validate(cli: Cli): Promise<void> {
   const problems: Problem[] = []
   const check = async (mode: string | undefined): Promise<ResolvedConfig | undefined> => {
     try {
-      return await loadConfig(cli, mode)
+      return await checkFiles(await loadConfig(cli, mode))
     } catch (error) {
       if (!ConcordError.is(error)) throw error
       problems.push({ error, text: mode === undefined ? error.message : `mode ${mode}: ${error.message}` })
@@ -33,6 +34,16 @@ export async function validate(cli: Cli): Promise<void> {
       ? 'there is no config file; the defaults are fine'
       : `${file} is fine, in the ${checked.length === 1 ? 'mode' : 'modes'} ${checked.join(', ')}`,
   )
+}
+
+/** What a node would read at its start, too. */
+async function checkFiles(config: ResolvedConfig): Promise<ResolvedConfig> {
+  const { cluster, node } = config
+  if (cluster?.tls === undefined) return config
+  const { notNow } = await readCertificates(cluster.tls, node.id)
+  return notNow === undefined
+    ? config
+    : { ...config, warnings: [...config.warnings, `cluster.tls.cert: ${notNow}`] }
 }
 
 interface Problem {

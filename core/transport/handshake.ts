@@ -86,7 +86,7 @@ export class Greeter implements WireOwner {
     const verdict: Verdict =
       problem === undefined
         ? judge(this.#own, introduction, welcome.to, this.#world.handlers)
-        : { refuse: 'NOT_TRUSTED', message: problem }
+        : { refuse: 'NOT_TRUSTED', message: notTrusted(introduction.id, idOf(this.#own), problem) }
     if ('refuse' in verdict) return refuse(this.#wire, this.#owner, this.#world, introduction.id, verdict)
     this.#wire.sendSoon(this.#world.frames.frame(KIND.ready, (writer) => writer.utf8(welcome.nonce)))
     this.#owner.done({ session: sessionOf(this.#wire, this.#world, this.#owner, welcome, verdict, true) })
@@ -113,7 +113,8 @@ export class Doorkeeper implements WireOwner {
     wire.owner = this
     const { problem } = owner.credentials
     if (problem !== undefined) {
-      refuse(wire, owner, world, undefined, { refuse: 'NOT_TRUSTED', message: problem })
+      const message = notTrusted('whoever has dialled', idOf(world.handlers.hello()), problem)
+      refuse(wire, owner, world, undefined, { refuse: 'NOT_TRUSTED', message })
     }
   }
 
@@ -157,6 +158,10 @@ export class Doorkeeper implements WireOwner {
     this.#owner.done({ kind: 'closed', closing })
   }
 }
+
+/** Both sides read it, so it says whose certificate is meant. */
+const notTrusted = (whose: string, by: NodeId, problem: string): string =>
+  `${by} does not trust the certificate of ${whose}: ${problem}`
 
 type Accepted = Extract<Verdict, { accept: unknown }>
 type Refused = Extract<Verdict, { refuse: unknown }>

@@ -167,7 +167,7 @@ class MemoryTransport implements Transport, Station {
       }
       dialled.session = session
       dialled.sessions++
-      this.tell({ kind: 'connected', peer: session.listener.id, address, message: '' })
+      this.tell({ kind: 'connected', peer: session.listener.id, address, message: 'connected' })
       return session
     })
   }

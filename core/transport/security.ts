@@ -30,7 +30,7 @@ export type Security =
 const SALT = 'concord-kv peers 1'
 /** TLS 1.3 ties a pre-shared key to the hash of the suite, and Node.js's callback to SHA-256. */
 const PSK_SUITE = 'TLS_AES_128_GCM_SHA256'
-const ONLY_13 = { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3' } as const
+export const ONLY_13 = { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3' } as const
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
 
@@ -47,7 +47,7 @@ export interface Secured {
 }
 
 export interface Credentials {
-  /** Why its certificate is not enough; undefined when it is. */
+  /** Why its certificate is not enough, in words that go behind a colon; undefined when it is. */
   readonly problem?: string | undefined
   /** The names that the certificate stands for; undefined without certificates. */
   readonly certificateNames?: readonly string[] | undefined
@@ -126,16 +126,16 @@ function credentialsOf(socket: tls.TLSSocket): Credentials {
 }
 
 function problemWith(socket: tls.TLSSocket, certificate: X509Certificate | undefined): string | undefined {
-  if (certificate === undefined) return 'it has shown no certificate'
+  if (certificate === undefined) return 'none was shown'
   if (!socket.authorized) {
-    return `its certificate is not signed by cluster.tls.ca, or not valid (${String(socket.authorizationError)})`
+    return `not signed by cluster.tls.ca of that node, or not valid (${String(socket.authorizationError)})`
   }
   // No list of purposes: good for all. TLS itself has checked the one that this connection needs.
   const purposes = certificate.keyUsage as readonly string[] | undefined
   if (purposes === undefined || [SERVER_AUTH, CLIENT_AUTH].every((each) => purposes.includes(each))) {
     return undefined
   }
-  return 'its certificate is not one of a peer: it must be good for server and for client authentication'
+  return 'not one of a peer: it must be good for server and for client authentication'
 }
 
 /**
@@ -146,7 +146,11 @@ export function standsFor(names: readonly string[], node: string): boolean {
   return names.some((name) => name === node || name.startsWith(`${node}.`) || name.startsWith('*.'))
 }
 
-function namesOf(certificate: X509Certificate | undefined): readonly string[] {
+/** Said of a certificate that stands for somebody else. */
+export const notForNode = (names: readonly string[], node: string): string =>
+  `the certificate stands for ${names.join(', ')}, and not for this node: ${node}, or a name that begins with ${node}. expected`
+
+export function namesOf(certificate: X509Certificate | undefined): readonly string[] {
   if (certificate === undefined) return []
   const common = /^CN=(.+)$/m.exec(certificate.subject)?.[1]
   // Names with unusual characters come quoted, and then stand for nobody.
@@ -212,7 +216,7 @@ const MEANINGS: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /SELF_SIGNED|UNABLE_TO_|CERT_|PEER_DID_NOT_RETURN|INVALID_PURPOSE/,
-    'its certificate is not signed by cluster.tls.ca, or not valid',
+    'this node does not trust its certificate: not signed by cluster.tls.ca, or not valid',
   ],
 ]
 

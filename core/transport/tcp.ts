@@ -27,7 +27,7 @@ import { Notices } from './notices.ts'
 import { settingsOf, type TcpOptions, type TransportWorld } from './options.ts'
 import { laneOf, Peer, SMALL_BYTES } from './peer.ts'
 import { Registry } from './registry.ts'
-import { type Secured, secure, standsFor } from './security.ts'
+import { notForNode, type Secured, secure, standsFor } from './security.ts'
 import type { Session } from './session.ts'
 import type { Closing } from './wire.ts'
 
@@ -113,8 +113,7 @@ class TcpTransport implements Transport {
     const { ownNames } = this.#secured
     if (ownNames === undefined || standsFor(ownNames, node)) return
     const found = ownNames.join(', ')
-    const why = `the certificate stands for ${found}, and not for this node: ${node}, or a name that begins with ${node}. expected`
-    throw new ConcordError('INVALID_OPTION', `cluster.tls.cert: ${why}`, {
+    throw new ConcordError('INVALID_OPTION', `cluster.tls.cert: ${notForNode(ownNames, node)}`, {
       details: { field: 'cluster.tls.cert', found },
     })
   }
@@ -151,7 +150,8 @@ class TcpTransport implements Transport {
       otherRuns: (peer, runId) => registry.otherRuns(peer, runId),
       up: (session) => {
         registry.add(session)
-        if (session.lane === 'control') this.#say({ kind: 'connected', peer: id, address, message: '' })
+        if (session.lane === 'control')
+          this.#say({ kind: 'connected', peer: id, address, message: 'connected' })
       },
       down: (session, closing) => {
         this.#gone(session, closing)

@@ -289,6 +289,20 @@ story('config: validate, print, explain, schema', async () => {
     await failure(['config', 'validate', '--config', 'other.config.json'], 9),
     /^CONFIG_INVALID: mode production: .*Try: npx concord-kv config explain snapshot\.keepBytes$/s,
   )
+  const tls = { ca: 'ca.pem', cert: 'cert.pem', key: 'key.pem' }
+  const cluster = { name: 'a', members: { n1: '127.0.0.1:4100' }, tls }
+  app.write('tls.config.json', { cluster })
+  const validateTls = ['config', 'validate', '--config', 'tls.config.json']
+  assert.match(
+    await failure(validateTls, 9),
+    /^CONFIG_INVALID: cluster\.tls\.ca: cannot read \S+ca\.pem: ENOENT/,
+  )
+  app.write('ca.pem', 'garbage')
+  for (const name of ['cert.pem', 'key.pem']) app.write(name, 'garbage')
+  assert.match(
+    await failure(validateTls, 9),
+    /^CONFIG_INVALID: cluster\.tls\.ca: \S+ca\.pem holds no certificate/,
+  )
   app.write('text.config.json', 'no config')
   assert.match(
     await failure(['config', 'validate', '--config', 'text.config.json'], 9),

@@ -42,13 +42,15 @@ test(
     const place = await town(t, NAMES, { storage: 'memory' })
     const authority = createAuthority('ours')
     const other = createAuthority('theirs')
-    const start = (name: string, { issue }: typeof authority, suffix = '') =>
-      place.start(name, certificates(place, name + suffix, issue(name, ['server', 'client']), authority.cert))
+    const start = (name: string, { issue }: typeof authority, suffix = '', ca = authority.cert) =>
+      place.start(name, certificates(place, name + suffix, issue(name, ['server', 'client']), ca))
     const first = await start('n1', authority)
     const second = await start('n2', authority)
-    const stranger = await start('n3', other, '-of-another')
-    await until(() => /refuses the certificate of this node|NOT_TRUSTED/.test(place.said('n3')))
-    await until(() => /its certificate is not signed by cluster\.tls\.ca/.test(place.said('n1')))
+    // It trusts the others, so both logs have to say that it is the one that is not trusted.
+    const stranger = await start('n3', other, '-of-another', authority.cert + other.cert)
+    await until(() => /n\d\/\S+ does not trust the certificate of whoever has dialled/.test(place.said('n3')))
+    await until(() => /does not trust (?:its certificate|the certificate of )/.test(place.said('n1')))
+    assert.doesNotMatch(place.said('n3'), /n3\/\S+ does not trust|this node does not trust/)
     await Promise.all([first, second, stranger].map(isOutside))
     await stranger.close()
     const third = await start('n3', authority)
