@@ -106,13 +106,7 @@ export const otherMutants: readonly Mutant[] = [
   {
     id: 'N12',
     name: 'moves cluster time on by the wall clocks of those who elected it',
-    edits: [
-      edit(
-        'clock.ts',
-        'elected.clusterOffsetMs === null ? byWall : elected.clusterOffsetMs + monotonicMs',
-        'byWall',
-      ),
-    ],
+    edits: [edit('clock.ts', 'isKnown ? elected.clusterOffsetMs! + monotonicMs : byWall', 'byWall')],
   },
   {
     id: 'N13',
@@ -142,8 +136,8 @@ export const otherMutants: readonly Mutant[] = [
     edits: [
       edit(
         'promotion.ts',
-        '    if (peer !== undefined && isCaughtUp(raft, peer)) continue\n',
-        "    if (peer !== undefined || id !== '') continue\n",
+        '  return peer !== undefined && isCaughtUp(raft, peer)\n}\n\n/** Learners',
+        '  return peer !== undefined\n}\n\n/** Learners',
       ),
     ],
   },
