@@ -9,8 +9,9 @@ import type { CommandResult } from '../machine/index.ts'
 import type { LogStore } from '../ports.ts'
 import { propose, status, uncommittedBytes } from '../raft/index.ts'
 import type { EntryId, Raft, Time } from '../raft/index.ts'
-import type { Proposals, Waiter } from './proposals.ts'
+import type { Proposals } from './proposals.ts'
 import type { Patience } from './replicated-log.ts'
+import type { Waiter } from './waiters.ts'
 
 /**
  * The largest command: the largest value that can be configured (16 MiB), with its key and what is said of the
