@@ -12,6 +12,7 @@ import { assert } from '../assert.ts'
 import type { Machine, Slice } from '../machine/index.ts'
 import { snapshotSource, stateHash } from '../machine/index.ts'
 import { beginning, idOf } from '../node/beginning.ts'
+import { bury } from '../raft/index.ts'
 import type { Membership, SnapshotMeta } from '../raft/index.ts'
 import { nodeDisk } from '../storage/file/disk.ts'
 import { readIdentity } from '../storage/file/identity.ts'
@@ -88,7 +89,7 @@ async function write(storage: FileStorage, machine: Machine, old: SnapshotMeta, 
     learners: [],
     members: { [id]: self },
     // The old id of this node is one of them: none of the old cluster is ever a member of this one.
-    removed: [...old.membership.removed, ...Object.keys(old.membership.members)],
+    removed: bury(old.membership.removed, Object.keys(old.membership.members)),
   }
   const { appliedIndex, appliedTerm, clusterTime, wallTime } = machine
   const meta = { index: appliedIndex, term: appliedTerm, clusterTime, wallTime, membership }

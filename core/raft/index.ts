@@ -48,6 +48,7 @@ export type {
   SnapshotRead,
   SnapshotWrite,
 } from './ready.ts'
+export { bury } from './membership.ts'
 export type { MembershipChange } from './membership.ts'
 export { addLearner, changeDue, demote, promote, readdress, remove, replace } from './next-membership.ts'
 export type { Standing } from './next-membership.ts'

@@ -37,9 +37,18 @@ export interface Log {
 /** What an entry costs beyond its data, about: header, object, array slots. */
 const ENTRY_OVERHEAD_BYTES = 96
 
+/** What a membership takes for each member and for each tombstone, about: an id, a name, an address. */
+const MEMBER_BYTES = 128
+const TOMBSTONE_BYTES = 48
+
 export function entryBytes(entry: Entry): number {
-  const membership = entry.membership === undefined ? 0 : 128 * Object.keys(entry.membership.members).length
-  return ENTRY_OVERHEAD_BYTES + entry.data.length + membership
+  return ENTRY_OVERHEAD_BYTES + entry.data.length + membershipBytes(entry.membership)
+}
+
+function membershipBytes(membership: Membership | undefined): number {
+  if (membership === undefined) return 0
+  const { members, removed } = membership
+  return MEMBER_BYTES * Object.keys(members).length + TOMBSTONE_BYTES * removed.length
 }
 
 /** An empty log that goes on after `snapshot`. */

@@ -10,8 +10,14 @@
 import type { Electorate } from './quorum.ts'
 import type { Index, MemberInfo, Membership, NodeId } from './types.ts'
 
-/** Voters and learners together: a membership travels whole, with each piece of a snapshot. */
+/** Voters and learners together: a membership travels whole, in its entry and with each snapshot. */
 const MEMBERS_MAX = 64
+/**
+ * Tombstones that are kept: of those who left last. One that is forgotten costs a removed node no more than the word
+ * that it was removed: its votes and acknowledgements are those of its directory as before, its log is older than
+ * any that has its removal, and when it campaigns it is told all the same (removal.ts).
+ */
+const TOMBSTONES_MAX = 256
 
 /** What a membership is to become; `expected` is the index of the membership it was made from. */
 export interface MembershipChange {
@@ -109,6 +115,11 @@ export function enterJoint(current: Membership, change: MembershipChange): Membe
   return sameVoters ? leaveJoint(joint) : joint
 }
 
+/** The tombstones when these have left, too. */
+export function bury(removed: readonly NodeId[], ids: readonly NodeId[]): NodeId[] {
+  return [...removed, ...ids].slice(-TOMBSTONES_MAX)
+}
+
 /** The second step: the incoming voters alone. Whoever has no place any more is tombstoned. */
 export function leaveJoint(joint: Membership): Membership {
   const stays = (id: NodeId) => joint.voters.includes(id) || joint.learners.includes(id)
@@ -118,6 +129,9 @@ export function leaveJoint(joint: Membership): Membership {
     outgoing: [],
     learners: joint.learners,
     members: Object.fromEntries(members.filter(([id]) => stays(id))),
-    removed: [...joint.removed, ...members.map(([id]) => id).filter((id) => !stays(id))],
+    removed: bury(
+      joint.removed,
+      members.map(([id]) => id).filter((id) => !stays(id)),
+    ),
   }
 }

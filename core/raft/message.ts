@@ -7,11 +7,11 @@
  *
  * All are plain data. Terms, indexes, rounds and offsets are integers from 0 to 2^53 - 1, times finite numbers of
  * milliseconds. All have a fixed size, except two. AppendEntries: `maxMessageBytes` of entries, or one entry that is
- * larger. InstallSnapshot: 64 KiB of data, and a membership of at most 64 members (128 while it is joint) with a
- * tombstone for each incarnation that ever left. A sender has at most `inflightBytes` of entries (and one message
+ * larger. InstallSnapshot: 64 KiB of data, and with the first a membership of at most 64 members (128 while it is
+ * joint) and 256 tombstones. A sender has at most `inflightBytes` of entries (and one message
  * more) or 1 MiB of a snapshot under way to one peer; all else is one message for each heartbeat, read round or answer.
  */
-import type { Entry, Index, NodeId, SnapshotMeta, Term } from './types.ts'
+import type { Entry, EntryId, Index, NodeId, SnapshotMeta, Term } from './types.ts'
 
 /** Why a node campaigns, which decides how much of a voter's loyalty to its leader is overruled (4.2.3). */
 export type CampaignReason =
@@ -104,7 +104,8 @@ export interface Refusal {
 export interface InstallSnapshot {
   readonly type: 'installSnapshot'
   readonly term: Term
-  readonly meta: SnapshotMeta
+  /** Whole with the first bytes; of all others the id, which says whose they are. */
+  readonly meta: SnapshotMeta | EntryId
   /** Where `data` belongs in the snapshot; 0 begins it, unless the receiver has a part of it from this sender. */
   readonly offset: number
   /** At most 64 KiB; empty only with `done`. */

@@ -2,10 +2,13 @@
  * Removal that ends (4.2.3, H58). A node that missed its removal would ask for votes for ever. Whoever knows for
  * committed that it was removed tells it, and hears no request of its own.
  *
- * What makes that final is a tombstone, never an absence: a node that is behind does not know its newest members,
- * but a tombstone, once committed, is in every later membership, and no id is ever used again (H44). So it does not
- * matter who tells it or how old his knowledge is, with one exception: of the log that a node knows for committed
- * it judges by itself, and by no word of others.
+ * What makes that final is a tombstone, not an absence: a node that is behind does not know its newest members, but
+ * no id is ever used again (H44). So it does not matter who tells it or how old his knowledge is, with one exception:
+ * of the log that a node knows for committed it judges by itself, and by no word of others.
+ *
+ * Only the last tombstones are kept (membership.ts). Of a candidate whose log ends where the teller's is committed the
+ * absence says as much: nobody campaigns who was not let in by an entry of his own log that is committed (a founder
+ * is in from the start), and from there on until now he must have been removed.
  *
  * Nobody needs the node any more: a majority of the new voters have the membership on disk, each of them can be
  * elected by these alone, and nobody without it can. The leader that leaves is another matter: it takes its leave
@@ -27,7 +30,7 @@ export interface Removal {
 
 /** Tells a removed node so; true when its message is not to be heard. */
 export function turnAway(raft: RaftState, from: NodeId, message: Message): boolean {
-  const index = tombstoneOf(raft, from)
+  const index = tombstoneOf(raft, from) ?? absenceOf(raft, from, message)
   if (index === undefined || isLeading(raft, message)) return false
   send(raft, from, { type: 'removed', term: raft.term, index })
   return message.type === 'preVote' || message.type === 'requestVote'
@@ -38,6 +41,13 @@ function tombstoneOf(raft: RaftState, id: NodeId): Index | undefined {
   const { index, membership } = committedMembership(raft.log, raft.commitIndex)
   const isRemoved = !Object.hasOwn(membership.members, id) && membership.removed.includes(id)
   return isRemoved ? index : undefined
+}
+
+/** The index of the committed membership that this candidate has left, though no tombstone says so any more. */
+function absenceOf(raft: RaftState, id: NodeId, message: Message): Index | undefined {
+  if (message.type !== 'preVote' && message.type !== 'requestVote') return undefined
+  const { index, membership } = committedMembership(raft.log, raft.commitIndex)
+  return Object.hasOwn(membership.members, id) || message.lastIndex >= index ? undefined : index
 }
 
 /** A leader that leaves is followed until it steps aside. */

@@ -18,7 +18,7 @@ import type { Peer, Snapshot } from './progress.ts'
 import type { Install, RaftState } from './raft.ts'
 import { advanceCommit, resumeFromLog } from './replication.ts'
 import type { Follower, Leader } from './role.ts'
-import type { Index, NodeId, SnapshotMeta } from './types.ts'
+import type { EntryId, Index, NodeId, SnapshotMeta } from './types.ts'
 
 /** Small enough that a heartbeat behind one is not late on a slow link (H10). */
 const CHUNK_BYTES = 64 * 1024
@@ -113,7 +113,7 @@ export function onChunkRead(raft: RaftState, chunk: ChunkRead): void {
   send(raft, chunk.to, {
     type: 'installSnapshot',
     term: raft.term,
-    meta: progress.meta,
+    meta: chunk.offset === 0 ? progress.meta : idOf(progress.meta),
     offset: chunk.offset,
     data: chunk.data,
     done: chunk.done,
@@ -183,17 +183,23 @@ export function onInstallSnapshot(raft: RaftState, from: NodeId, message: Instal
   if (meta.index <= raft.commitIndex) return sayNotNeeded(raft, role, meta.index)
   if (raft.install?.finishing === true) return
   const isOurs = raft.install?.from === from && isSame(raft.install.meta, meta)
-  if (!isOurs && offset > 0) return sendProgress(raft, from, meta.index, 0, true)
-  if (!isOurs) raft.install = { from, meta, offset: 0, writtenOffset: 0, finishing: false }
+  if (!isOurs) {
+    if (!isWhole(meta) || offset > 0) return sendProgress(raft, from, meta.index, 0, true)
+    raft.install = { from, meta, offset: 0, writtenOffset: 0, finishing: false }
+  }
   const install = raft.install!
   if (offset > install.offset) return sendProgress(raft, from, meta.index, install.offset, true)
   if (offset < install.offset) return sendProgress(raft, from, meta.index, install.writtenOffset, false)
   install.offset += data.length
   install.finishing = done
-  raft.out.snapshotWrites.push({ kind: 'chunk', meta, offset, data, done })
+  raft.out.snapshotWrites.push({ kind: 'chunk', meta: install.meta, offset, data, done })
 }
 
-const isSame = (a: SnapshotMeta, b: SnapshotMeta) => a.index === b.index && a.term === b.term
+const idOf = ({ index, term }: EntryId): EntryId => ({ index, term })
+
+const isWhole = (meta: SnapshotMeta | EntryId): meta is SnapshotMeta => Object.hasOwn(meta, 'membership')
+
+const isSame = (a: EntryId, b: EntryId) => a.index === b.index && a.term === b.term
 
 /** What is committed here is in the leader's log: nothing older is ever installed, but it is answered (H48). */
 function sayNotNeeded(raft: RaftState, role: Follower, index: Index): void {

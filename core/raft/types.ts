@@ -58,7 +58,7 @@ export interface Membership {
   readonly outgoing: readonly NodeId[]
   readonly learners: readonly NodeId[]
   readonly members: Readonly<Record<NodeId, MemberInfo>>
-  /** Tombstones: ids that have been members and never may be again. */
+  /** Tombstones, oldest first: ids that have been members and never may be again; the last 256 of them. */
   readonly removed: readonly NodeId[]
 }
 

@@ -5,7 +5,7 @@
  * What is read has been checked as far as bytes can be: lengths, ranges, finite times, entries that follow one
  * another. The core may then assert what only a wrong program could break (P05).
  */
-import { assertNever } from '../assert.ts'
+import { assert, assertNever } from '../assert.ts'
 import { MalformedError, type Reader, type Writer } from '../bytes.ts'
 import { readEntry, readSnapshotMeta, writeEntry, writeSnapshotMeta } from '../entry-codec.ts'
 import type {
@@ -19,7 +19,7 @@ import type {
   RequestVote,
   RequestVoteResult,
 } from '../raft/message.ts'
-import type { Entry, Index, Term } from '../raft/types.ts'
+import type { Entry, Index, SnapshotMeta, Term } from '../raft/types.ts'
 
 const FORMAT = 1
 
@@ -121,8 +121,15 @@ function writeAppendResult(writer: Writer, message: AppendEntriesResult): void {
 }
 
 function writeInstallSnapshot(writer: Writer, message: InstallSnapshot): void {
-  writeSnapshotMeta(writer, message.meta)
-  writer.varint(message.offset)
+  const { meta, offset } = message
+  writer.varint(offset)
+  if ('membership' in meta) {
+    assert(offset === 0, `the facts of a snapshot with its bytes at ${offset}`)
+    writeSnapshotMeta(writer, meta)
+  } else {
+    writer.varint(meta.index)
+    writer.varint(meta.term)
+  }
   writeFlag(writer, message.done)
   writer.f64le(message.clusterTime)
   writer.varint(message.data.length)
@@ -249,15 +256,20 @@ function readAppendResult(reader: Reader, term: Term): AppendEntriesResult {
 }
 
 function readInstallSnapshot(reader: Reader, term: Term): InstallSnapshot {
-  const at = reader.offset
-  const meta = readSnapshotMeta(reader)
-  finite(meta.clusterTime, at)
-  finite(meta.wallTime, at)
   const offset = reader.varint()
+  const meta = offset === 0 ? readMeta(reader) : { index: reader.varint(), term: reader.varint() }
   const done = readFlag(reader)
   const clusterTime = readTime(reader)
   const data = reader.bytes(reader.varint())
   return { type: 'installSnapshot', term, meta, offset, data, done, clusterTime }
+}
+
+function readMeta(reader: Reader): SnapshotMeta {
+  const at = reader.offset
+  const meta = readSnapshotMeta(reader)
+  finite(meta.clusterTime, at)
+  finite(meta.wallTime, at)
+  return meta
 }
 
 function readInstallResult(reader: Reader, term: Term): InstallSnapshotResult {

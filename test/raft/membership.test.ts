@@ -82,6 +82,21 @@ describe('a change of membership', () => {
     })
   }
 
+  test('a thousand incarnations that came and went leave the last 256 tombstones', () => {
+    let now = membership(['a'])
+    for (let at = 0; at < 1000; at++) {
+      const joined = {
+        ...now,
+        learners: [`x${at}`],
+        members: { ...now.members, [`x${at}`]: now.members['a']! },
+      }
+      now = enterJoint(joined, changeTo('a'))
+    }
+    assert.equal(now.removed.length, 256)
+    assert.equal(now.removed[0], 'x744')
+    assert.equal(now.removed.at(-1), 'x999')
+  })
+
   test('two memberships that may be in force at once always have a common quorum member (4.3)', () => {
     const sets = ['a', 'ab', 'abc', 'abcd', 'cde', 'def', 'e']
     const subsets = (all: readonly string[]) =>

@@ -46,7 +46,8 @@ export function showMessage(message: Message): string {
     }
     case 'installSnapshot': {
       const { meta, offset, data, done } = message
-      return `${name} ${showId(meta)} @${offset}+${data.length}${done ? ' done' : ''}`
+      const facts = 'membership' in meta ? ' facts' : ''
+      return `${name} ${showId(meta)}${facts} @${offset}+${data.length}${done ? ' done' : ''}`
     }
     case 'installSnapshotResult': {
       const { snapshotIndex, offset, gap, matchIndex } = message

@@ -97,15 +97,22 @@ export const messages: { readonly [Type in Message['type']]: fc.Arbitrary<Messag
   }),
   appendEntries,
   appendEntriesResult,
-  installSnapshot: record({
-    type: fc.constant('installSnapshot' as const),
-    term: natural,
-    meta,
-    offset: natural,
-    data: fc.uint8Array(),
-    done: fc.boolean(),
-    clusterTime: time,
-  }),
+  installSnapshot: fc
+    .oneof(
+      record({ meta, offset: fc.constant(0) }),
+      record({ meta: record({ index: natural, term: natural }), offset: natural.filter((at) => at > 0) }),
+    )
+    .chain((piece) =>
+      record({
+        type: fc.constant('installSnapshot' as const),
+        term: natural,
+        meta: fc.constant(piece.meta),
+        offset: fc.constant(piece.offset),
+        data: fc.uint8Array(),
+        done: fc.boolean(),
+        clusterTime: time,
+      }),
+    ),
   installSnapshotResult: record({
     type: fc.constant('installSnapshotResult' as const),
     term: natural,
