@@ -6,11 +6,10 @@
  * by `seal`: by `stage`, then by the order of the plugins, then by the order of tapping. `read` runs in
  * the reverse of all that, so that what `write` wrapped last is unwrapped first.
  *
- * A door tap that throws refuses the call. A window tap that throws hurts nobody but its own plugin.
+ * A door tap that throws refuses the call. A window tap that throws hurts nobody but its own plugin (host/taps.ts).
  */
 import { AsyncSeriesWaterfallHook, SyncHook, SyncWaterfallHook } from 'tapable'
-import { AbortError, ConcordError, messageOf } from './errors.ts'
-import { rewrite } from './rewrite.ts'
+import { ConcordError } from './errors.ts'
 import type {
   AppliedBatch,
   DoorRequest,
@@ -19,6 +18,15 @@ import type {
   Write,
   WriteRequest,
 } from './hook-events.ts'
+import {
+  type AnyFunction,
+  type Tap,
+  type WindowGuard,
+  authorizing,
+  reading,
+  watching,
+  writing,
+} from './host/taps.ts'
 
 /** How a tap stands among the others. */
 export interface TapOptions {
@@ -98,17 +106,6 @@ export function callWrite(hooks: Hooks, request: WriteRequest): WriteRequest | P
 
 // --------------------------------------------------------------------------------- who taps, in what order
 
-/** What the host wants to know of taps at the window. */
-export interface WindowGuard {
-  /** Milliseconds of a monotonic clock. */
-  nowMs(): number
-  failed(plugin: string, hook: string, error: unknown): void
-  slow(plugin: string, hook: string, durationMs: number): void
-}
-
-/** A window tap that holds the event loop longer than this is told on. It cannot be stopped. */
-export const WINDOW_BUDGET_MS = 50
-
 /** One plugin's access to the hooks, open while its `setup` runs. */
 export interface PluginTaps {
   readonly hooks: PluginHooks
@@ -126,13 +123,10 @@ export interface HookSet {
 }
 
 type HookName = keyof Hooks
-type AnyFunction = (...args: never[]) => unknown
-
-interface Tap {
-  readonly plugin: string
+/** In the place that it has among the others. */
+interface PlacedTap extends Tap {
   readonly hook: HookName
   readonly stage: number
-  readonly fn: AnyFunction
 }
 
 export function createHooks(guard: WindowGuard): HookSet {
@@ -146,7 +140,7 @@ export function createHooks(guard: WindowGuard): HookSet {
     stall: new SyncHook<[NodeEvents['stall']]>(['event']),
     stopped: new SyncHook<[NodeEvents['stopped']]>(['event']),
   })
-  const taps: Tap[][] = [] // a list per plugin, in the order of the plugins
+  const taps: PlacedTap[][] = [] // a list per plugin, in the order of the plugins
   return {
     hooks,
     forPlugin: (plugin) => openTaps(plugin, taps),
@@ -158,8 +152,8 @@ export function createHooks(guard: WindowGuard): HookSet {
   }
 }
 
-function openTaps(plugin: string, all: Tap[][]): PluginTaps {
-  const own: Tap[] = []
+function openTaps(plugin: string, all: PlacedTap[][]): PluginTaps {
+  const own: PlacedTap[] = []
   all.push(own)
   let open = true
   const add = (hook: HookName, fn: AnyFunction, options: TapOptions = {}): void => {
@@ -198,139 +192,10 @@ function misuse(plugin: string, hook: string, why: string): never {
   })
 }
 
-function insert(hooks: Hooks, tap: Tap, guard: WindowGuard): void {
+function insert(hooks: Hooks, tap: PlacedTap, guard: WindowGuard): void {
   const { plugin, hook } = tap
   if (hook === 'authorize') hooks.authorize.tap(plugin, authorizing(tap))
   else if (hook === 'write') hooks.write.tapAsync(plugin, writing(tap))
   else if (hook === 'read') hooks.read.tap(plugin, reading(tap))
   else (hooks[hook] as SyncHook<[unknown]>).tap(plugin, watching(tap, guard))
-}
-
-// ------------------------------------------------------------------------------------------- at the door
-
-function authorizing(tap: Tap): (request: DoorRequest) => void {
-  const fn = tap.fn as (request: DoorRequest) => unknown
-  return (request) => {
-    try {
-      const returned = fn(request)
-      if (returned === undefined) return
-      if (isThenable(returned)) throw returnedPromise(returned)
-      // Whoever returns false means no. Letting the call pass would be the wrong way to find that out.
-      if (returned === false) throw new Error('it returned false; throw to refuse')
-    } catch (error) {
-      throw refusal(tap, error)
-    }
-  }
-}
-
-function reading(tap: Tap): (value: unknown, request: ReadRequest) => unknown {
-  const fn = tap.fn as (value: unknown, request: ReadRequest) => unknown
-  return (value, request) => {
-    try {
-      const returned = fn(value, request)
-      if (isThenable(returned)) throw returnedPromise(returned)
-      return returned
-    } catch (error) {
-      throw refusal(tap, error)
-    }
-  }
-}
-
-type Done = (error?: Error | null | false, result?: WriteRequest) => void
-
-function writing(tap: Tap): (request: WriteRequest, done: Done) => void {
-  const fn = tap.fn as (request: WriteRequest) => unknown
-  return (request, done) => {
-    const refuse = (error: unknown): void => done(refusal(tap, error))
-    // What throws in `done` itself is nobody's refusal: it stands outside.
-    const settle = (returned: unknown): void => {
-      let rewritten: WriteRequest | undefined
-      try {
-        rewritten = returned === undefined ? request : rewrite(request, returned)
-      } catch (error) {
-        return refuse(error)
-      }
-      if (rewritten === undefined) refuse(new Error(NOT_A_REWRITE))
-      else done(null, rewritten)
-    }
-    let returned: unknown
-    let isLater: boolean
-    try {
-      returned = fn(request)
-      isLater = isThenable(returned)
-    } catch (error) {
-      return refuse(error)
-    }
-    if (isLater) Promise.resolve(returned).then(settle, refuse)
-    else settle(returned)
-  }
-}
-
-const NOT_A_REWRITE =
-  'it returned something else than { writes } with the same operations on the same keys in the same order, and TTLs from 1 ms to 100 years'
-
-/** What the caller gets: the tap's own error if it is one of Concord's, else `PLUGIN_FAILED`. */
-function refusal(tap: Tap, error: unknown): Error {
-  try {
-    return refusalOf(tap, error)
-  } catch {
-    return pluginFailed(tap, messageOf(error), undefined) // whoever looked at it again would be thrown at again
-  }
-}
-
-function refusalOf(tap: Tap, error: unknown): Error {
-  const { plugin, hook } = tap
-  if (error instanceof AbortError) return error
-  if (ConcordError.is(error)) {
-    if (error.details?.['plugin'] !== undefined || Object.isFrozen(error)) return error
-    return Object.assign(error, { details: { ...error.details, plugin, hook } })
-  }
-  const why = error instanceof Error ? error.message : String(error)
-  return pluginFailed(tap, why, error)
-}
-
-function pluginFailed({ plugin, hook }: Tap, why: string, cause: unknown): ConcordError {
-  return new ConcordError('PLUGIN_FAILED', `plugin "${plugin}" failed at hook "${hook}": ${why}`, {
-    cause,
-    details: { plugin, hook },
-  })
-}
-
-// ----------------------------------------------------------------------------------------- at the window
-
-function watching({ plugin, hook, fn }: Tap, guard: WindowGuard): (event: unknown) => void {
-  return guarded(plugin, hook, fn as (event: unknown) => unknown, guard)
-}
-
-/** A stranger's function that looks on: it may throw, return a promise or be slow; the caller goes on. */
-export function guarded<E>(
-  plugin: string,
-  hook: string,
-  fn: (event: E) => unknown,
-  guard: WindowGuard,
-): (event: E) => void {
-  return (event) => {
-    const startMs = guard.nowMs()
-    try {
-      const returned = fn(event)
-      if (isThenable(returned)) throw returnedPromise(returned)
-    } catch (error) {
-      guard.failed(plugin, hook, error)
-      return
-    }
-    const durationMs = guard.nowMs() - startMs
-    if (durationMs > WINDOW_BUDGET_MS) guard.slow(plugin, hook, durationMs)
-  }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  )
-}
-
-/** The promise's own fate is silenced: nobody waits for it, and a rejection would end the process. */
-function returnedPromise(promise: PromiseLike<unknown>): Error {
-  promise.then(undefined, () => {})
-  return new Error('it returned a promise, and this hook is synchronous')
 }

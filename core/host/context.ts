@@ -3,12 +3,13 @@
  * it is, so that errors, log lines and taps name their plugin.
  */
 import { ConcordError } from '../errors.ts'
-import { guarded, type PluginTaps, type WindowGuard } from '../hooks.ts'
+import type { PluginTaps } from '../hooks.ts'
 import type { Context, Log, Plugin, PluginSpace, PluginTelemetry, Store, WriteOptions } from '../plugin.ts'
 import type { Clock } from '../ports.ts'
 import type { Telemetry } from '../telemetry.ts'
 import type { AnyDefinition } from './definition.ts'
 import type { Handler } from './steps.ts'
+import { guarded, type WindowGuard } from './taps.ts'
 
 /** What the node gives its plugins. The store and the space of a plugin reject until the node runs. */
 export interface HostPorts {

@@ -7,12 +7,13 @@
  * down stops nothing. The host owns no global state: two nodes in one process have two.
  */
 import { ConcordError } from '../errors.ts'
-import { createHooks, type HookSet, type Hooks, type WindowGuard } from '../hooks.ts'
+import { createHooks, type HookSet, type Hooks } from '../hooks.ts'
 import { contextOf, type HostPorts, type Installed, type Phase } from './context.ts'
 import type { AnyDefinition } from './definition.ts'
 import { sortPlugins } from './order.ts'
 import { unknownPlugin } from './resolve.ts'
 import { Steps, throwAll } from './steps.ts'
+import type { WindowGuard } from './taps.ts'
 import { windowGuard } from './window-guard.ts'
 import type { CommandCall, Log, Plugin, PluginCommand, Slice } from '../plugin.ts'
 import type { Telemetry } from '../telemetry.ts'
