@@ -8,7 +8,7 @@ import { ApiEvents } from './store/api-events.ts'
 import { Door } from './store/door.ts'
 import { ConcordError, messageOf } from './errors.ts'
 import type { NodeEvents } from './hook-events.ts'
-import { Kv } from './store/kv.ts'
+import { ToldKv } from './store/told-kv.ts'
 import type { NodeLog } from './log.ts'
 import { createBudget, stateHash } from './machine/index.ts'
 import type { Driver } from './node/driver.ts'
@@ -69,7 +69,7 @@ export interface NodeParts {
 
 const EVENTS: readonly (keyof ConcordEvents)[] = ['leader', 'ready', 'stall', 'stopped']
 
-export class OpenNode extends Kv implements Concord {
+export class OpenNode extends ToldKv implements Concord {
   readonly closed: Promise<Closed>
   readonly forPlugins: Store
   readonly #parts: NodeParts
@@ -96,7 +96,7 @@ export class OpenNode extends Kv implements Concord {
     }
     super({ ...shared, refusal: () => this.#refusal() })
     // Plugins finish their work after the door has closed to everybody else.
-    this.forPlugins = new Kv({ ...shared, refusal: () => undefined })
+    this.forPlugins = new ToldKv({ ...shared, refusal: () => undefined })
     this.#parts = parts
     this.#driver = driver
     this.#storage = storage

@@ -3,10 +3,9 @@
  * wait for its result; or find the moment at which a read holds, and read the machine there.
  *
  * `put` and `get` have a short way through when no plugin stands at the door: the same steps, without
- * an object or a promise that nobody needs.
+ * an object or a promise that nobody needs. Who listens to calls is told by told-kv.ts, around all of this.
  */
 import { secondsLeft, toIncrement } from './answers.ts'
-import type { ApiEvent, ApiEvents, Said } from './api-events.ts'
 import {
   type Call,
   type CallRules,
@@ -65,7 +64,6 @@ export interface KvParts {
   readonly log: ReplicatedLog
   readonly door: Door
   readonly rules: CallRules
-  readonly events: ApiEvents
   /** Of the iterators of all stores on this node. */
   readonly iterators: Budget
   /** Why the node takes no more calls of this store's users, if so; what is under way is finished. */
@@ -83,9 +81,8 @@ export class Kv implements Store, JudgedWrites {
   readonly #judged: JudgedPath
   readonly #conditional: ConditionalPath
   readonly #many: ManyPath
-  readonly #events: ApiEvents
   readonly #defaults: StoreDefaults
-  readonly #consistency: Consistency
+  protected readonly consistency: Consistency
   readonly cluster: Cluster
   readonly local: LocalReads
 
@@ -99,9 +96,8 @@ export class Kv implements Store, JudgedWrites {
     this.#judged = new JudgedPath(parts.log, parts.door, this.#txns)
     this.#conditional = new ConditionalPath(this.#reads, this.#writes, this.#judged)
     this.#many = new ManyPath(parts.log, parts.door, this.#reads, this.#writes)
-    this.#events = parts.events
     this.#defaults = defaults
-    this.#consistency = defaults.consistency ?? parts.rules.consistency
+    this.consistency = defaults.consistency ?? parts.rules.consistency
     const check = (options: object | undefined, allowed: ReadonlySet<string>): Call =>
       this.#check(options, allowed)
     this.cluster = clusterCalls(parts.log, parts.door, check)
@@ -109,8 +105,11 @@ export class Kv implements Store, JudgedWrites {
   }
 
   with(defaults: StoreDefaults): Store {
-    const merged = { ...this.#defaults, ...checkDefaults(this.#parts.rules, defaults) }
-    return new Kv(this.#parts, merged)
+    return new Kv(this.#parts, this.merged(defaults))
+  }
+
+  protected merged(defaults: StoreDefaults): StoreDefaults {
+    return { ...this.#defaults, ...checkDefaults(this.#parts.rules, defaults) }
   }
 
   status(options?: CallOptions): Promise<Status> {
@@ -123,11 +122,6 @@ export class Kv implements Store, JudgedWrites {
   // ------------------------------------------------------------------------------------ one key
 
   put(key: Key, value: Value, options?: PutOptions): Promise<PutResult> {
-    if (this.#events.isWanted('api.put')) return this.#toldPut(key, value, options)
-    return this.#put(key, value, options)
-  }
-
-  #put(key: Key, value: Value, options?: PutOptions): Promise<PutResult> {
     try {
       const call = this.#check(options, OPTIONS.put)
       const ttlMs = checkTtl(call.options.ttl)
@@ -140,11 +134,6 @@ export class Kv implements Store, JudgedWrites {
   }
 
   get<T = unknown>(key: Key, options?: ReadOptions): Promise<T | undefined> {
-    if (!this.#events.isWanted('api.get')) return this.#get<T>(key, options)
-    return this.#events.tell('api.get', this.#read(key, options), () => this.#get<T>(key, options))
-  }
-
-  #get<T>(key: Key, options?: ReadOptions): Promise<T | undefined> {
     try {
       const call = options === undefined ? undefined : this.#check(options, OPTIONS.read)
       const slot = this.#slotNow(checkKey(key), call)
@@ -162,12 +151,6 @@ export class Kv implements Store, JudgedWrites {
   }
 
   getEntry<T = unknown>(key: Key, options?: ReadOptions): Promise<Entry<T> | undefined> {
-    return this.#events.tell('api.get_with_ttl', this.#read(key, options), () =>
-      this.#getEntry<T>(key, options),
-    )
-  }
-
-  #getEntry<T>(key: Key, options?: ReadOptions): Promise<Entry<T> | undefined> {
     try {
       const call = options === undefined ? undefined : this.#check(options, OPTIONS.read)
       const slot = this.#slotNow(checkKey(key), call)
@@ -185,7 +168,7 @@ export class Kv implements Store, JudgedWrites {
   }
 
   ttl(key: Key, options?: ReadOptions): Promise<number | null | undefined> {
-    return this.#told('api.ttl', this.#read(key, options), () =>
+    return promised(() =>
       this.#reads.one('ttl', checkKey(key), this.#check(options, OPTIONS.read), (record, now) =>
         secondsLeft(record.expiresAt, now),
       ),
@@ -193,71 +176,52 @@ export class Kv implements Store, JudgedWrites {
   }
 
   delete(key: Key, options?: WriteOptions): Promise<DeleteResult> {
-    return this.#told(
-      'api.delete',
-      () => ({ key }),
-      () =>
-        this.#writes.write(
-          'delete',
-          [{ op: 'delete', key: checkKey(key) }],
-          this.#check(options, OPTIONS.write),
-          encodeOne,
-        ),
+    return promised(() =>
+      this.#writes.write(
+        'delete',
+        [{ op: 'delete', key: checkKey(key) }],
+        this.#check(options, OPTIONS.write),
+        encodeOne,
+      ),
     )
   }
 
   touch(key: Key, ttl: number, options?: WriteOptions): Promise<TouchResult> {
-    return this.#told(
-      'api.touch',
-      () => ({ key }),
-      () => {
-        const write = { op: 'touch', key: checkKey(key), ttlMs: checkTouchTtl(ttl) } as const
-        return this.#writes.write('touch', [write], this.#check(options, OPTIONS.write), encodeOne)
-      },
-    )
+    return promised(() => {
+      const write = { op: 'touch', key: checkKey(key), ttlMs: checkTouchTtl(ttl) } as const
+      return this.#writes.write('touch', [write], this.#check(options, OPTIONS.write), encodeOne)
+    })
   }
 
   increment(key: Key, options?: IncrementOptions): Promise<IncrementResult> {
-    return this.#told(
-      'api.increment',
-      () => ({ key }),
-      () => {
-        const call = this.#check(options, OPTIONS.increment)
-        const write = {
-          op: 'increment',
-          key: checkKey(key),
-          by: checkBy(call.options.by),
-          ttlMs: checkTtl(call.options.ttl),
-        } as const
-        return this.#writes.write('increment', [write], call, encodeOne, toIncrement)
-      },
-    )
+    return promised(() => {
+      const call = this.#check(options, OPTIONS.increment)
+      const write = {
+        op: 'increment',
+        key: checkKey(key),
+        by: checkBy(call.options.by),
+        ttlMs: checkTtl(call.options.ttl),
+      } as const
+      return this.#writes.write('increment', [write], call, encodeOne, toIncrement)
+    })
   }
 
   // ------------------------------------------------------------------------------------ conditions
 
   putIf<T = unknown>(key: Key, value: Value, options: PutIfOptions<T>): Promise<ConditionalResult<T>> {
-    return this.#told(
-      'api.put_if',
-      () => ({ key, ...conditionOf(options) }),
-      () => {
-        const call = this.#check(options, OPTIONS.putIf)
-        const write = { op: 'put', key: checkKey(key), value, ttlMs: checkTtl(call.options.ttl) } as const
-        return this.#conditional.write('putIf', write, checkCondition(call.options), call)
-      },
-    ) as Promise<ConditionalResult<T>>
+    return promised(() => {
+      const call = this.#check(options, OPTIONS.putIf)
+      const write = { op: 'put', key: checkKey(key), value, ttlMs: checkTtl(call.options.ttl) } as const
+      return this.#conditional.write('putIf', write, checkCondition(call.options), call)
+    }) as Promise<ConditionalResult<T>>
   }
 
   deleteIf<T = unknown>(key: Key, options: DeleteIfOptions<T>): Promise<ConditionalResult<T>> {
-    return this.#told(
-      'api.delete_if',
-      () => ({ key, ...conditionOf(options) }),
-      () => {
-        const call = this.#check(options, OPTIONS.deleteIf)
-        const write = { op: 'delete', key: checkKey(key) } as const
-        return this.#conditional.write('deleteIf', write, checkCondition(call.options), call)
-      },
-    ) as Promise<ConditionalResult<T>>
+    return promised(() => {
+      const call = this.#check(options, OPTIONS.deleteIf)
+      const write = { op: 'delete', key: checkKey(key) } as const
+      return this.#conditional.write('deleteIf', write, checkCondition(call.options), call)
+    }) as Promise<ConditionalResult<T>>
   }
 
   recall(operation: TxnOperation, options?: WriteOptions): Promise<PutResult | undefined> {
@@ -271,35 +235,19 @@ export class Kv implements Store, JudgedWrites {
   // ------------------------------------------------------------------------------------ many keys
 
   putMany(items: readonly PutItem[], options?: PutOptions): Promise<PutResult[]> {
-    return this.#told(
-      'api.put_many',
-      () => sizeOf(items),
-      () => this.#many.put(items, this.#check(options, OPTIONS.put)),
-    )
+    return promised(() => this.#many.put(items, this.#check(options, OPTIONS.put)))
   }
 
   deleteMany(keys: readonly Key[], options?: WriteOptions): Promise<DeleteResult[]> {
-    return this.#told(
-      'api.delete_many',
-      () => sizeOf(keys),
-      () => this.#many.delete(keys, this.#check(options, OPTIONS.write)),
-    )
+    return promised(() => this.#many.delete(keys, this.#check(options, OPTIONS.write)))
   }
 
   touchMany(items: readonly TouchItem[], options?: WriteOptions): Promise<TouchResult[]> {
-    return this.#told(
-      'api.touch_many',
-      () => sizeOf(items),
-      () => this.#many.touch(items, this.#check(options, OPTIONS.write)),
-    )
+    return promised(() => this.#many.touch(items, this.#check(options, OPTIONS.write)))
   }
 
   getMany<T = unknown>(keys: readonly Key[], options?: ReadOptions): Promise<(T | undefined)[]> {
-    return this.#told(
-      'api.get_many',
-      () => ({ ...sizeOf(keys), consistency: this.#levelOf(options) }),
-      () => this.#many.get<T>(keys, this.#check(options, OPTIONS.read)),
-    )
+    return promised(() => this.#many.get<T>(keys, this.#check(options, OPTIONS.read)))
   }
 
   txn<R>(run: (tx: Transaction) => R | Promise<R>, options?: CallOptions): Promise<R>
@@ -308,18 +256,10 @@ export class Kv implements Store, JudgedWrites {
     what: TxnRequest | ((tx: Transaction) => R | Promise<R>),
     options?: WriteOptions,
   ): Promise<R | TxnResult> {
-    let attempts = 1
-    return this.#told<'api.txn', R | TxnResult>(
-      'api.txn',
-      () => ({ attempts }),
-      () => {
-        if (typeof what !== 'function') {
-          return this.#txns.commit('txn', what, this.#check(options, OPTIONS.write))
-        }
-        attempts = 0
-        const counted = (tx: Transaction): R | Promise<R> => (attempts++, what(tx))
-        return this.#txns.run(counted, this.#check(options, OPTIONS.call))
-      },
+    return promised<R | TxnResult>(() =>
+      typeof what === 'function'
+        ? this.#txns.run(what, this.#check(options, OPTIONS.call))
+        : this.#txns.commit('txn', what, this.#check(options, OPTIONS.write)),
     )
   }
 
@@ -329,24 +269,6 @@ export class Kv implements Store, JudgedWrites {
   }
 
   // ------------------------------------------------------------------------------------ small things
-
-  /** A call whose checks may throw: it rejects, and is told of to whoever listens. */
-  #told<E extends ApiEvent, R>(name: E, say: () => Said<E>, run: () => Promise<R> | R): Promise<R> {
-    return this.#events.tell(name, say, () => promised(run))
-  }
-
-  #toldPut(key: Key, value: Value, options: PutOptions | undefined): Promise<PutResult> {
-    const say = (): Said<'api.put'> => ({ key, hasTtl: options?.ttl !== undefined })
-    return this.#events.tell('api.put', say, () => this.#put(key, value, options))
-  }
-
-  #read(key: Key, options: ReadOptions | undefined): () => Said<'api.get'> {
-    return () => ({ key, consistency: this.#levelOf(options) })
-  }
-
-  #levelOf(options: ReadOptions | undefined): Consistency {
-    return options?.consistency ?? this.#consistency
-  }
 
   #check(options: object | undefined, allowed: ReadonlySet<string>): Call {
     const refusal = this.#parts.refusal()
@@ -361,17 +283,8 @@ export class Kv implements Store, JudgedWrites {
   #slotNow(key: Key, call: Call | undefined): number | undefined {
     if (!this.#door.isOpenOut || this.#parts.refusal() !== undefined) return undefined
     if (call === undefined)
-      return this.#defaults.signal === undefined ? this.#reads.slotNow(key, this.#consistency) : undefined
+      return this.#defaults.signal === undefined ? this.#reads.slotNow(key, this.consistency) : undefined
     if (call.signal?.aborted === true || call.minRevision !== 0) return undefined
     return this.#reads.slotNow(key, call.consistency)
   }
 }
-
-const sizeOf = (list: readonly unknown[]): { batchSize: number } => ({
-  batchSize: Array.isArray(list) ? list.length : 0,
-})
-
-const conditionOf = (options: object | undefined): { hasCondition: boolean; hasExpected: boolean } => ({
-  hasCondition: options !== undefined && 'condition' in options,
-  hasExpected: options !== undefined && 'expected' in options,
-})

@@ -1,5 +1,4 @@
 /** A driver over a log whose writes a test holds back, fails or lets go, under a clock that it turns. */
-import { ApiEvents } from '../../core/store/api-events.ts'
 import { Door } from '../../core/store/door.ts'
 import { createHooks } from '../../core/hooks.ts'
 import { Kv } from '../../core/store/kv.ts'
@@ -256,7 +255,6 @@ export function storeOn(driver: Driver, clock: TestClock): Kv {
     log: driver,
     door: new Door(hooks.hooks),
     rules: { nowMs: () => clock.nowMs, timeoutMs: 5000, consistency: 'leader', pluginOptions: new Map() },
-    events: new ApiEvents(createTelemetry('n1'), () => clock.nowMs),
     iterators: createBudget(MIB),
     refusal: () => undefined,
     status: () => {
