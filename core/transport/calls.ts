@@ -90,7 +90,7 @@ const SERVED_CALLS = 1024
 const SERVED_BYTES = 32 * 1024 * 1024
 
 /** The questions of the other side. */
-export class Served {
+export class Answering {
   calls = 0
   #bytes = 0
 

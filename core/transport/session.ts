@@ -9,7 +9,7 @@ import { AbortError, ConcordError } from '../errors.ts'
 import type { CallPatience, Caller, Hello, Timer } from '../ports.ts'
 import type { Message } from '../raft/message.ts'
 import type { NodeId } from '../raft/types.ts'
-import { Calls, cannotReach, Served, STATUS } from './calls.ts'
+import { Answering, Calls, cannotReach, STATUS } from './calls.ts'
 import { type Frame, frameBytesFor, KIND } from './frames.ts'
 import type { Lane } from './hello.ts'
 import { readMessage, writeMessage } from './message-codec.ts'
@@ -53,7 +53,7 @@ export class Session implements SessionFacts {
   readonly #world: TransportWorld
   readonly #wire: Wire
   readonly #calls: Calls
-  readonly #served = new Served()
+  readonly #answering = new Answering()
   readonly #underWay = new UnderWay()
   readonly #caller: Caller
   #received = 0
@@ -91,7 +91,7 @@ export class Session implements SessionFacts {
   }
 
   get isIdle(): boolean {
-    return this.#calls.size === 0 && this.#served.calls === 0
+    return this.#calls.size === 0 && this.#answering.calls === 0
   }
 
   get heardAtMs(): number {
@@ -251,7 +251,7 @@ export class Session implements SessionFacts {
     const id = reader.varint()
     const question = reader.bytes(reader.remaining)
     const answer = () => this.#world.handlers.answer(this.#caller, question)
-    this.#served.serve(question, answer, (status, found) => {
+    this.#answering.serve(question, answer, (status, found) => {
       this.#answer(id, status, found)
       this.#endIfIdle()
     })
