@@ -82,6 +82,11 @@ export class Cli {
     if (!this.quiet) process.stderr.write(`${text}\n`)
   }
 
+  /** How far long work is, on a terminal, in one line that is written over; without a text the line goes. */
+  progress(text = ''): void {
+    if (!this.quiet && process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`)
+  }
+
   /** One document. Indented on a terminal. */
   json(value: unknown): void {
     const indent = process.stdout.isTTY && this.output !== 'jsonl' ? 2 : undefined

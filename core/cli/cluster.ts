@@ -45,6 +45,14 @@ export async function demote(cli: Cli, name: string): Promise<void> {
   })
 }
 
+/** The caller may stop waiting; the node goes on. */
+export async function snapshot(cli: Cli): Promise<void> {
+  await withNode(cli, async (node) => {
+    const taken = await node.cluster.snapshot()
+    cli.show(taken, () => `snapshot at index ${taken.index}, revision ${taken.revision}`)
+  })
+}
+
 export async function leader(cli: Cli): Promise<void> {
   await withNode(cli, async (node) => {
     const { leader: id, term } = await node.status()

@@ -133,6 +133,7 @@ const AFTER_UNKNOWN: Readonly<Record<string, (hasId: boolean) => string>> = {
   del: (hasId) => (hasId ? WITH_ID : `${COMMAND} get KEY ${WITHOUT_ID}`),
   txn: (hasId) => (hasId ? WITH_ID : `${COMMAND} get KEY --meta ${WITHOUT_ID}`),
   touch: () => `${COMMAND} ttl KEY shows whether it happened; the same again sets it anew`,
+  import: () => 'the same again with --overwrite: it writes all of the file anew',
   'plugin retire': () => 'the same again: what is retired already stays so',
   'member add': () => MEMBERS,
   'member remove': () => MEMBERS,

@@ -150,6 +150,25 @@ function addNode(program: Command, run: Run): void {
       ),
     )
   program
+    .command('health')
+    .description('Whether the cluster serves, as an exit code: 0, 5 no node, 7 no leader or no majority.')
+    .option('--live', 'only whether the node answers')
+    .action(
+      run(
+        () => import('./health.ts'),
+        ({ health }) => health,
+      ),
+    )
+  program
+    .command('snapshot')
+    .description('Take a snapshot of the node now, and drop the log behind it.')
+    .action(
+      run(
+        () => import('./cluster.ts'),
+        ({ snapshot }) => snapshot,
+      ),
+    )
+  program
     .command('fsck [DIR]')
     .description('Check the files of a node that does not run, and the state that they amount to.')
     .option('--no-load', 'read the files only, and do not build the state from them')
@@ -236,6 +255,18 @@ function addKeys(program: Command, run: Run): void {
         ({ txn }) => txn,
       ),
     )
+  const transfer = () => import('./transfer.ts')
+  program
+    .command('export [PREFIX]')
+    .description('Print keys, values and times to live at one moment, a line of JSON each.')
+    .option('--after <key>', 'only keys behind this one')
+    .action(run(transfer, ({ exportKeys }) => exportKeys))
+  program
+    .command('import <FILE>')
+    .description('Put what export has printed; - is stdin. Refuses keys that are there.')
+    .option('--overwrite', 'replace keys that are there')
+    .option('--dry-run', 'check every line, and put nothing')
+    .action(run(transfer, ({ importKeys }) => importKeys))
 }
 
 function addConfig(program: Command, run: Run): void {
