@@ -345,6 +345,7 @@ export interface Transport {
     question: Uint8Array,
     patience: CallPatience,
   ): Promise<Uint8Array>
+  /** For whoever measures: nothing in core goes by it. */
   stats(): TransportStats
   /** Ends every call (`STOPPED` when it was not sent, else `CONNECTION_LOST`) and closes every socket. */
   close(): Promise<void>
