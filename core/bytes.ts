@@ -29,6 +29,11 @@ export class MalformedError extends Error {
   }
 }
 
+/** The message that is being built has grown beyond its limit. */
+export class OutgrownError extends Error {
+  override readonly name = 'OutgrownError'
+}
+
 /**
  * Builds one message after another. `buffer` begins with the current message, `length` bytes long so far;
  * both may be used directly after `reserve`. A position is an offset from the start of the message.
@@ -41,6 +46,8 @@ export class Writer {
    * Whoever shares a writer between calls starts no message on it then.
    */
   busy = false
+  /** A message that is longer than this grows no more: memory is bounded by about this and the last piece. */
+  limit = Infinity
 
   constructor(capacityBytes = SLAB_BYTES) {
     this.buffer = Buffer.allocUnsafeSlow(capacityBytes)
@@ -52,9 +59,9 @@ export class Writer {
   }
 
   #grow(n: number): void {
-    const larger = Buffer.allocUnsafeSlow(
-      Math.max(SLAB_BYTES, this.length * 2, this.length + n + SPARE_BYTES),
-    )
+    if (this.length > this.limit) throw new OutgrownError(`a message is longer than ${this.limit} bytes`)
+    const doubled = Math.min(this.length * 2, this.limit + SPARE_BYTES)
+    const larger = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, doubled, this.length + n + SPARE_BYTES))
     this.buffer.copy(larger, 0, 0, this.length)
     this.buffer = larger
   }

@@ -6,6 +6,7 @@
  * members. Getters run once each, and their result is what is stored.
  */
 import { assert } from '../assert.ts'
+import { OutgrownError } from '../bytes.ts'
 import type { Writer } from '../bytes.ts'
 import { ConcordError } from '../errors.ts'
 import {
@@ -235,7 +236,7 @@ class Refusal extends Error {
 
 /** What to throw on from a container that holds, at `step`, what `error` is about. */
 function onTheWay(error: unknown, container: object, step: string): Error {
-  if (error instanceof TooLarge) return error
+  if (error instanceof TooLarge || error instanceof OutgrownError) return error
   const refusal = error instanceof Refusal ? error : new Refusal('reading it throws', undefined, error)
   refusal.steps.push(step)
   refusal.ancestors.push(container)

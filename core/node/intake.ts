@@ -3,6 +3,7 @@
  * promise for whoever waits. What others forward arrives here, encoded. What cannot be taken is refused before it
  * leaves a trace.
  */
+import { OutgrownError } from '../bytes.ts'
 import type { Writer } from '../bytes.ts'
 import { AbortError, ConcordError } from '../errors.ts'
 import type { CommandResult } from '../machine/index.ts'
@@ -62,15 +63,10 @@ export class Intake {
     }
     const start = writer.length
     try {
-      encode(writer)
+      encodeWithin(start + COMMAND_BYTES_MAX, writer, encode)
     } catch (error) {
       writer.truncate(start)
-      return Promise.reject(error)
-    }
-    const bytes = writer.length - start
-    if (bytes > COMMAND_BYTES_MAX) {
-      writer.truncate(start)
-      return Promise.reject(tooLarge(bytes))
+      return Promise.reject(error instanceof OutgrownError ? tooLarge() : error)
     }
     // Asked when the command itself is counted: it may be larger than all that is free.
     if (!mayUseReserve && !this.#log.hasRoom(this.#proposals.queuedBytes)) {
@@ -132,11 +128,22 @@ export class Intake {
   }
 }
 
-const tooLarge = (found: number): ConcordError =>
+/** It is refused before the rest of it takes time and memory: a call of 500 values may be half a GB. */
+function encodeWithin(limit: number, writer: Writer, encode: (writer: Writer) => void): void {
+  writer.limit = limit
+  try {
+    encode(writer)
+  } finally {
+    writer.limit = Infinity
+  }
+  if (writer.length > limit) throw new OutgrownError('a command is too long')
+}
+
+const tooLarge = (): ConcordError =>
   new ConcordError(
     'BATCH_TOO_LARGE',
-    `found ${found} bytes in one call, expected at most ${COMMAND_BYTES_MAX}: fewer keys, or smaller values`,
-    { details: { found, limit: COMMAND_BYTES_MAX } },
+    `found more than ${COMMAND_BYTES_MAX} bytes in one call: fewer keys, or smaller values`,
+    { details: { limit: COMMAND_BYTES_MAX } },
   )
 
 const overloaded = (): ConcordError =>

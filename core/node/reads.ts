@@ -34,7 +34,8 @@ interface Waiting {
 
 export class Reads {
   readonly #waiting = new Map<number, Waiting>()
-  readonly #held: number[] = []
+  /** Of those who wait, the ones whose leader has to be asked. */
+  readonly #held = new Set<number>()
   #nextId = 1
 
   get isIdle(): boolean {
@@ -81,13 +82,15 @@ export class Reads {
 
   /** The core cannot serve the read, for there is no leader: it waits for one, until its deadline. */
   hold(id: number): void {
-    if (this.#waiting.has(id)) this.#held.push(id)
+    if (this.#waiting.has(id)) this.#held.add(id)
   }
 
   /** Reads that wait for a leader, to be asked for again. */
   takeHeld(): readonly number[] {
-    if (this.#held.length === 0) return NONE
-    return this.#held.splice(0).filter((id) => this.#waiting.has(id))
+    if (this.#held.size === 0) return NONE
+    const held = [...this.#held]
+    this.#held.clear()
+    return held
   }
 
   /** This node's state has moved on. */
@@ -95,7 +98,7 @@ export class Reads {
     if (this.#waiting.size === 0) return
     for (const [id, read] of this.#waiting) {
       if (read.point === undefined || read.point.index > appliedIndex || read.minRevision > revision) continue
-      this.#waiting.delete(id)
+      this.#forget(id)
       read.resolve(read.point)
     }
   }
@@ -103,7 +106,7 @@ export class Reads {
   expire(nowMs: number): void {
     for (const [id, read] of this.#waiting) {
       if (read.deadlineMs > nowMs) continue
-      this.#waiting.delete(id)
+      this.#forget(id)
       read.reject(
         read.point === undefined
           ? new ConcordError('NO_LEADER', 'no leader confirmed the read in time')
@@ -118,6 +121,12 @@ export class Reads {
   failAll(error: () => Error): void {
     for (const read of this.#waiting.values()) read.reject(error())
     this.#waiting.clear()
+    this.#held.clear()
+  }
+
+  #forget(id: number): void {
+    this.#waiting.delete(id)
+    this.#held.delete(id)
   }
 
   #wait(
@@ -140,7 +149,7 @@ export class Reads {
   #abortable(id: number, read: Promise<ReadPoint>, signal: AbortSignal): Promise<ReadPoint> {
     const abort = (): void => {
       this.#waiting.get(id)?.reject(new AbortError(signal.reason, 'not-applied'))
-      this.#waiting.delete(id)
+      this.#forget(id)
     }
     if (signal.aborted) abort()
     signal.addEventListener('abort', abort)

@@ -37,6 +37,26 @@ test('500 items are taken and 501 refused; a bad item at any place refuses all, 
   assert.deepEqual(await db.putMany([]), [])
 })
 
+test('a call that is too large is refused while it is encoded: what comes behind is not even looked at', async (t) => {
+  const db = await memoryNode(t)
+  let looked = 0
+  const text = 'x'.repeat(1_000_000)
+  const value = {
+    get text() {
+      looked++
+      return text
+    },
+  }
+  const items = Array.from({ length: 100 }, (_, n) => ({ key: `k${n}`, value }))
+  const error = await rejection(db.putMany(items))
+  assert.equal(error.code, 'BATCH_TOO_LARGE')
+  assert.match(error.message, /more than 16842752 bytes in one call/)
+  assert.ok(looked < 25, `${looked} values were encoded, of which 16 fit`)
+  assert.equal((await db.putMany(items.slice(0, 16))).length, 16)
+  assert.deepEqual(await db.get('k15'), { text })
+  assert.equal(await db.get('k16'), undefined)
+})
+
 test('a misspelt field of an item or an operation is refused: a key that should expire would live for ever', async (t) => {
   const db = await memoryNode(t)
   const misspelt = { key: 'a', value: 1, tll: 5 } as never
