@@ -56,11 +56,12 @@ export function writeMembership(writer: Writer, membership: Membership): void {
   }
   const members = Object.entries(membership.members)
   writer.varint(members.length)
-  for (const [id, { name, incarnation, address }] of members) {
+  for (const [id, { name, incarnation, address, staysLearner }] of members) {
     writer.utf8(id)
     writer.utf8(name)
     writer.utf8(incarnation)
     writer.utf8(address)
+    writer.u8(staysLearner === true ? 1 : 0)
   }
 }
 
@@ -69,6 +70,14 @@ function readIds(reader: Reader): string[] {
   // Each id takes a byte at least, so a false count ends the input before it fills the memory.
   for (let left = reader.varint(); left > 0; left--) ids.push(reader.utf8())
   return ids
+}
+
+function readMember(reader: Reader): MemberInfo {
+  const member = { name: reader.utf8(), incarnation: reader.utf8(), address: reader.utf8() }
+  const at = reader.offset
+  const mark = reader.u8()
+  if (mark > 1) throw new MalformedError(`0 or 1 expected behind a member, found ${mark}`, at)
+  return mark === 1 ? { ...member, staysLearner: true } : member
 }
 
 export function readMembership(reader: Reader): Membership {
@@ -80,7 +89,7 @@ export function readMembership(reader: Reader): Membership {
   const members: [string, MemberInfo][] = []
   for (let left = reader.varint(); left > 0; left--) {
     const id = reader.utf8()
-    members.push([id, { name: reader.utf8(), incarnation: reader.utf8(), address: reader.utf8() }])
+    members.push([id, readMember(reader)])
   }
   return { voters, outgoing, learners, members: Object.fromEntries(members), removed }
 }

@@ -166,9 +166,12 @@ export interface Cluster {
    * @throws `TIMEOUT` - as its `outcome` says; asking again is safe.
    */
   removeMember(member: string, options?: CallOptions): Promise<void>
-  /** A learner that has caught up becomes a voter. Throws as `removeMember`. */
+  /** A learner that has caught up becomes a voter, also one that was demoted. Throws as `removeMember`. */
   promote(member: string, options?: CallOptions): Promise<void>
-  /** A voter becomes a learner: it keeps the data and does not count. Throws as `removeMember`. */
+  /**
+   * A voter becomes a learner: it keeps the data and does not count. It stays one until it is promoted, also when fewer
+   * voters than `cluster.voters` are left; so does a learner that has not been a voter. Throws as `removeMember`.
+   */
   demote(member: string, options?: CallOptions): Promise<void>
   /**
    * Hands leadership to a voter, by its name or its whole id, or to whoever lacks least; resolves with the id of

@@ -71,11 +71,11 @@ const tookOver = (leader: Leader, heir: NodeId | undefined): Promise<boolean> =>
 
 function wishFor(kind: 'remove' | 'promote' | 'demote', id: NodeId): Wish {
   return (standing) => {
-    const { voters, learners } = standing.membership
+    const { voters, learners, members } = standing.membership
     const isMember = voters.includes(id) || learners.includes(id)
     if (kind === 'remove') return isMember ? remove(standing, id) : undefined
     if (kind === 'promote') return voters.includes(id) ? undefined : promote(standing, [id])
-    return voters.includes(id) ? demote(standing, id) : undefined
+    return isMember && members[id]!.staysLearner !== true ? demote(standing, id) : undefined
   }
 }
 

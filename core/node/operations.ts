@@ -58,6 +58,9 @@ const MAX_PENDING = 256
 /** Reasons that pass by themselves. */
 const PASSING: ReadonlySet<string> = new Set(['notEstablished', 'inProgress', 'changedMeanwhile'])
 
+/** Reasons for which the same is refused for ever. */
+const FINAL: ReadonlySet<string> = new Set(['lastVoter', 'tombstoned', 'invalid'])
+
 export class Operations implements Leader {
   readonly #owner: OperationsOwner
   readonly #network: Network
@@ -180,8 +183,9 @@ export class Operations implements Leader {
       return false
     }
     if (PASSING.has(proposal.reason)) return false
-    const details = { reason: proposal.reason }
-    pending.reject(new ConcordError('CHANGE_REFUSED', proposal.message, { details }))
+    const { reason, message } = proposal
+    const retryable = !FINAL.has(reason)
+    pending.reject(new ConcordError('CHANGE_REFUSED', message, { details: { reason }, retryable }))
     return true
   }
 

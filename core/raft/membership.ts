@@ -84,7 +84,9 @@ export function problemWith(current: Membership, change: MembershipChange): Chan
   const invalid = (message: string): ChangeProblem => ({ reason: 'invalid', message })
   const ids = [...change.voters, ...change.learners]
   if (change.voters.length === 0) {
-    return { reason: 'lastVoter', message: 'voters: found none, expected at least one' }
+    const names = current.voters.map((id) => current.members[id]?.name ?? id).join(', ')
+    const message = `no voter would be left without ${names}: add another member and promote it first`
+    return { reason: 'lastVoter', message }
   }
   if (ids.length > MEMBERS_MAX)
     return invalid(`members: found ${ids.length}, expected at most ${MEMBERS_MAX}`)
@@ -92,7 +94,7 @@ export function problemWith(current: Membership, change: MembershipChange): Chan
   for (const id of ids) {
     if (!Object.hasOwn(change.members, id)) return invalid(`members: nothing about ${id}`)
     if (current.removed.includes(id)) {
-      const message = `${id} has been removed, and an id is never used again (H44)`
+      const message = `${id} has been removed, and an id is never used again`
       return { reason: 'tombstoned', message }
     }
   }

@@ -20,15 +20,27 @@ export function addLearner(standing: Standing, id: NodeId, info: MemberInfo): Me
 
 /** Learners become voters, all in one joint change: from one voter to three, say. */
 export function promote(standing: Standing, ids: readonly NodeId[]): MembershipChange {
-  const { voters, learners } = standing.membership
-  return changeTo(standing, [...without(voters, ids), ...ids], without(learners, ids))
+  const { voters, learners, members } = standing.membership
+  const news = ids.flatMap((id) =>
+    Object.hasOwn(members, id) ? [[id, unmarked(members[id]!)] as const] : [],
+  )
+  return changeTo(
+    standing,
+    [...without(voters, ids), ...ids],
+    without(learners, ids),
+    Object.fromEntries(news),
+  )
 }
 
-/** A voter becomes a learner: it stays, and counts no more. */
+/** A voter becomes a learner: it stays, counts no more, and is promoted by nobody but an operator. */
 export function demote(standing: Standing, id: NodeId): MembershipChange {
-  const { voters, learners } = standing.membership
-  return changeTo(standing, without(voters, [id]), [...without(learners, [id]), id])
+  const { voters, learners, members } = standing.membership
+  const info = members[id]
+  const news = info === undefined ? {} : { [id]: { ...info, staysLearner: true as const } }
+  return changeTo(standing, without(voters, [id]), [...without(learners, [id]), id], news)
 }
+
+const unmarked = ({ name, incarnation, address }: MemberInfo): MemberInfo => ({ name, incarnation, address })
 
 /** For ever: its id is tombstoned. */
 export function remove(standing: Standing, id: NodeId): MembershipChange {
@@ -36,14 +48,17 @@ export function remove(standing: Standing, id: NodeId): MembershipChange {
   return changeTo(standing, without(voters, [id]), without(learners, [id]))
 }
 
-/** A new incarnation, a learner, takes the place of a lost one, in one joint change. */
+/** A new incarnation, a learner, takes the place of a lost one, in one joint change: as what that was meant to be. */
 export function replace(standing: Standing, lost: NodeId, by: NodeId): MembershipChange {
-  const { voters, learners } = standing.membership
+  const { voters, learners, members } = standing.membership
   const isVoter = voters.includes(lost)
+  const info = members[by]
+  const isMarked = !isVoter && info !== undefined && members[lost]?.staysLearner === true
   return changeTo(
     standing,
     voters.map((id) => (id === lost ? by : id)),
     without(learners, isVoter ? [lost, by] : [lost]),
+    isMarked ? { [by]: { ...info, staysLearner: true } } : {},
   )
 }
 
@@ -118,7 +133,9 @@ function promotionDue(
 ): MembershipChange | undefined {
   const { membership } = standing
   const count = membership.voters.length
-  const ready = caughtUp.filter((id) => namesakes(membership, id).length === 0)
+  const mayCount = (id: NodeId) =>
+    namesakes(membership, id).length === 0 && membership.members[id]?.staysLearner !== true
+  const ready = caughtUp.filter(mayCount)
   let size = Math.min(wanted, count + ready.length)
   if (size < wanted && size % 2 === 0) size--
   return size > count ? promote(standing, ready.slice(0, size - count)) : undefined

@@ -78,7 +78,7 @@ export function problemNow(
   if (slow !== undefined) {
     return {
       reason: 'notCaughtUp',
-      message: `${slow} does not keep up with the log: a new voter is a learner first, and within an election timeout of the leader (H59)`,
+      message: `${slow} does not keep up with the log: a new voter is a learner first, and within an election timeout of the leader`,
     }
   }
   const names = new Set(promoted.map((id) => change.members[id]!.name))

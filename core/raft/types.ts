@@ -49,6 +49,8 @@ export interface MemberInfo {
   readonly incarnation: string
   /** Advertised `host:port` of the peer listener; empty on a single node, which opens none. */
   readonly address: string
+  /** A learner that is to stay one until an operator promotes it: the policy leaves it alone. */
+  readonly staysLearner?: true | undefined
 }
 
 /** Who counts, as of some entry. Joint (4.3) while `outgoing` is not empty: then both halves must agree. */

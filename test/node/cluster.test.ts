@@ -225,3 +225,31 @@ test('H71: a change of the cluster that nobody has confirmed in time may still c
   )
   await cluster.stop()
 })
+
+test('a voter that was demoted stays a learner until it is promoted; the last voter cannot be demoted or removed', async () => {
+  const cluster = new TestCluster(3)
+  const leader = await cluster.elect()
+  const [first, second] = cluster.followers(leader)
+  const { cluster: operations } = leader.db
+  const votes = (id: string) => leader.driver.operations.membership.voters.includes(id)
+  const done = async (work: Promise<unknown>) => {
+    const result = outcome(work)
+    await cluster.clock.advance(1000)
+    return result.error
+  }
+  assert.equal(await done(operations.demote(first!.id)), undefined)
+  await cluster.clock.advance(10_000)
+  assert.equal(votes(first!.id), false)
+  assert.equal(await done(operations.promote(first!.id)), undefined)
+  assert.ok(votes(first!.id))
+  for (const { id } of [first!, second!]) assert.equal(await done(operations.demote(id)), undefined)
+  for (const error of [
+    await done(operations.demote(leader.id)),
+    await done(operations.removeMember(leader.id)),
+  ]) {
+    assert.ok(ConcordError.is(error))
+    assert.deepEqual([error.code, error.retryable], ['CHANGE_REFUSED', false])
+    assert.match(error.message, /no voter would be left/)
+  }
+  await cluster.stop()
+})

@@ -67,7 +67,7 @@ describe('a change of membership', () => {
     reason: ChangeRefusal,
     message: RegExp,
   ][] = [
-    ['H60: no voters', changeTo('', 'a'), 'lastVoter', /at least one/],
+    ['H60: no voters', changeTo('', 'a'), 'lastVoter', /no voter would be left without a, b/],
     ['H44: an id that was removed', changeTo('abx'), 'tombstoned', /x has been removed/],
     ['an id twice', changeTo('ab', 'b'), 'invalid', /twice/],
     ['more than 64 members', changeTo('a', many), 'invalid', /found 6\d, expected at most 64/],

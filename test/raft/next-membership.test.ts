@@ -107,6 +107,23 @@ describe('what the policy asks for', () => {
     })
   }
 
+  test('a voter that was demoted stays a learner, its next incarnation too, until an operator promotes it', () => {
+    const after = ({ voters, learners, members }: MembershipChange): Standing => ({
+      index: 8,
+      membership: { voters, outgoing: [], learners, members, removed: [] },
+    })
+    const due = (now: Standing, answering: string) =>
+      changeDue(now, { voters: 3, caughtUp: now.membership.learners, answering: ids(answering) })
+    const demoted = after(demote(standing('a b/1 c'), 'b/1'))
+    assert.equal(due(demoted, 'a b/1 c'), undefined)
+    const info = { name: 'b', incarnation: '2', address: 'b:4100' }
+    const replaced = due(after(addLearner(demoted, 'b/2', info)), 'a c b/2')!
+    assert.equal(shown(replaced), 'a c + b/2')
+    assert.equal(due(after(replaced), 'a c b/2'), undefined)
+    const promoted = after(promote(after(replaced), ['b/2']))
+    assert.deepEqual(promoted.membership.members['b/2'], info)
+  })
+
   test('nothing while a change is under way', () => {
     const now = { index: 7, membership: membership(['a'], ['b', 'c'], ['a', 'd']) }
     assert.equal(changeDue(now, { voters: 3, caughtUp: ['b', 'c'], answering: ['a', 'b', 'c'] }), undefined)

@@ -22,7 +22,10 @@ const text = fc.string({ unit: 'grapheme' })
 const natural = fc.maxSafeNat()
 const time = fc.double({ noNaN: true })
 const plainly = { noNullPrototype: true } as const
-const member = fc.record({ name: text, incarnation: text, address: text }, plainly)
+const member = fc.record(
+  { name: text, incarnation: text, address: text, staysLearner: fc.constant(true as const) },
+  { ...plainly, requiredKeys: ['name', 'incarnation', 'address'] },
+)
 const membership: fc.Arbitrary<Membership> = fc.record(
   {
     voters: fc.array(text),
