@@ -61,7 +61,7 @@ function unsaid(file: string, text: string, name: string): string[] {
   const isSaid = (at: number): boolean => {
     let before = at - 1
     while (/^\s*\/\/ oxlint-/.test(lines[before] ?? '')) before--
-    return /\*\/$/.test(lines[before] ?? '')
+    return (lines[before] ?? '').endsWith('*/')
   }
   const at = lines.findIndex((line) => DECLARATION.exec(line)?.[2] === name)
   assert.ok(at >= 0, `${file} declares ${name}`)

@@ -66,12 +66,15 @@ test('H30: a wish to join that was passed on is refused by who does not lead, an
 test('H30: what members ask of the leader is refused by another, and asked of nobody else', async () => {
   const touched: string[] = []
   // Whatever else the question would make the node do.
-  const node = new Proxy({ leads: false, nowMs: () => 0 } as Partial<Served>, {
-    get: (target, name) => {
-      if (!(name in target)) touched.push(String(name))
-      return target[name as keyof Served] ?? (() => assert.fail(`${String(name)} was called`))
+  const node = new Proxy<Partial<Served>>(
+    { leads: false, nowMs: () => 0 },
+    {
+      get: (target, name) => {
+        if (!(name in target)) touched.push(String(name))
+        return target[name as keyof Served] ?? (() => assert.fail(`${String(name)} was called`))
+      },
     },
-  }) as Served
+  ) as Served
   const questions: readonly PeerCall[] = [
     { kind: 'place', datas: [new Uint8Array(3)] },
     { kind: 'read', level: 'strong' },

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 
-import { ConcordError } from '../../errors.ts'
+import type { ConcordError } from '../../errors.ts'
 import type { Index, SnapshotMeta } from '../../raft/index.ts'
 import { type Disk, nodeDisk } from './disk.ts'
 import { cannotOpen, corrupted } from './errors.ts'
