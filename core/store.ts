@@ -100,7 +100,7 @@ export interface Store {
    */
   increment(key: Key, options?: IncrementOptions): Promise<IncrementResult>
 
-  /** All or nothing, as one change of the store; one result per item, in order. At most 500 items. */
+  /** All or nothing, as one change of the store; one result per item, in order. At most `limits.batch` (500) items. */
   putMany(items: readonly PutItem[], options?: PutOptions): Promise<PutResult[]>
 
   /** The values at one moment, in the order of `keys`; `undefined` for what is absent. */
