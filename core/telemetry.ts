@@ -80,7 +80,7 @@ export interface TelemetryEvents {
     readonly bytes: number
     readonly replay: boolean
   }
-  /** This node's role, term or leader is another. `role` is one of `Status.role`, `leader` an id as in `Status.leader`. */
+  /** This node's role, term or leader is another. `role` and `leader` are as in `Status`. */
   'state.change': { readonly role: string; readonly term: number; readonly leader: string | null }
   /** Every ten seconds, while anybody listens. `keys`: the users', without those of plugins. */
   'cluster.status': {
