@@ -267,6 +267,8 @@ export interface MemberState {
   readonly version: string
   /** Equal on every node at the same index. */
   readonly stateHash: { readonly hash: string; readonly index: number }
+  /** Of its wall clock when it answered, in ms since 1970: how far the clocks of the members are apart. */
+  readonly wallMs: number
 }
 
 /** A member as the node that was asked sees it. */

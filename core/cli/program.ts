@@ -169,6 +169,17 @@ function addNode(program: Command, run: Run): void {
       ),
     )
   program
+    .command('doctor')
+    .description(
+      'Check what a node stands on: config, certificates, members, clocks, disk; 9 when something is wrong.',
+    )
+    .action(
+      run(
+        () => import('./doctor.ts'),
+        ({ doctor }) => doctor,
+      ),
+    )
+  program
     .command('fsck [DIR]')
     .description('Check the files of a node that does not run, and the state that they amount to.')
     .option('--no-load', 'read the files only, and do not build the state from them')

@@ -15,7 +15,8 @@ export function memberStateOf(value: unknown): MemberState {
     typeof found.ready === 'boolean' &&
     typeof found.version === 'string' &&
     typeof stateHash?.hash === 'string' &&
-    Number.isSafeInteger(stateHash.index)
+    Number.isSafeInteger(stateHash.index) &&
+    Number.isFinite(found.wallMs)
   if (!isState) throw new MalformedError('the state of a member expected', 0)
   return found
 }

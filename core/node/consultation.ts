@@ -16,6 +16,7 @@ import type { LogStatus, Patience } from './replicated-log.ts'
 
 export interface ConsultationOwner extends DivergenceOwner, AgreementOwner {
   readonly machine: Machine
+  wallMs(): number
   status(): LogStatus
 }
 
@@ -40,7 +41,8 @@ export class Consultation {
     const { revision } = machine
     const hash = { hash: stateHash(machine), index: machine.appliedIndex }
     const log = { commitIndex, appliedIndex, lastIndex, snapshotIndex }
-    return { role, term, ready, ...log, revision, version: VERSION, stateHash: hash }
+    const wallMs = this.#owner.wallMs()
+    return { role, term, ready, ...log, revision, version: VERSION, stateHash: hash, wallMs }
   }
 
   memberStates(patience: Patience): Promise<MemberStatus[]> {

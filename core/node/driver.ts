@@ -199,6 +199,7 @@ export class Driver implements ReplicatedLog, Served {
         return driver().#otherLeader
       },
       nowMs: () => this.nowMs(),
+      wallMs: () => this.#clock.wallMs(),
       status: () => this.status(),
       log: (encode) => this.proposeReserved(encode, { deadlineMs: this.nowMs() + LOG_MS }),
       doubt: (isInDoubt) => (this.#snapshots.inDoubt = isInDoubt),
