@@ -180,6 +180,18 @@ function addNode(program: Command, run: Run): void {
       ),
     )
   program
+    .command('bench [KIND]')
+    .description('A short load on the node that runs: put, get or mixed (default), under keys of its own.')
+    .option('--duration <duration>', 'how long (default 10s)')
+    .option('--clients <n>', 'how many callers at once, 1 to 256 (default 16)')
+    .option('--value-size <bytes>', 'how large a value is (default 256)')
+    .action(
+      run(
+        () => import('./bench.ts'),
+        ({ bench }) => bench,
+      ),
+    )
+  program
     .command('fsck [DIR]')
     .description('Check the files of a node that does not run, and the state that they amount to.')
     .option('--no-load', 'read the files only, and do not build the state from them')
