@@ -135,6 +135,7 @@ export class Driver implements ReplicatedLog, Served {
       proposals: this.#proposals,
       nowMs: () => this.nowMs(),
       leader: () => this.#otherLeader,
+      leading: () => this.#leadership.leader,
       plan: () => this.#plan(),
     }
     return new Forwarding(follower, this.#network)
@@ -413,7 +414,7 @@ export class Driver implements ReplicatedLog, Served {
     if (!this.#proposals.hasUnplaced) return
     const { role, established } = this.#leadership
     if (role !== 'leader') return this.#forwarding.forward()
-    if (!established) return
+    if (!established || this.#forwarding.isUnderWay) return
     const taken = this.#proposals.take()
     if (taken === undefined) return
     const ids = propose(this.#raft, time, taken.datas)

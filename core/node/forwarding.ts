@@ -4,9 +4,10 @@
  * wrote, and an answer that is lost on the way costs nothing but itself.
  *
  * What certainly did not arrive, or was refused, waits for the next leader; what may have arrived is never
- * sent again (H31).
+ * sent again (H31). One call is under way at a time and the next gathers meanwhile, so that writes keep the order in
+ * which they were made: what is refused is older than all that waits.
  */
-import { ConcordError } from '../errors.ts'
+import { AbortError, ConcordError } from '../errors.ts'
 import type { NodeId } from '../raft/index.ts'
 import type { Network } from './network.ts'
 import { decodePlaced, encodeCall } from './peer-calls.ts'
@@ -14,6 +15,8 @@ import type { Proposals, Taken } from './proposals.ts'
 
 /** A leader that has not said within this where they stand is as good as lost. Callers give up before. */
 const PATIENCE_MS = 10_000
+/** A leader that has handed over says so by then; one that somebody else has replaced and that is silent is lost. */
+const REPLACED_MS = 500
 /** Most bytes of entries in one call. */
 const CALL_BYTES = 1024 * 1024
 
@@ -22,8 +25,17 @@ export interface Follower {
   nowMs(): number
   /** The leader now; null when there is none, or it is this node. */
   leader(): NodeId | null
+  /** Who leads now; it may be this node. */
+  leading(): NodeId | null
   /** Something has changed: a turn may have more to do. */
   plan(): void
+}
+
+interface UnderWay {
+  readonly leader: NodeId
+  readonly giveUp: AbortController
+  /** Since when somebody else is known to lead. */
+  replacedMs: number | undefined
 }
 
 export class Forwarding {
@@ -31,35 +43,47 @@ export class Forwarding {
   readonly #network: Network
   /** Who has refused, or cannot be reached: asked again when somebody else leads, or at the next tick. */
   #avoided: NodeId | null = null
+  #underWay: UnderWay | undefined
 
   constructor(node: Follower, network: Network) {
     this.#node = node
     this.#network = network
   }
 
+  /** What waits behind a call is younger, and may not be placed before it, here or elsewhere. */
+  get isUnderWay(): boolean {
+    return this.#underWay !== undefined
+  }
+
   /** Sends what has gathered, if somebody leads. */
   forward(): void {
     const leader = this.#node.leader()
-    if (leader === null || leader === this.#avoided) return
-    const { proposals } = this.#node
-    while (proposals.hasUnplaced) {
-      const taken = proposals.take(CALL_BYTES)
-      if (taken === undefined) return
-      void this.#send(leader, taken)
-    }
+    if (leader === null || leader === this.#avoided || this.isUnderWay) return
+    const taken = this.#node.proposals.take(CALL_BYTES)
+    if (taken !== undefined) void this.#send(leader, taken)
   }
 
-  /** Whoever was avoided may be tried again. */
+  /** Whoever was avoided may be tried again; who was asked may have been replaced. */
   retry(): void {
     this.#avoided = null
+    const call = this.#underWay
+    if (call === undefined) return
+    const leading = this.#node.leading()
+    const isReplaced = leading !== null && leading !== call.leader
+    const nowMs = this.#node.nowMs()
+    call.replacedMs = isReplaced ? (call.replacedMs ?? nowMs) : undefined
+    if (isReplaced && nowMs - call.replacedMs! >= REPLACED_MS) call.giveUp.abort()
   }
 
   async #send(leader: NodeId, taken: Taken): Promise<void> {
     const { proposals } = this.#node
+    const giveUp = new AbortController()
+    this.#underWay = { leader, giveUp, replacedMs: undefined }
     try {
       const deadlineMs = this.#node.nowMs() + PATIENCE_MS
       const answer = await this.#network.call(leader, encodeCall({ kind: 'place', datas: taken.datas }), {
         deadlineMs,
+        signal: giveUp.signal,
       })
       const { index, term } = decodePlaced(answer)
       proposals.place(
@@ -69,12 +93,13 @@ export class Forwarding {
     } catch (error) {
       this.#failed(leader, taken, error)
     }
+    this.#underWay = undefined
     this.#node.plan()
   }
 
   #failed(leader: NodeId, taken: Taken, error: unknown): void {
     const { proposals } = this.#node
-    const known = ConcordError.is(error) ? error : undefined
+    const known = ConcordError.is(error) || error instanceof AbortError ? error : undefined
     if (known?.outcome !== 'not-applied') {
       proposals.lose(taken, (guarded) => lostOnTheWay(leader, guarded, error))
     } else if (known.code === 'OVERLOADED' || known.code === 'STORAGE_FULL') {
