@@ -1,6 +1,7 @@
 /** The `concord` command as processes: nodes that are started, single commands, and many of them in one. */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
-import type { TestContext } from 'node:test'
+import { tmpdir } from 'node:os'
+import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { atEnd } from '../store/node.ts'
 import type { Request, Response } from './many.ts'
@@ -126,4 +127,24 @@ export function commands(t: TestContext, cwd: string): Run {
     last = next
     return next
   }
+}
+
+/**
+ * Stories of one file that share one process of commands: the first parameter of each makes it run in a directory.
+ * To be called last.
+ */
+export function tellAll(title: string, stories: readonly Story[]): void {
+  test(title, async (t) => {
+    const run = commands(t, tmpdir())
+    const inDirectory =
+      (cwd: string): Run =>
+      (args, options) =>
+        run(args, { cwd, ...options })
+    for (const { name, told } of stories) await t.test(name, (inner) => told(inner, inDirectory))
+  })
+}
+
+export interface Story {
+  readonly name: string
+  readonly told: (t: TestContext, inDirectory: (cwd: string) => Run) => Promise<void>
 }

@@ -6,11 +6,13 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { test } from 'node:test'
 import { createAuthority } from '../transport/certificates.ts'
 import { addresses } from '../cluster/processes.ts'
 import { atEnd, fileNode, temporary } from '../store/node.ts'
-import { commands, type Run } from './command.ts'
+import { type Run, type Story, tellAll } from './command.ts'
+
+const stories: Story[] = []
+const story = (name: string, told: Story['told']): void => void stories.push({ name, told })
 
 interface Check {
   readonly result: string
@@ -32,11 +34,11 @@ async function diagnosis(run: Run, code: number): Promise<Readonly<Record<string
   return Object.fromEntries(checks.map((each) => [each.check, each]))
 }
 
-test('a node that is well: nothing fails, and nothing is left beside its files', async (t) => {
+story('a node that is well: nothing fails, and nothing is left beside its files', async (t, inDirectory) => {
   const cwd = await temporary(t)
   await writeFile(join(cwd, 'concord.config.mjs'), 'export default {}')
   await fileNode(t, cwd)
-  const run = commands(t, cwd)
+  const run = inDirectory(cwd)
   const before = readdirSync(join(cwd, 'data')).sort()
   const found = await diagnosis(run, 0)
   const names = ['node.js', 'config', 'node', 'quorum', 'clocks', 'versions', 'disk space', 'fsync']
@@ -51,46 +53,54 @@ test('a node that is well: nothing fails, and nothing is left beside its files',
   )
 })
 
-test('no node, a port that is taken, a certificate of another authority: what to do is said, 9', async (t) => {
-  const cwd = await temporary(t)
-  const members = await addresses(['n1', 'n2', 'n3'])
-  const tls = { ca: 'ca.pem', cert: 'cert.pem', key: 'key.pem' }
-  const listen = members['n1']!
-  await writeFile(
-    join(cwd, 'concord.config.json'),
-    JSON.stringify({ cluster: { name: 'a', members, listen, tls } }),
-  )
-  const { cert, key } = createAuthority('another').issue('n1')
-  const texts = { 'ca.pem': createAuthority('ours').cert, 'cert.pem': cert, 'key.pem': key }
-  for (const [name, text] of Object.entries(texts)) await writeFile(join(cwd, name), text)
-  const server = createServer().listen(Number(listen.split(':')[1]), '127.0.0.1')
-  await once(server, 'listening')
-  atEnd(t, async () => void server.close())
-  const found = await diagnosis(commands(t, cwd), 9)
-  assert.equal(found['node']!.result, 'warning')
-  assert.equal(found['node']!.next, 'npx concord-kv start')
-  assert.match(found['port']!.found, /EADDRINUSE/)
-  assert.match(found['certificate']!.found, /^cluster\.tls\.cert: peers would refuse \S+cert\.pem/)
-  assert.deepEqual([found['port']!.result, found['certificate']!.result], ['failed', 'failed'])
-  assert.equal(found['fsync'], undefined, 'nothing is written where no directory is')
-})
+story(
+  'no node, a port that is taken, a certificate of another authority: what to do is said, 9',
+  async (t, inDirectory) => {
+    const cwd = await temporary(t)
+    const members = await addresses(['n1', 'n2', 'n3'])
+    const tls = { ca: 'ca.pem', cert: 'cert.pem', key: 'key.pem' }
+    const listen = members['n1']!
+    await writeFile(
+      join(cwd, 'concord.config.json'),
+      JSON.stringify({ cluster: { name: 'a', members, listen, tls } }),
+    )
+    const { cert, key } = createAuthority('another').issue('n1')
+    const texts = { 'ca.pem': createAuthority('ours').cert, 'cert.pem': cert, 'key.pem': key }
+    for (const [name, text] of Object.entries(texts)) await writeFile(join(cwd, name), text)
+    const server = createServer().listen(Number(listen.split(':')[1]), '127.0.0.1')
+    await once(server, 'listening')
+    atEnd(t, async () => void server.close())
+    const found = await diagnosis(inDirectory(cwd), 9)
+    assert.equal(found['node']!.result, 'warning')
+    assert.equal(found['node']!.next, 'npx concord-kv start')
+    assert.match(found['port']!.found, /EADDRINUSE/)
+    assert.match(found['certificate']!.found, /^cluster\.tls\.cert: peers would refuse \S+cert\.pem/)
+    assert.deepEqual([found['port']!.result, found['certificate']!.result], ['failed', 'failed'])
+    assert.equal(found['fsync'], undefined, 'nothing is written where no directory is')
+  },
+)
 
-test('a node that waits for the others is not ready, and says so; a config that does not load ends it', async (t) => {
-  const cwd = await temporary(t)
-  const members = await addresses(['n1', 'n2'])
-  const cluster = { name: 'a', members, listen: members['n1']!, secret: 'shared by both of them' }
-  await writeFile(join(cwd, 'concord.config.json'), JSON.stringify({ cluster, shutdownMs: 100 }))
-  await fileNode(t, cwd, { shutdownMs: 100, cluster })
-  const run = commands(t, cwd)
-  const waits = await diagnosis(run, 9)
-  assert.equal(waits['node']!.result, 'failed')
-  assert.match(waits['node']!.found, /^n1: not ready, /)
-  await mkdir(join(cwd, 'other'))
-  await writeFile(join(cwd, 'other', 'concord.config.json'), '{"storage":{"dri":"x"}}')
-  const ran = await run(['doctor', '--config', join(cwd, 'other', 'concord.config.json')])
-  assert.equal(ran.code, 9)
-  assert.match(
-    ran.stderr,
-    /^CHECK_FAILED: 1 of 2 checks failed: config\. Try: npx concord-kv config validate/,
-  )
-})
+story(
+  'a node that waits for the others is not ready, and says so; a config that does not load ends it',
+  async (t, inDirectory) => {
+    const cwd = await temporary(t)
+    const members = await addresses(['n1', 'n2'])
+    const cluster = { name: 'a', members, listen: members['n1']!, secret: 'shared by both of them' }
+    await writeFile(join(cwd, 'concord.config.json'), JSON.stringify({ cluster, shutdownMs: 100 }))
+    await fileNode(t, cwd, { shutdownMs: 100, cluster })
+    const run = inDirectory(cwd)
+    const waits = await diagnosis(run, 9)
+    assert.equal(waits['node']!.result, 'failed')
+    assert.match(waits['node']!.found, /^n1: not ready, /)
+    await mkdir(join(cwd, 'other'))
+    await writeFile(join(cwd, 'other', 'concord.config.json'), '{"storage":{"dri":"x"}}')
+    const ran = await run(['doctor', '--config', join(cwd, 'other', 'concord.config.json')])
+    assert.equal(ran.code, 9)
+    assert.match(
+      ran.stderr,
+      /^CHECK_FAILED: 1 of 2 checks failed: config\. Try: npx concord-kv config validate/,
+    )
+  },
+)
+
+tellAll('doctor', stories)

@@ -1,14 +1,16 @@
 // `concord health` and `snapshot`: what a supervisor asks a node, by exit code.
 
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import { addresses } from '../cluster/processes.ts'
 import { fileNode, temporary } from '../store/node.ts'
-import { commands } from './command.ts'
+import { type Story, tellAll } from './command.ts'
 
-test('health: 0 of a cluster that serves, 5 where no node answers', async (t) => {
+const stories: Story[] = []
+const story = (name: string, told: Story['told']): void => void stories.push({ name, told })
+
+story('health: 0 of a cluster that serves, 5 where no node answers', async (t, inDirectory) => {
   const cwd = await temporary(t)
-  const run = commands(t, cwd)
+  const run = inDirectory(cwd)
   const nobody = await run(['health'])
   assert.deepEqual([nobody.code, nobody.stdout], [5, ''])
   const db = await fileNode(t, cwd)
@@ -20,30 +22,33 @@ test('health: 0 of a cluster that serves, 5 where no node answers', async (t) =>
   assert.match((await run(['health', '-o', 'table'])).stdout, /^cluster +serves$/m)
 })
 
-test('health: 7 of a node without the others, who answers nevertheless: 0 with --live', async (t) => {
-  const cwd = await temporary(t)
-  const members = await addresses(['n1', 'n2'])
-  await fileNode(t, cwd, {
-    shutdownMs: 100,
-    cluster: { name: 'a', members, listen: members['n1'], secret: 'shared by both of them' },
-  })
-  const run = commands(t, cwd)
-  const ran = await run(['health', '--timeout', '200ms'])
-  assert.equal(ran.code, 7, ran.stderr)
-  assert.match(
-    ran.stderr,
-    /^NO_LEADER: node n1 answers, and the cluster does not serve: .* Try: npx concord-kv status --cluster/,
-  )
-  assert.equal((JSON.parse(ran.stdout) as { serving: boolean }).serving, false)
-  const live = await run(['health', '--live'])
-  assert.deepEqual([live.code, (JSON.parse(live.stdout) as { serving: null }).serving], [0, null])
-})
+story(
+  'health: 7 of a node without the others, who answers nevertheless: 0 with --live',
+  async (t, inDirectory) => {
+    const cwd = await temporary(t)
+    const members = await addresses(['n1', 'n2'])
+    await fileNode(t, cwd, {
+      shutdownMs: 100,
+      cluster: { name: 'a', members, listen: members['n1'], secret: 'shared by both of them' },
+    })
+    const run = inDirectory(cwd)
+    const ran = await run(['health', '--timeout', '200ms'])
+    assert.equal(ran.code, 7, ran.stderr)
+    assert.match(
+      ran.stderr,
+      /^(?:NO_LEADER|TIMEOUT): node n1 answers, and the cluster does not serve: .* Try: npx concord-kv status --cluster/,
+    )
+    assert.equal((JSON.parse(ran.stdout) as { serving: boolean }).serving, false)
+    const live = await run(['health', '--live'])
+    assert.deepEqual([live.code, (JSON.parse(live.stdout) as { serving: null }).serving], [0, null])
+  },
+)
 
-test('snapshot: one more, now', async (t) => {
+story('snapshot: one more, now', async (t, inDirectory) => {
   const cwd = await temporary(t)
   const db = await fileNode(t, cwd)
   const { revision } = await db.put('k', 1)
-  const run = commands(t, cwd)
+  const run = inDirectory(cwd)
   const ran = await run(['snapshot'])
   assert.equal(ran.code, 0, ran.stderr)
   const taken = JSON.parse(ran.stdout) as { index: number; revision: number }
@@ -51,3 +56,5 @@ test('snapshot: one more, now', async (t) => {
   assert.equal((await db.status()).snapshotIndex, taken.index)
   assert.match((await run(['snapshot', '-o', 'table'])).stdout, /^snapshot at index \d+, revision 1$/m)
 })
+
+tellAll('health and snapshot', stories)
