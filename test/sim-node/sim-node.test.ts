@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runBatch } from '../sim/batch.ts'
+import { hunt } from '../sim/mutants/hunt.ts'
+import { nodeMutants } from '../sim/mutants/numbered.ts'
 import { History } from './history.ts'
 import { drawPlan } from './plan.ts'
 import { run } from './run.ts'
@@ -48,4 +50,11 @@ test('the judge takes only what was so at one moment, after all that was known',
   assert.throws(() => history.told('n2', 2, [put('a', '9')]), /one order of changes/)
   assert.throws(() => history.told('n2', 3, [put('a', '9')]), /one order of changes/)
   assert.throws(() => history.refuse('3'), /refused is not applied/)
+})
+
+// A mutant that the first seed catches, so it runs each time.
+test('the simulator catches a machine that expires by the wall clock of the entry (M24)', () => {
+  const mutant = nodeMutants.find(({ id }) => id === 'M24')!
+  const verdict = hunt(mutant, 1, 20)
+  assert.ok(verdict.caught, `M24 lives after ${verdict.seeds} seeds`)
 })
