@@ -71,12 +71,16 @@ function demandCommit(world: World, advance: Advance, invariant: string): void {
   const patienceMs = patience * profile.electionTimeoutMs
   let deadline = world.now + patienceMs
   let committed = judge.states.length
+  let replicated = replication(world)
   const before = world.counters.writesAcked
   let nextWrite = world.now
   while (world.counters.writesAcked === before) {
-    // What is ahead of the new write in the log may be a great deal.
-    if (judge.states.length > committed) deadline = world.now + patienceMs
+    // What is ahead of the new write in the log may be a great deal, and travel entry by entry.
+    const now = replication(world)
+    const goesOn = now.term === replicated.term && now.matched > replicated.matched
+    if (goesOn || judge.states.length > committed) deadline = world.now + patienceMs
     committed = judge.states.length
+    replicated = now
     if (world.now >= nextWrite) {
       nextWrite = world.now + profile.electionTimeoutMs / 4
       proposeOne(world)
@@ -85,6 +89,14 @@ function demandCommit(world: World, advance: Advance, invariant: string): void {
       throw new Violation(invariant, `committed ${judge.states.length - 1}; ${describeNodes(world)}`)
     }
   }
+}
+
+/** How far the leader of a term knows its log to be with the others, all together. */
+function replication(world: World): { readonly term: number; readonly matched: number } {
+  const leader = leaderOf(world)
+  if (!leader?.raft) return { term: 0, matched: 0 }
+  const { term, peers } = status(leader.raft)
+  return { term, matched: peers.reduce((sum, { matchIndex }) => sum + matchIndex, 0) }
 }
 
 function proposeOne(world: World): void {
