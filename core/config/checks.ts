@@ -52,11 +52,15 @@ export function checkTogether(config: CoreConfig, sources: ReadonlyMap<string, L
   if (cluster.members === undefined && cluster.advertise === undefined && isWildcard(cluster.listen)) {
     wrong('cluster.advertise', `expected, since nobody can reach this node at ${cluster.listen}`)
   }
-  if (cluster.members !== undefined && !Object.hasOwn(cluster.members, config.node.id)) {
+  const isFounder = cluster.members === undefined || Object.hasOwn(cluster.members, config.node.id)
+  if (!isFounder && cluster.advertise === undefined) {
     wrong(
       'cluster.members',
-      `expected this node, "${config.node.id}", among them; node.id and members must match`,
+      `expected this node, "${config.node.id}", among the founders, or cluster.advertise, the address of a node that joins them; node.id has to be said in a cluster`,
     )
+  }
+  for (const { member, other, address } of sharedAddresses(cluster.members ?? {})) {
+    wrong(`cluster.members.${member}`, `expected an address of its own, found that of "${other}", ${address}`)
   }
   for (const [member, address] of Object.entries({ ...cluster.members, '': cluster.listen })) {
     const port = Number(address.slice(address.lastIndexOf(':') + 1))
@@ -75,6 +79,18 @@ export function checkTogether(config: CoreConfig, sources: ReadonlyMap<string, L
     )
   }
   return problems
+}
+
+/** Each member at the address of one before it. */
+function sharedAddresses(
+  members: Readonly<Record<string, string>>,
+): { readonly member: string; readonly other: string; readonly address: string }[] {
+  const all = Object.entries(members)
+  return all.flatMap(([member, address], at) => {
+    const [other] =
+      all.slice(0, at).find((earlier) => earlier[1].toLowerCase() === address.toLowerCase()) ?? []
+    return other === undefined ? [] : [{ member, other, address }]
+  })
 }
 
 const isWildcard = (address: string): boolean =>

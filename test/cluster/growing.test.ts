@@ -41,6 +41,26 @@ test(
 )
 
 test(
+  'a fourth node joins with the founders’ own members and an address of its own',
+  { timeout: 60_000 },
+  async (t) => {
+    const { start, members } = await town(t, [...NAMES, 'n4'])
+    const three = Object.fromEntries(NAMES.map((name) => [name, members[name]!]))
+    const nodes = await Promise.all(NAMES.map((name) => start(name, { cluster: { members: three } })))
+    await Promise.all(nodes.map((node) => node.ready(LONG)))
+    await nodes[0]!.put('a', 1, LONG)
+    await assert.rejects(
+      start('n4', { cluster: { members: three } }),
+      /"n4", among the founders, or cluster.advertise/,
+    )
+    const fourth = await start('n4', { cluster: { members: three, advertise: members['n4']! } })
+    await fourth.ready(LONG)
+    assert.equal(await fourth.get('a', LONG), 1)
+    assert.deepEqual(await rolesOf(fourth), { voters: NAMES, learners: ['n4'] })
+  },
+)
+
+test(
   'H44: pods that come under new names do not count while the lost one is a member, and one does when it is removed',
   { timeout: 60_000 },
   async (t) => {

@@ -208,7 +208,11 @@ describe('options that have to fit together', () => {
     ],
     [
       { node: { id: 'n4' }, cluster: { name: 'app', members, secret } },
-      'cluster.members: expected this node, "n4", among them; node.id and members must match',
+      'cluster.members: expected this node, "n4", among the founders, or cluster.advertise, the address of a node that joins them; node.id has to be said in a cluster',
+    ],
+    [
+      { cluster: { name: 'app', members: { n1: 'h:4100', n2: 'H:4100' }, secret } },
+      'cluster.members.n2: expected an address of its own, found that of "n1", H:4100',
     ],
     [
       { cluster: { name: 'app', members: { n1: 'h:99999' } } },
@@ -231,6 +235,12 @@ describe('options that have to fit together', () => {
   for (const [config, expected] of cases) {
     test(expected, async () => assert.deepEqual(await problems(config), [expected]))
   }
+
+  test('a node that joins the founders says where it is reached', async () => {
+    const advertise = '10.0.0.4:4100'
+    const joining = { node: { id: 'n4' }, cluster: { name: 'app', members, secret, advertise } }
+    assert.equal((await resolveConfig(joining)).cluster?.advertise, advertise)
+  })
 
   test('and those that do', async () => {
     await resolveConfig({ cluster: { name: 'app', members, secret, listen: '0.0.0.0:4100' } })
