@@ -77,6 +77,7 @@ export function peersOf(
     candidates: () => discovery.candidates(),
     ask: (at, question, patience) => peering.call({ address: at }, question, patience),
     waitsFor: (problem) => log.info(`waits for ${problem}`),
+    nameTaken: (problem) => log.warn(problem),
   })
   const scout = new Scout({
     clock: world.clock,

@@ -41,6 +41,8 @@ export interface FoundingWorld {
   ask(address: string, question: Uint8Array, patience: Patience): Promise<Uint8Array>
   /** What stands in the way, in words; said when it changes. */
   waitsFor(problem: string): void
+  /** The cluster has a living member of this node's name: it asks no more. */
+  nameTaken(problem: string): void
 }
 
 export class Founder {
@@ -49,6 +51,8 @@ export class Founder {
   #changing: Promise<unknown> = Promise.resolve()
   #told = ''
   #stopped = false
+  /** Told that its name is another node's: it must not slip in when that one restarts. */
+  #isNameTaken = false
   #wake: () => void = () => {}
 
   constructor(world: FoundingWorld) {
@@ -60,7 +64,7 @@ export class Founder {
     while (!this.#stopped) {
       const { clusterId, founding } = this.#world.identity
       if (clusterId !== '' && founding !== null) return founding
-      await this.#round()
+      if (!this.#isNameTaken) await this.#round()
       if (this.#world.identity.clusterId === '') await this.#pause()
     }
     return undefined
@@ -249,6 +253,10 @@ export class Founder {
       const answer = await this.#ask(address, encodeQuestion({ kind: 'join', node: self, passedOn: false }))
       await this.#belong(decodeJoin(answer).founding)
     } catch (error) {
+      if (ConcordError.is(error) && error.code === 'IDENTITY_MISMATCH') {
+        this.#isNameTaken = true
+        return this.#world.nameTaken(error.message)
+      }
       this.#tell(`${name} at ${address} to let it in: ${(error as Error).message}`)
     }
   }

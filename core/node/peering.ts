@@ -43,6 +43,8 @@ import { Whereabouts } from './whereabouts.ts'
 const ALIVE_MS = 3000
 /** How long whoever joins is kept waiting for the leader. */
 const JOIN_MS = 5000
+/** A member that does not answer within this is taken for silent by whoever comes under its name. */
+const NAMESAKE_MS = 500
 
 /** The node that the peers talk to. */
 export interface Peered {
@@ -269,7 +271,7 @@ export class Peering implements Network, TransportHandlers {
     if (clusterId === '' || founding === null)
       throw new ConcordError('NOT_READY', 'this node belongs to no cluster')
     const patience = { deadlineMs: this.#node.nowMs() + JOIN_MS }
-    if (this.#node.leads) await this.#node.operations.change(wishToJoin(node), patience)
+    if (this.#node.leads) await this.#takeIn(node, patience)
     else if (!passedOn) await this.#passOn(node, patience)
     else throw new ConcordError('NOT_LEADER', 'the node that was asked does not lead')
     return founding
@@ -280,7 +282,7 @@ export class Peering implements Network, TransportHandlers {
    * found done.
    *
    * @throws `CHANGE_REFUSED` - who answers there is about to found a cluster. `CANNOT_CONNECT` - nobody does, or he is
-   * of another cluster.
+   * of another cluster. `IDENTITY_MISMATCH` - a member that answers has its name.
    */
   async invite(address: string, patience: Patience): Promise<NodeId> {
     const { founding, clusterId } = this.#parts.identity
@@ -293,9 +295,42 @@ export class Peering implements Network, TransportHandlers {
       const why = `${who.name} at ${address} has accepted to found another cluster`
       throw new ConcordError('CHANGE_REFUSED', why, { details: { reason: 'otherCluster' } })
     }
-    await this.#node.operations.change(wishToJoin(who), patience)
+    await this.#takeIn(who, patience)
     if (who.clusterId === null) decodeYes(await ask({ kind: 'welcome', founding }))
     return idOf(who)
+  }
+
+  /**
+   * A namesake that answers what it is asked after the newcomer has come runs at the same time: so the newcomer is not
+   * its next incarnation, which can only start when it has ended, but another node under its name.
+   */
+  async #takeIn(node: Introduced, patience: Patience): Promise<void> {
+    const { members } = this.#node.knowledge.membership
+    const id = idOf(node)
+    if (!Object.hasOwn(members, id)) {
+      const namesakes = Object.keys(members).filter((other) => members[other]!.name === node.name)
+      const answers = await Promise.all(namesakes.map((other) => this.#answers(other)))
+      const living = namesakes.find((_, at) => answers[at])
+      if (living !== undefined) throw this.#nameTaken(node, living, members[living]!.address)
+    }
+    await this.#node.operations.change(wishToJoin(node), patience)
+  }
+
+  async #answers(id: NodeId): Promise<boolean> {
+    if (id === this.#self) return true
+    const patience = { deadlineMs: this.#node.nowMs() + NAMESAKE_MS }
+    try {
+      decodeWho(await this.call(id, encodeQuestion({ kind: 'who' }), patience))
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  #nameTaken(node: Introduced, living: NodeId, address: string): ConcordError {
+    const message = `${idOf(node)} at ${node.address} is not let in: the name ${node.name} is that of ${living} at ${address}, which answers. Give it a node.id of its own, or stop the other and start it again`
+    this.#parts.tell({ kind: 'refused', message, address: node.address, peer: idOf(node) })
+    return new ConcordError('IDENTITY_MISMATCH', message)
   }
 
   /** One hop, to the leader (H30). */

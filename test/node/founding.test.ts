@@ -61,6 +61,7 @@ class World {
       candidates: () => candidates,
       ask: (to, question, { deadlineMs }) => this.#inTime(this.#ask(name, to, question), deadlineMs),
       waitsFor: (problem) => problems.push(problem),
+      nameTaken: (problem) => problems.push(problem),
     })
     const node = { directory: kept, founder, problems, joined: false }
     this.nodes.set(name, node)
