@@ -153,7 +153,7 @@ export interface Cluster {
    * knows it. An empty node that does know where the cluster is joins without this.
    *
    * @throws `CANNOT_CONNECT` - nobody is there, or who is there has another secret or belongs to another cluster;
-   * `CHANGE_REFUSED` - it is about to found one. Nothing was done.
+   * `CHANGE_REFUSED` - it is about to found one; `IDENTITY_MISMATCH` - a member that answers has its name. Nothing was done.
    * @throws `TIMEOUT` and others, as their `outcome` says; asking again is safe.
    */
   addMember(address: string, options?: CallOptions): Promise<{ readonly member: string }>
