@@ -97,6 +97,7 @@ export function sendResult(raft: RaftState, role: Follower, round: number, refus
     matchIndex: Math.min(receivedIndex, raft.log.durableIndex),
     receivedIndex,
     refusal,
+    promiseMs: raft.config.leaseMs,
   })
 }
 

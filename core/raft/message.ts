@@ -90,6 +90,8 @@ export interface AppendEntriesResult {
   readonly receivedIndex: Index
   /** Null when the entry before those sent was there. */
   readonly refusal: Refusal | null
+  /** For so long since it heard this round the follower votes for nobody; in ms of its own clock. */
+  readonly promiseMs: number
 }
 
 /** The follower lacks the entry (`prevIndex`, its term), and says where to look next (3.5, end). */

@@ -51,6 +51,8 @@ export interface Peer {
   matchIndex: Index
   /** When its last answer in this term came. */
   heardAtMs: number
+  /** What its last answer has promised: see `AppendEntriesResult`; 0 before it has answered in this term. */
+  promiseMs: number
   /** The highest round of heartbeats it has answered. */
   ackedRound: number
   /** The highest commitIndex it has been sent. */
@@ -74,6 +76,7 @@ export function createPeer(id: NodeId, nextIndex: Index, nowMs: number): Peer {
     id,
     matchIndex: 0,
     heardAtMs: nowMs,
+    promiseMs: 0,
     ackedRound: 0,
     toldCommitIndex: 0,
     round: { throughIndex: nextIndex - 1, startedAtMs: nowMs, wasQuick: false },

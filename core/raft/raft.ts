@@ -142,7 +142,7 @@ export function createRaft(config: RaftConfig, recovered: Recovered, time: Time)
     random: state,
     electionDeadlineMs: now + config.electionTimeoutMs * (1 + value),
     leaderHeardAtMs: -Infinity,
-    votesFromMs: hasNoPast ? now : now + config.leaseMs + config.driftMs,
+    votesFromMs: hasNoPast ? now : now + Math.max(config.leaseMs, config.promisedMs ?? 0) + config.driftMs,
     leaderLostUntilMs: -Infinity,
     preVoteRound: 0,
     install: null,

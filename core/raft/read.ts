@@ -5,12 +5,14 @@
  * counter begins anew with each leader. An answer confirms its round and those before it, never a later
  * one (H26). All reads of a turn share a round; each keeps the commitIndex of its own arrival (H27).
  *
- * The lease counts from what the clocks said before the confirmed round was sent, and ends before any
- * voter may vote for another: voters wait for leaseMs + driftMs since they last heard the leader.
+ * The lease counts from what the clocks said before the confirmed round was sent, and ends before any quorum may vote
+ * for another. A voter says with its answers for how long it votes for nobody; it waits for driftMs more. So the lease
+ * is as long as a quorum of those who have answered has promised, whatever this node's own config would like.
  */
 import { clusterTimeNow } from './clock.ts'
 import { effectiveMembership, termAt } from './log.ts'
 import { isSoleVoter } from './membership.ts'
+import type { AppendEntriesResult } from './message.ts'
 import { send } from './outbox.ts'
 import type { Peer } from './progress.ts'
 import { quorumValue } from './quorum.ts'
@@ -89,9 +91,15 @@ export function provenEntry(raft: RaftState, peer: Peer): EntryId {
 }
 
 /** A follower has answered a round of this term. */
-export function answerRound(raft: RaftState, leader: Leader, peer: Peer, round: number): void {
+export function answerRound(
+  raft: RaftState,
+  leader: Leader,
+  peer: Peer,
+  { round, promiseMs }: Pick<AppendEntriesResult, 'round' | 'promiseMs'>,
+): void {
   if (round <= peer.ackedRound || round > leader.round) return
   peer.ackedRound = round
+  peer.promiseMs = promiseMs
   settleRounds(raft, leader)
 }
 
@@ -101,10 +109,24 @@ function settleRounds(raft: RaftState, leader: Leader): void {
     id === raft.config.id ? leader.round : (leader.peers.get(id)?.ackedRound ?? 0)
   const confirmed = quorumValue(effectiveMembership(raft.log).membership, ackedRound)
   const sampleCount = leader.samples.findLastIndex((sample) => sample.round <= confirmed) + 1
-  if (sampleCount > 0) leader.leaseFrom = leader.samples.splice(0, sampleCount).at(-1)!.time
+  if (sampleCount > 0) takeLease(raft, leader, leader.samples.splice(0, sampleCount).at(-1)!)
   const firstOpen = leader.reads.findIndex(({ round }) => round === null || round > confirmed)
   const done = leader.reads.splice(0, firstOpen < 0 ? Infinity : firstOpen)
   for (const { id, index, clusterTime } of done) raft.out.reads.push({ id, index: index!, clusterTime })
+}
+
+/** A promise of an answer to a later round counts, too: it lasts longer still. */
+function takeLease(raft: RaftState, leader: Leader, { round, time }: Leader['samples'][number]): void {
+  const promiseMs = (id: NodeId) => {
+    if (id === raft.config.id) return raft.config.leaseMs
+    const peer = leader.peers.get(id)
+    return peer !== undefined && peer.ackedRound >= round ? peer.promiseMs : 0
+  }
+  leader.leaseFrom = time
+  leader.leaseMs = Math.min(
+    raft.config.leaseMs,
+    quorumValue(effectiveMembership(raft.log).membership, promiseMs),
+  )
 }
 
 /** By how much more the wall clock has moved than the monotonic one. */
@@ -128,6 +150,6 @@ export function leaseRead(raft: RaftState, time: Time): Index | undefined {
   if (role.timeoutNowSent || role.leaseFrom === null) return undefined
   const passedMs = time.monotonicMs - role.leaseFrom.monotonicMs
   // A monotonic clock may stand still in a suspend; the wall clock then tells.
-  if (passedMs >= config.leaseMs || Math.abs(apartMs(role.leaseFrom, time)) > config.driftMs) return undefined
+  if (passedMs >= role.leaseMs || Math.abs(apartMs(role.leaseFrom, time)) > config.driftMs) return undefined
   return raft.commitIndex
 }

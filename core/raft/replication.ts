@@ -131,7 +131,7 @@ export function onAppendEntriesResult(
   else if (refusal === null) accepted(peer, receivedIndex, round)
   else refused(peer, refusal.prevIndex, agreeAt(raft, refusal.hintIndex, refusal.hintTerm), receivedIndex)
   if (rose) advanceCommit(raft, leader)
-  answerRound(raft, leader, peer, round)
+  answerRound(raft, leader, peer, message)
 }
 
 /** Where our log may agree with a follower whose last entry of interest is (index, term). */

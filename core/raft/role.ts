@@ -66,6 +66,8 @@ export interface Leader {
   samples: { readonly round: number; readonly time: Time }[]
   /** The clocks just before the newest confirmed round was sent: the lease counts from here (6.4.1). */
   leaseFrom: Time | null
+  /** For how long it lasts. */
+  leaseMs: number
   reads: PendingRead[]
   transfer: { readonly to: NodeId; readonly deadlineMs: number; sent: boolean } | null
   /** TimeoutNow was sent in this term: another leader may rise at any moment, so there is no lease. */
@@ -138,6 +140,7 @@ export function becomeLeader(raft: RaftState): Leader {
     round: 0,
     samples: [],
     leaseFrom: null,
+    leaseMs: 0,
     reads: [],
     transfer: null,
     timeoutNowSent: false,

@@ -157,6 +157,7 @@ function answerStale(raft: RaftState, from: NodeId, message: Exclude<Message, Re
         matchIndex: 0,
         receivedIndex: 0,
         refusal: null,
+        promiseMs: 0,
       })
     case 'preVoteResult':
       // Our question asked for the next term, so the answer of a voter that is behind us still counts.

@@ -88,6 +88,11 @@ export interface RaftConfig {
   readonly heartbeatMs: number
   /** How long a confirmed round of heartbeats lets the leader answer reads alone (6.4.1). */
   readonly leaseMs: number
+  /**
+   * The longest `leaseMs` that this node may have gone by before it was started: it votes for nobody for so long. Whole
+   * milliseconds, as `leaseMs` is; default none but `leaseMs`.
+   */
+  readonly promisedMs?: number | undefined
   /** What two monotonic clocks may differ by within one lease; voters wait for it on top of the lease. */
   readonly driftMs: number
   /** Most bytes of entries in one AppendEntries; an entry that is larger travels alone. */

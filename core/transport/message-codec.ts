@@ -109,8 +109,9 @@ function writeAppendEntries(writer: Writer, message: AppendEntries): void {
 }
 
 function writeAppendResult(writer: Writer, message: AppendEntriesResult): void {
-  const { round, matchIndex, receivedIndex, refusal } = message
+  const { round, matchIndex, receivedIndex, refusal, promiseMs } = message
   writer.varint(round)
+  writer.varint(promiseMs)
   writer.varint(matchIndex)
   writer.varint(receivedIndex)
   writeFlag(writer, refusal !== null)
@@ -243,6 +244,7 @@ function readEntries(reader: Reader, prev: { index: Index; term: Term }, highest
 
 function readAppendResult(reader: Reader, term: Term): AppendEntriesResult {
   const round = reader.varint()
+  const promiseMs = reader.varint()
   const matchIndex = reader.varint()
   const at = reader.offset
   const receivedIndex = reader.varint()
@@ -252,7 +254,7 @@ function readAppendResult(reader: Reader, term: Term): AppendEntriesResult {
   const refusal = readFlag(reader)
     ? { prevIndex: reader.varint(), hintIndex: reader.varint(), hintTerm: reader.varint() }
     : null
-  return { type: 'appendEntriesResult', term, round, matchIndex, receivedIndex, refusal }
+  return { type: 'appendEntriesResult', term, round, matchIndex, receivedIndex, refusal, promiseMs }
 }
 
 function readInstallSnapshot(reader: Reader, term: Term): InstallSnapshot {

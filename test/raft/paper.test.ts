@@ -91,7 +91,15 @@ function append(fields: Partial<AppendEntries>): AppendEntries {
 }
 
 function matched(term: number, matchIndex: number, round = 0): Message {
-  return { type: 'appendEntriesResult', term, round, matchIndex, receivedIndex: matchIndex, refusal: null }
+  return {
+    type: 'appendEntriesResult',
+    term,
+    round,
+    matchIndex,
+    receivedIndex: matchIndex,
+    refusal: null,
+    promiseMs: 150,
+  }
 }
 
 const logOf = (node: Lone) => node.cluster.node('n1').disk.entries.map((entry: Entry) => entry.term)
@@ -379,6 +387,7 @@ describe('Figure 3.1, rules for servers', () => {
       matchIndex: 0,
       receivedIndex: 0,
       refusal: { prevIndex: 5, hintIndex: 4, hintTerm: 3 },
+      promiseMs: 0,
     })
     assert.ok(retry?.type === 'appendEntries')
     assert.equal(retry.prevIndex, 2, 'terms 4 and 5 are skipped at once')

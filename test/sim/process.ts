@@ -81,11 +81,14 @@ function sayRegressed(world: World, node: Node): void {
 
 function configOf(world: World, node: Node): RaftConfig {
   const { profile } = world
+  const { electionTimeoutMs, leaseMs } = timersOf(world, node)
+  node.promisedMs = Math.max(node.promisedMs, leaseMs)
   return {
     id: node.id,
-    electionTimeoutMs: profile.electionTimeoutMs,
+    electionTimeoutMs,
     heartbeatMs: profile.heartbeatMs,
-    leaseMs: profile.leaseMs,
+    leaseMs,
+    promisedMs: node.promisedMs,
     driftMs: profile.driftMs,
     maxMessageBytes: profile.maxMessageBytes,
     inflightBytes: profile.inflightBytes,
@@ -94,6 +97,21 @@ function configOf(world: World, node: Node): RaftConfig {
     retainBytes: profile.retainBytes,
     seed: mix(mix(world.plan.options.seed, node.serial), node.life),
   }
+}
+
+type Timers = Pick<RaftConfig, 'electionTimeoutMs' | 'leaseMs'>
+
+/** In some runs the nodes are configured differently, and anew with each start: a rolling change of the timers. */
+function timersOf({ profile, plan }: World, node: Node): Timers {
+  const { seed } = plan.options
+  const { electionTimeoutMs, leaseMs, driftMs } = profile
+  if (mix(seed, 0x1ea5e) % 4 !== 0) return { electionTimeoutMs, leaseMs }
+  const choices: readonly Timers[] = [
+    { electionTimeoutMs: electionTimeoutMs / 2, leaseMs: leaseMs / 3 },
+    { electionTimeoutMs, leaseMs },
+    { electionTimeoutMs, leaseMs: electionTimeoutMs - driftMs },
+  ]
+  return choices[mix(mix(seed, node.serial), node.life) % choices.length]!
 }
 
 /** Ends the process at once: memory is gone, and each write in flight has happened or has not. */

@@ -65,6 +65,8 @@ export interface Node extends Witness {
   /** It was asked to hand over, and has not said yet how that ended. */
   isHandingOver: boolean
   pausedUntil: number
+  /** The longest lease that it has promised, as its directory remembers it. */
+  promisedMs: number
   /** True time since when the monotonic clock has stood still too; undefined when it runs. */
   suspendedAt: number | undefined
   mailbox: Work[]
@@ -232,6 +234,7 @@ export function addNode(world: World, slot: number): Node {
     transferTerm: 0,
     isHandingOver: false,
     pausedUntil: 0,
+    promisedMs: 0,
     suspendedAt: undefined,
     mailbox: [],
     turnPending: false,

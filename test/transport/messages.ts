@@ -66,16 +66,18 @@ const appendEntriesResult: fc.Arbitrary<Message> = fc
   .record({
     term: natural,
     round: natural,
+    promiseMs: natural,
     indexes: fc.tuple(natural, natural),
     refusal: fc.option(fc.record({ prevIndex: natural, hintIndex: natural, hintTerm: natural }, plainly)),
   })
-  .map(({ term, round, indexes: [one, other], refusal }) => ({
+  .map(({ term, round, promiseMs, indexes: [one, other], refusal }) => ({
     type: 'appendEntriesResult',
     term,
     round,
     matchIndex: Math.min(one, other),
     receivedIndex: Math.max(one, other),
     refusal,
+    promiseMs,
   }))
 
 const record = <T>(shape: { [K in keyof T]: fc.Arbitrary<T[K]> }) => fc.record<T>(shape, plainly)

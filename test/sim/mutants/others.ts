@@ -164,6 +164,12 @@ export const otherMutants: readonly Mutant[] = [
     ],
   },
   {
+    id: 'N18',
+    name: 'forgets with a restart for how long it has promised a lease',
+    directed: 'forgetful-voter',
+    edits: [edit('raft.ts', 'config.promisedMs ?? 0', '0')],
+  },
+  {
     id: 'F01',
     name: 'elects itself at once when an uncommitted membership leaves it alone',
     edits: [
