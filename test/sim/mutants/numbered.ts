@@ -178,7 +178,7 @@ export const coreMutants: readonly Mutant[] = [
   {
     id: 'M23',
     name: 'never judges its lease by the time that has passed',
-    edits: [edit('read.ts', 'if (passedMs >= config.leaseMs || ', 'if (')],
+    edits: [edit('read.ts', 'if (passedMs >= role.leaseMs || ', 'if (')],
   },
 ]
 
