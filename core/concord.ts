@@ -41,7 +41,18 @@ export interface OpenContext {
 
 /** `open`, in core/index.ts, which says what happens and what may fail; with the plugins that a config may name. */
 export async function openConfigured(config: Config | undefined, context: OpenContext): Promise<Concord> {
-  return openResolved(config === undefined ? await loadConfig(context) : await resolveConfig(config, context))
+  if (config === undefined) return openResolved(await loadConfig(context))
+  if (config?.env !== undefined) throw envOfNoMode()
+  return openResolved(await resolveConfig(config, context))
+}
+
+/** The environment does not count for a config that is given: none of its sections ever would. */
+function envOfNoMode(): ConcordError {
+  const message =
+    'expected no env in what open() is given, since NODE_ENV and CONCORD_* do not count there; found one. Give the config that is meant, or leave env to a file and call open()'
+  return new ConcordError('CONFIG_INVALID', `env: ${message}`, {
+    details: { problems: [{ path: 'env', message }] },
+  })
 }
 
 /** All that a node takes from outside: time, chance, what it stands on, the way to its peers. */

@@ -10,6 +10,7 @@
  */
 import { AsyncSeriesWaterfallHook, SyncHook, SyncWaterfallHook } from 'tapable'
 import { ConcordError } from './errors.ts'
+import { describe } from './found.ts'
 import type {
   AppliedBatch,
   DoorRequest,
@@ -27,6 +28,7 @@ import {
   watching,
   writing,
 } from './host/taps.ts'
+import { didYouMean } from './suggest.ts'
 
 /** How a tap stands among the others. */
 export interface TapOptions {
@@ -158,17 +160,18 @@ function openTaps(plugin: string, all: PlacedTap[][]): PluginTaps {
   let open = true
   const add = (hook: HookName, fn: AnyFunction, options: TapOptions = {}): void => {
     if (!open) misuse(plugin, hook, 'taps are made during setup, and that is over')
-    if (typeof fn !== 'function') misuse(plugin, hook, 'a tap is a function')
+    if (typeof fn !== 'function') misuse(plugin, hook, `found ${describe(fn)}, expected a function`)
     const { stage = 0, ...rest } = options
     const [unknown] = Object.keys(rest)
     if (unknown !== undefined) misuse(plugin, hook, `unknown option "${unknown}"; there is only "stage"`)
-    if (!Number.isSafeInteger(stage)) misuse(plugin, hook, 'stage is a whole number')
+    if (!Number.isSafeInteger(stage))
+      misuse(plugin, hook, `stage: found ${describe(stage)}, expected a whole number`)
     own.push({ plugin, hook, stage, fn })
   }
   const handle = <F extends AnyFunction>(hook: HookName): HookHandle<F> =>
     Object.freeze({ tap: (fn: F, options?: TapOptions) => add(hook, fn, options) })
   return {
-    hooks: Object.freeze({
+    hooks: named(plugin, {
       authorize: handle<AuthorizeTap>('authorize'),
       write: handle<WriteTap>('write'),
       read: handle<ReadTap>('read'),
@@ -182,6 +185,23 @@ function openTaps(plugin: string, all: PlacedTap[][]): PluginTaps {
       open = false
     },
   }
+}
+
+/** A hook that is not there, as untyped code may ask for, is said at once, and not "cannot read properties of undefined". */
+function named(plugin: string, hooks: PluginHooks): PluginHooks {
+  return new Proxy(Object.freeze(hooks), {
+    get(target, hook, receiver) {
+      if (typeof hook === 'symbol' || hook in target || hook === 'then' || hook === 'toJSON') {
+        return Reflect.get(target, hook, receiver)
+      }
+      const all = Object.keys(target)
+      return misuse(
+        plugin,
+        hook,
+        `there is no such hook.${didYouMean(hook, all)} There are ${all.join(', ')}`,
+      )
+    },
+  })
 }
 
 const EVENTS: ReadonlySet<string> = new Set<keyof NodeEvents>(['started', 'leader', 'stall', 'stopped'])

@@ -2,7 +2,8 @@
  * A node that runs in this process: the store, and around it what only the process itself can ask for:
  * readiness, events, plugins' services, the end.
  */
-import { type CallRules, OPTIONS, checkCall, describe } from './store/calls.ts'
+import { type CallRules, OPTIONS, checkCall } from './store/calls.ts'
+import { describe } from './found.ts'
 import type { ResolvedConfig } from './config/index.ts'
 import { ApiEvents } from './store/api-events.ts'
 import { Door } from './store/door.ts'

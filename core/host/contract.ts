@@ -131,7 +131,8 @@ export interface Slice<Command, Result> {
   readonly version: number
   /**
    * What it returns is the result of the call that proposed the command: a value, as the store keeps them,
-   * or undefined.
+   * or undefined. What it throws, a promise, and what is no value stop the node with `PLUGIN_FAILED`; `space` is
+   * there until it returns.
    */
   apply(space: SliceSpace, command: Command, meta: ApplyMeta): Result
 }

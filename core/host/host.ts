@@ -6,7 +6,7 @@
  * and the step. What goes wrong on the way up takes down again what was up; what goes wrong on the way
  * down stops nothing. The host owns no global state: two nodes in one process have two.
  */
-import { ConcordError } from '../errors.ts'
+import { AbortError, ConcordError, messageOf } from '../errors.ts'
 import { createHooks, type HookSet, type Hooks } from '../hooks.ts'
 import { contextOf, type HostPorts, type Installed, type Phase } from './context.ts'
 import type { AnyDefinition } from './definition.ts'
@@ -122,7 +122,7 @@ export class PluginHost {
   async runCommand(name: string, call: Omit<CommandCall, 'service'>): Promise<unknown> {
     for (const { definition, service } of this.#installed.values()) {
       const command = definition.commands?.find((candidate) => candidate.name === name)
-      if (command !== undefined) return command.run({ ...call, service })
+      if (command !== undefined) return runCommand(definition.name, command, { ...call, service })
     }
     throw new ConcordError(
       'PLUGIN_NOT_ENABLED',
@@ -215,6 +215,37 @@ export function pluginCommands(
   return plugins.flatMap(({ definition }) =>
     (definition.commands ?? []).map((command) => ({ plugin: definition.name, command })),
   )
+}
+
+async function runCommand(plugin: string, command: PluginCommand, call: CommandCall): Promise<unknown> {
+  try {
+    const result: unknown = await command.run(call)
+    return isAsyncIterable(result) ? streamOf(plugin, command.name, result) : result
+  } catch (error) {
+    throw commandFailed(plugin, command.name, error)
+  }
+}
+
+async function* streamOf(plugin: string, command: string, stream: AsyncIterable<unknown>) {
+  try {
+    yield* stream
+  } catch (error) {
+    throw commandFailed(plugin, command, error)
+  }
+}
+
+const isAsyncIterable = (found: unknown): found is AsyncIterable<unknown> =>
+  typeof found === 'object' && found !== null && Symbol.asyncIterator in found
+
+/** Concord's own errors as they are: what the store refused is an answer. How far anything else came nobody knows. */
+function commandFailed(plugin: string, command: string, error: unknown): unknown {
+  if (ConcordError.is(error) || error instanceof AbortError) return error
+  const text = `plugin "${plugin}": the command "${command}" failed: ${messageOf(error)}`
+  return new ConcordError('PLUGIN_FAILED', text, {
+    outcome: 'unknown',
+    cause: error,
+    details: { plugin, command },
+  })
 }
 
 function ownersOfCallOptions(plugins: HostOptions['plugins']): Map<string, string> {

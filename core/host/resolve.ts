@@ -64,11 +64,11 @@ function loaded(definition: AnyDefinition, source: string): Candidate {
 
 /** `where` is what mentions it: a path in the config, a plugin that requires it, a call. */
 export function unknownPlugin(name: string, known: Iterable<string>, where: string): ConcordError {
-  const names = [...known].sort()
-  const all = names.length === 0 ? 'there are none' : `there are ${names.join(', ')}`
+  const names = [...new Set(known)].sort()
+  const all = names.length === 0 ? 'Neither a built-in nor `use` brings any' : `There are ${names.join(', ')}`
   return new ConcordError(
     'PLUGIN_UNKNOWN',
-    `${where}: no plugin is named "${name}".${didYouMean(name, names)} By the built-ins and \`use\`, ${all}.`,
+    `${where}: no plugin is named "${name}".${didYouMean(name, names)} ${all}.`,
     { details: { plugin: name, known: names, suggestion: closestTo(name, names) } },
   )
 }

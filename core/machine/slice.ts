@@ -2,10 +2,12 @@
  * Slices: plugins' own deterministic commands over their own space. The code is local, its name and version
  * are replicated; a node that lacks the code, or has an older one, stops rather than go on without it.
  *
- * A slice that throws is a bug on every node, and the end of this one: the error leaves `apply`.
+ * A slice that throws is a bug on every node, and the end of this one: the error leaves `apply`. So does a slice
+ * that is not done when it returns: what it did later would be outside the log, and different on every node.
  */
 import { Writer } from '../bytes.ts'
 import { Encoded, checkKey, encodeValue, openStored } from '../codec.ts'
+import { ConcordError } from '../errors.ts'
 import type { Command } from './command.ts'
 import type { Keyspace, ScanOptions } from './keyspace.ts'
 import { dueAt, find, openAt, scan } from './keyspace.ts'
@@ -73,14 +75,56 @@ export function runSlice(
     actor: run.header.actor,
     version: command.version,
   }
-  return slice.apply(sliceSpace(run, space), openStored(command.body) as never, meta)
+  const turn: Turn = { slice: active.name, isOver: false }
+  try {
+    return checkAnswer(
+      active.name,
+      slice.apply(sliceSpace(run, space, turn), openStored(command.body) as never, meta),
+    )
+  } finally {
+    turn.isOver = true
+  }
+}
+
+/** One call of `apply`: its space is of no use after it. */
+interface Turn {
+  readonly slice: string
+  isOver: boolean
+}
+
+function checkTurn({ slice, isOver }: Turn): void {
+  if (isOver) throw failed(slice, 'space is used after apply has returned; it is there for one command')
+}
+
+/** What leaves a slice is a value, as what enters it: the caller may be on another node. */
+function checkAnswer(slice: string, answer: unknown): unknown {
+  if (answer === undefined) return undefined
+  if (isThenable(answer)) {
+    answer.then(undefined, () => {}) // nobody waits for it, and its rejection would end the process
+    throw failed(slice, 'apply returned a promise; it must be synchronous')
+  }
+  try {
+    encodeValue(new Writer(64), answer)
+  } catch (error) {
+    throw failed(slice, 'apply returned what is not a value', error)
+  }
+  return answer
+}
+
+const isThenable = (answer: unknown): answer is PromiseLike<unknown> =>
+  typeof answer === 'object' && answer !== null && typeof (answer as { then?: unknown }).then === 'function'
+
+function failed(slice: string, why: string, cause?: unknown): ConcordError {
+  const reason = cause instanceof Error ? `${why}: ${cause.message}` : why
+  const details = { plugin: slice, step: 'apply' }
+  return new ConcordError('PLUGIN_FAILED', `plugin "${slice}": ${reason}`, { details, cause })
 }
 
 /**
  * The space as the slice sees it. What is due is absent; it goes when the slice puts or deletes it, as part
  * of the slice's own change.
  */
-function sliceSpace(run: Run, space: Keyspace): SliceSpace {
+function sliceSpace(run: Run, space: Keyspace, turn: Turn): SliceSpace {
   const { machine } = run
   const revision = nextRevision(run)
   const meet = (key: string) => {
@@ -92,37 +136,43 @@ function sliceSpace(run: Run, space: Keyspace): SliceSpace {
   }
   return {
     get: <T>(key: string) => {
+      checkTurn(turn)
       const slot = find(space, key)
       if (slot < 0 || dueAt(space, slot, machine.clusterTime)) return undefined
       return openAt(space, slot) as T
     },
     put: (key, value) => {
+      checkTurn(turn)
       const encoded = encode(value, machine.settings.valueBytes)
       putKey(run, space, meet(checkKey(key)), key, encoded, 0, revision)
       machine.revision = revision
     },
     delete: (key) => {
+      checkTurn(turn)
       const slot = meet(key)
       if (slot < 0) return false
       deleteKey(run, space, slot, revision)
       machine.revision = revision
       return true
     },
-    scan: <T>(options?: ScanOptions) => scanValues<T>(space, machine.clusterTime, options),
+    scan: <T>(options?: ScanOptions) => scanValues<T>(space, machine.clusterTime, turn, options),
   }
 }
 
 function* scanValues<T>(
   space: Keyspace,
   clusterTime: number,
+  turn: Turn,
   options: ScanOptions = {},
 ): Generator<{ key: string; value: T }, void, undefined> {
+  checkTurn(turn)
   let left = options.limit ?? Infinity
   if (left <= 0) return
   for (const { key, value, expiresAt } of scan(space, { ...options, limit: undefined })) {
     if (expiresAt !== 0 && expiresAt <= clusterTime) continue
     yield { key, value: openStored(value) as T }
     if (--left <= 0) return
+    checkTurn(turn)
   }
 }
 

@@ -1,5 +1,6 @@
 /** `db.cluster`: what is asked of the node and its cluster rather than of keys. Each passes the door first. */
-import { type Call, OPTIONS, describe } from './calls.ts'
+import { type Call, OPTIONS } from './calls.ts'
+import { describe } from '../found.ts'
 import type { Door } from './door.ts'
 import { AbortError, ConcordError } from '../errors.ts'
 import { USERS, encodeSliceRetire } from '../machine/index.ts'

@@ -2,7 +2,8 @@
  * What conditional calls and transactions ask for, checked: exactly one condition, and operations that
  * are what they say. Pure; used by the embedded and the remote store alike.
  */
-import { checkFields, checkTouchTtl, checkTtl, describe, isRevision, refuse } from './calls.ts'
+import { checkFields, checkTouchTtl, checkTtl, isRevision, refuse } from './calls.ts'
+import { describe } from '../found.ts'
 import { checkKey } from '../codec.ts'
 import { ConcordError } from '../errors.ts'
 import type { Op } from '../machine/index.ts'

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { ConcordError } from '../../core/errors.ts'
 import {
   UnsupportedByThisNode,
   createMachine,
@@ -70,6 +71,51 @@ describe('spaces', () => {
 })
 
 describe('slices', () => {
+  test('that go on after they have returned stop the node, and change nothing any more', async () => {
+    let later: Promise<unknown> | undefined
+    const kept: SliceSpace[] = []
+    const slow: Slice = {
+      name: 'slow',
+      version: 1,
+      apply(space: SliceSpace, how: 'async' | 'keep' | 'function') {
+        kept.push(space)
+        if (how === 'keep') return space.put('kept', 1)
+        if (how === 'function') return () => 1
+        later = (async () => {
+          space.put('now', 1)
+          await undefined
+          space.put('later', 1)
+        })()
+        return later
+      },
+    }
+    const fresh = () => {
+      const log = new Log([slow])
+      log.one(c.sliceRegister('slow', 1))
+      return log
+    }
+    const failed = (why: RegExp) => (error: unknown) =>
+      ConcordError.is(error) &&
+      error.code === 'PLUGIN_FAILED' &&
+      error.details?.['plugin'] === 'slow' &&
+      why.test(error.message)
+
+    const log = fresh()
+    log.one(c.slice(16, 1, 'keep'))
+    const hash = stateHash(log.machine)
+    const isOver = failed(/"slow": space is used after apply has returned/)
+    assert.throws(() => kept[0]!.put('after', 1), isOver)
+    assert.throws(() => kept[0]!.delete('kept'), isOver)
+    assert.throws(() => kept[0]!.get('kept'), isOver)
+    assert.throws(() => [...kept[0]!.scan()], isOver)
+    assert.equal(stateHash(log.machine), hash)
+
+    const other = fresh()
+    assert.throws(() => other.one(c.slice(16, 1, 'async')), failed(/apply returned a promise/))
+    await assert.rejects(later!, isOver)
+    assert.throws(() => fresh().one(c.slice(16, 1, 'function')), failed(/apply returned what is not a value/))
+  })
+
   test('run their commands over their own space, all changes at one revision', () => {
     const log = new Log([votes])
     assert.deepEqual(log.one(c.sliceRegister('votes', 1)), { space: 16, revision: 2 })

@@ -51,12 +51,30 @@ describe('who may tap', () => {
     assert.throws(() => taps.on('leader', () => {}), code('PLUGIN_INVALID', /"late".*leader.*setup/))
   })
 
+  test('a hook that is not there is said with those that are, and the closest', () => {
+    const { hooks } = hookSet().forPlugin('odd')
+    assert.throws(
+      () => (hooks as unknown as Record<string, { tap(fn: unknown): void }>)['aplied']!.tap(() => {}),
+      code(
+        'PLUGIN_INVALID',
+        /"odd" at hook "aplied": there is no such hook\. Did you mean "applied"\?.*write/,
+      ),
+    )
+    assert.deepEqual(Object.keys(hooks), ['authorize', 'write', 'read', 'applied'])
+  })
+
   test('a tap is a function, its one option is stage, an event is one of four', () => {
     const { hooks, on } = hookSet().forPlugin('odd')
-    assert.throws(() => hooks.read.tap('x' as never), code('PLUGIN_INVALID', /a tap is a function/))
+    assert.throws(
+      () => hooks.read.tap('x' as never),
+      code('PLUGIN_INVALID', /"read": found "x", expected a function/),
+    )
     const before = { before: 'auth' } as never
     assert.throws(() => hooks.read.tap((value) => value, before), code('PLUGIN_INVALID', /"before".*"stage"/))
-    assert.throws(() => hooks.read.tap((value) => value, { stage: 0.5 }), code('PLUGIN_INVALID', /whole/))
+    assert.throws(
+      () => hooks.read.tap((value) => value, { stage: 0.5 }),
+      code('PLUGIN_INVALID', /stage: found 0.5, expected a whole number/),
+    )
     assert.throws(
       () => on('aplied' as never, () => {}),
       code('PLUGIN_INVALID', /started, leader, stall, stopped/),

@@ -404,6 +404,41 @@ describe('commands', () => {
     assert.equal(await host.runCommand('acme greet', call), 'hello 1 Ada')
   })
 
+  test('one that throws is PLUGIN_FAILED with plugin and command, at once or in its stream', async () => {
+    const boom = (): never => {
+      throw new TypeError('no such greeting')
+    }
+    const commands: PluginCommand[] = [
+      { name: 'acme boom', summary: 'Fails.', run: boom },
+      {
+        name: 'acme drip',
+        summary: 'Fails later.',
+        async *run() {
+          yield 1
+          boom()
+        },
+      },
+      {
+        name: 'acme refuse',
+        summary: 'Is refused.',
+        run: () => Promise.reject(new ConcordError('NO_LEADER', 'none')),
+      },
+    ]
+    const host = hostOf([plugin('acme', () => ({}), { commands })])
+    await host.setup()
+    for (const command of ['acme boom', 'acme drip']) {
+      const error = await failure(
+        host.runCommand(command, call).then(async (stream) => {
+          for await (const one of stream as AsyncIterable<unknown>) assert.equal(one, 1)
+        }),
+      )
+      assertCode(error, 'PLUGIN_FAILED', /^plugin "acme": the command "acme \w+" failed: no such greeting$/)
+      assert.deepEqual((error as ConcordError).details, { plugin: 'acme', command })
+      assert.equal((error as ConcordError).outcome, 'unknown')
+    }
+    assertCode(await failure(host.runCommand('acme refuse', call)), 'NO_LEADER', /none/)
+  })
+
   test('a command of a plugin that is not on here is PLUGIN_NOT_ENABLED', async () => {
     const host = hostOf([])
     await host.setup()

@@ -152,6 +152,13 @@ test('await using closes the node', async (t) => {
   await fileNode(t, dir)
 })
 
+test('an env section in what open() is given is refused: no mode counts there', async () => {
+  const error = await rejection(open({ storage: 'memory', env: { test: { timeoutMs: 9 } } }))
+  assert.ok(ConcordError.is(error))
+  assert.equal(error.code, 'CONFIG_INVALID')
+  assert.match(error.message, /^env: expected no env in what open\(\) is given/)
+})
+
 test('H43: the same directory twice in one process is refused, and says so', async (t) => {
   const dir = await temporary(t)
   await fileNode(t, dir)
