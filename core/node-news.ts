@@ -35,6 +35,7 @@ export function newsOf({ id, hooks, log, telemetry, peering, configured, node }:
   const change = telemetry.event('state.change')
   const created = telemetry.event('snapshot.created')
   const installed = telemetry.event('snapshot.installed')
+  const space = telemetry.event('storage.space')
   const differs = telemetry.event('state.differs')
   let told: string | undefined
   return {
@@ -55,6 +56,11 @@ export function newsOf({ id, hooks, log, telemetry, peering, configured, node }:
     snapshot: ({ meta, sizeBytes, durationMs }) => {
       log.info({ index: meta.index, sizeBytes, durationMs: Math.round(durationMs) }, 'snapshot taken')
       if (created.isWanted) created.emit({ index: meta.index, sizeBytes, durationMs })
+    },
+    space: (isFull) => {
+      if (isFull) log.warn('the volume is full: new writes are refused until there is space for the log')
+      else log.info('there is space for the log again: writes are taken')
+      if (space.isWanted) space.emit({ isFull })
     },
     membership: (membership) => {
       log.info({ voters: membership.voters, learners: membership.learners }, 'membership')

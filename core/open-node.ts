@@ -258,7 +258,7 @@ export class OpenNode extends ToldKv implements Concord {
       keys: machine.users.count,
       settings: { ...machine.settings },
       stateHash: { hash: stateHash(machine), index: machine.appliedIndex },
-      unsafe: unsafeSettings(config),
+      unsafe: this.#driver.isFull ? [...unsafeSettings(config), FULL] : unsafeSettings(config),
       plugins: host.names,
       lastError: this.#failure ?? this.#storage.identity.failure ?? null,
       storage:
@@ -278,6 +278,8 @@ async function within(clock: Clock, timeoutMs: number, work: Promise<void>): Pro
   })
   await Promise.race([work, late]).finally(() => clock.cancel(timer))
 }
+
+const FULL = 'the volume of storage.dir is full: new writes are refused until there is space for the log'
 
 function unsafeSettings({ storage, cluster }: ResolvedConfig): string[] {
   const unsafe: string[] = []

@@ -107,6 +107,8 @@ export interface TelemetryEvents {
   'snapshot.loaded': { readonly index: number; readonly sizeBytes: number; readonly durationMs: number }
   /** This node's state was replaced by a leader's snapshot, while it ran. */
   'snapshot.installed': { readonly index: number; readonly sizeBytes: number; readonly durationMs: number }
+  /** The volume has no room for the log any more, and new writes are refused; or it has some again. */
+  'storage.space': { readonly isFull: boolean }
   /** One per write to the log: until it is as durable as the mode asks. */
   'log.append': { readonly entries: number; readonly bytes: number; readonly durationMs: number }
   /** A hook or listener of a plugin threw, or a step of its life failed: each time; the log reports it once. */

@@ -317,7 +317,7 @@ export interface Status {
   readonly members: readonly Member[]
   /** Equal on every node at the same index. */
   readonly stateHash: { readonly hash: string; readonly index: number }
-  /** Settings that trade safety away, in words; empty by default. */
+  /** Settings that trade safety away, and a volume that is full, in words; empty while all is well. */
   readonly unsafe: readonly string[]
   /** Names of those that are on, in the order of their setup. */
   readonly plugins: readonly string[]

@@ -47,6 +47,8 @@ export interface DriverEvents {
   leadership(leadership: Leadership): void
   stall(durationMs: number): void
   snapshot(done: SnapshotDone): void
+  /** The volume has no room for the log any more, or has some again. */
+  space(isFull: boolean): void
   /** The state was replaced by a leader's snapshot: changes up to it were not seen one by one. */
   installed(installed: Installed): void
   /** Who belongs to the cluster has changed; also said once at the start. */

@@ -41,6 +41,7 @@ import { Proposals } from './proposals.ts'
 import { Reading } from './reading.ts'
 import type { ReadPoint } from './reads.ts'
 import type { LogStatus, Patience, ReplicatedLog } from './replicated-log.ts'
+import { Room } from './room.ts'
 import { serve, type Served } from './serving.ts'
 import { Snapshots, type SnapshotDone } from './snapshots.ts'
 import { Stamps } from './stamps.ts'
@@ -69,6 +70,7 @@ export class Driver implements ReplicatedLog, Served {
   readonly #expiry: Expiry
   readonly #stamps: Stamps
   readonly #snapshots: Snapshots
+  readonly #room: Room
   readonly #ticker: Ticker
   readonly #inputs: Input[] = []
   #planned = false
@@ -86,9 +88,11 @@ export class Driver implements ReplicatedLog, Served {
     this.#events = events
     const failed = (error: Error): void => this.#fail(error)
     this.#proposals = new Proposals(limits)
+    this.#room = new Room(ports.log, (isFull) => events.space(isFull))
     this.#snapshots = new Snapshots(ports, limits.snapshotLogBytes, {
       machine: () => this.machine,
       raft: () => this.#raft,
+      isFull: () => this.#room.isFull,
       taken: (done) => this.#snapshotTaken(done),
       failed,
     })
@@ -300,6 +304,11 @@ export class Driver implements ReplicatedLog, Served {
     return this.operations.operate(operation, patience)
   }
 
+  /** There is no room for the log: new commands are refused until there is. */
+  get isFull(): boolean {
+    return this.#room.isFull
+  }
+
   /** A leader is known, and what this node had when it started is applied here. */
   get isReady(): boolean {
     const { leader, role, established } = this.#leadership
@@ -395,6 +404,7 @@ export class Driver implements ReplicatedLog, Served {
       if (hasReady(this.#raft)) this.#carryOut(takeReady(this.#raft))
       if (hasReady(this.#raft)) this.#plan()
       this.#lookAtMembers()
+      this.#room.look()
       this.#snapshots.consider()
       this.#ticker.look()
       if (this.#drained !== undefined && this.#isIdle) this.#drained()

@@ -71,6 +71,8 @@ export class Intake {
     // Asked when the command itself is counted: it may be larger than all that is free.
     if (!mayUseReserve && !this.#log.hasRoom(this.#proposals.queuedBytes)) {
       writer.truncate(start)
+      // The turn sees what can be done about it.
+      this.#owner.plan()
       return Promise.reject(storageFull())
     }
     return this.#wait(start, patience, map)
@@ -87,7 +89,10 @@ export class Intake {
     const raft = this.#owner.raft()
     const bytes = datas.reduce((sum, data) => sum + data.length, 0)
     if (this.#owner.isFarBehind() || uncommittedBytes(raft) + bytes > this.#queueBytes) throw overloaded()
-    if (!this.#log.hasRoom(this.#proposals.queuedBytes + bytes)) throw storageFull()
+    if (!this.#log.hasRoom(this.#proposals.queuedBytes + bytes)) {
+      this.#owner.plan()
+      throw storageFull()
+    }
     const ids = propose(raft, this.#owner.time(), datas)
     this.#owner.plan()
     if (ids !== undefined) return ids[0]!

@@ -15,6 +15,8 @@ const CHUNK_BYTES = 64 * 1024
 const ENTRY_OVERHEAD_BYTES = 100
 /** So much log since the last snapshot that new writes have to wait for the next one. */
 const FAR_BEHIND = 8
+/** With less log than this to drop, a snapshot gives a full volume nothing back. */
+const WORTHWHILE_BYTES = 1024 * 1024
 /** After a snapshot that found no space. */
 const RETRY_MS = 5000
 
@@ -28,6 +30,8 @@ export interface SnapshotDone {
 export interface SnapshotOwner {
   raft(): Raft
   machine(): Machine
+  /** There is no room for the log. */
+  isFull(): boolean
   taken(done: SnapshotDone): void
   failed(error: Error): void
 }
@@ -38,6 +42,8 @@ export class Snapshots {
   readonly #owner: SnapshotOwner
   readonly #logBytes: number
   #sinceLast = 0
+  /** Of the last one that this run has taken. */
+  #lastBytes = 0
   #notBeforeMs = -Infinity
   #running: Promise<SnapshotDone> | undefined
   #stopping = false
@@ -69,12 +75,21 @@ export class Snapshots {
     return this.#sinceLast > this.#logBytes * FAR_BEHIND
   }
 
-  /** Takes a snapshot if the log has grown enough since the last one. Called in every turn: it may be time to retry. */
+  /** Takes a snapshot if it is due. Called in every turn: it may be time to retry. */
   consider(): void {
-    if (this.#sinceLast < this.#logBytes || this.#running !== undefined || this.#stopping) return
+    if (this.#sinceLast < this.#dueBytes || this.#running !== undefined || this.#stopping) return
     if (this.inDoubt) return
     if (this.#clock.monotonicMs() < this.#notBeforeMs) return
     this.#start().catch(() => undefined)
+  }
+
+  /**
+   * So much log since the last one makes the next one due. On a full volume it is the log behind that takes the space:
+   * then as soon as there is more of it to drop than the snapshot itself costs to write (H37).
+   */
+  get #dueBytes(): number {
+    if (!this.#owner.isFull()) return this.#logBytes
+    return Math.min(this.#logBytes, Math.max(WORTHWHILE_BYTES, this.#lastBytes))
   }
 
   /** Takes one now; joins the one that is being taken. */
@@ -95,6 +110,7 @@ export class Snapshots {
       (done) => {
         this.#running = undefined
         this.#sinceLast = Math.max(0, this.#sinceLast - covered)
+        this.#lastBytes = done.sizeBytes
         this.#owner.taken(done)
         return done
       },

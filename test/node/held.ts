@@ -178,6 +178,8 @@ export interface Held {
   readonly db: Kv
   readonly failures: Error[]
   readonly stalls: number[]
+  /** Each time that the volume was full, or was no longer. */
+  readonly spaces: boolean[]
 }
 
 /**
@@ -208,6 +210,7 @@ export async function heldNode(
   )
   const failures: Error[] = []
   const stalls: number[] = []
+  const spaces: boolean[] = []
   const driver = new Driver(
     { raft, machine: createMachine(), slices: [], recoveredIndex: entries.length },
     { clock, telemetry: createTelemetry('n1'), log, snapshots, network: nobody },
@@ -218,6 +221,7 @@ export async function heldNode(
       leadership: () => {},
       membership: () => {},
       snapshot: () => {},
+      space: (isFull) => spaces.push(isFull),
       installed: () => {},
       differing: () => {},
       disagreed: () => {},
@@ -228,7 +232,7 @@ export async function heldNode(
   const db = storeOn(driver, clock)
   driver.start()
   await clock.settle()
-  return { clock, log, snapshots, driver, db, failures, stalls }
+  return { clock, log, snapshots, driver, db, failures, stalls, spaces }
 }
 
 export function raftConfig(id: NodeId, seed: number): RaftConfig {

@@ -157,6 +157,7 @@ export class TestCluster {
         leadership: () => {},
         membership: () => {},
         snapshot: () => {},
+        space: () => {},
         installed: (one) => installed.push(one),
         differing: (comparison) => differing.push(comparison),
         disagreed: (_, why) => disagreed.push(why),

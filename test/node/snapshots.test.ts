@@ -67,6 +67,24 @@ test('H37: after snapshots that found no space, one is tried again although noth
   assert.deepEqual(failures, [])
 })
 
+test('H37: on a full volume a snapshot is taken when there is log to drop, once for as much log; each change is told once', async () => {
+  const held = await heldNode()
+  const { clock, log, snapshots, spaces } = held
+  const large = 'x'.repeat(300_000)
+  for (let n = 0; n < 5; n++) void held.db.put('k', large)
+  await clock.settle()
+  assert.equal(snapshots.tried, 0, 'the log is far from long')
+  log.roomBytes = 0
+  for (let n = 0; n < 3; n++) assert.equal(await put(held), 'STORAGE_FULL')
+  assert.deepEqual([snapshots.tried, spaces], [1, [true]])
+  await clock.advance(60_000)
+  assert.equal(await put(held), 'STORAGE_FULL')
+  assert.deepEqual([snapshots.tried, spaces], [1, [true]], 'another would give nothing back')
+  log.roomBytes = Infinity
+  assert.equal(await put(held), 'done')
+  assert.deepEqual(spaces, [true, false])
+})
+
 test('a snapshot that fails says why, also when what it has written cannot be removed', async () => {
   const { driver, snapshots, failures } = await heldNode()
   snapshots.held = 'write'
