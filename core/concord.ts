@@ -14,6 +14,7 @@ import { type NodeLog, createLog } from './log.ts'
 import { alone, beginning, foundingOf, idOf } from './node/beginning.ts'
 import { Driver } from './node/driver.ts'
 import { nobody } from './node/network.ts'
+import { forgetPromise, rememberPromise } from './node/promise.ts'
 import { recover } from './node/recovery.ts'
 import type { ReplicatedLog } from './node/replicated-log.ts'
 import { newsOf, tellStatus } from './node-news.ts'
@@ -163,7 +164,8 @@ class Assembly {
     const id = idOf(identity)
     const peers = (this.peers = await this.#openPeers(storage))
     const founding = peers === undefined ? await alone(identity, clock, entropy) : foundingOf(identity)
-    const consensus = raftConfig(config, id, entropy)
+    const promisedMs = await rememberPromise(identity, config.raft.leaseMs)
+    const consensus = raftConfig(config, id, promisedMs, entropy)
     const { raft, machine, recoveredIndex, cut, loaded } = await recover(
       consensus,
       beginning(founding),
@@ -205,6 +207,8 @@ class Assembly {
     const node = (this.node = new OpenNode(this, driver, storage, id))
     await peers?.peering.listen(driver, peers.founder)
     driver.start()
+    const waits = { promisedMs, leaseMs: config.raft.leaseMs, driftMs: DRIFT_MS }
+    forgetPromise({ clock, identity }, waits, (error) => void node.stop({ reason: 'failed', error }))
     tellStatus(driver, clock, this.telemetry)
     if (peers === undefined) await agreeOnSettings(driver, config)
     else await this.#meet(peers, driver, consensus)
@@ -295,12 +299,18 @@ class Assembly {
   }
 }
 
-function raftConfig({ raft, limits, snapshot }: ResolvedConfig, id: string, entropy: Entropy): RaftConfig {
+function raftConfig(
+  { raft, limits, snapshot }: ResolvedConfig,
+  id: string,
+  promisedMs: number,
+  entropy: Entropy,
+): RaftConfig {
   return {
     id,
     electionTimeoutMs: raft.electionTimeoutMs,
     heartbeatMs: raft.heartbeatMs,
     leaseMs: raft.leaseMs,
+    promisedMs,
     driftMs: DRIFT_MS,
     maxMessageBytes: limits.entryBytes,
     inflightBytes: 4 * limits.entryBytes,

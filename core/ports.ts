@@ -74,6 +74,8 @@ export interface IdentityStore {
   readonly founding: Founding | null
   /** The last there was, in this run or an earlier one. */
   readonly failure?: Failure | undefined
+  /** The longest lease that it may have promised, in ms: see `RaftConfig.promisedMs`. */
+  readonly promisedMs?: number | undefined
   /** Resolves when it is durable. One at a time; rejects with `STORAGE_FAILED`, and then the node stops. */
   update(change: {
     readonly clusterId?: string
@@ -81,6 +83,7 @@ export interface IdentityStore {
     /** Why nobody is to start on this data again. */
     readonly quarantine?: string
     readonly failure?: Failure
+    readonly promisedMs?: number
   }): Promise<void>
 }
 

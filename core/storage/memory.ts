@@ -23,13 +23,18 @@ export class MemoryIdentity implements IdentityStore {
   readonly incarnation: string
   clusterId = ''
   founding: Founding | null = null
+  promisedMs: number | undefined
 
   constructor(name: string, incarnation: string) {
     this.name = name
     this.incarnation = incarnation
   }
 
-  async update(change: { readonly clusterId?: string; readonly founding?: Founding | null }): Promise<void> {
+  async update(change: {
+    readonly clusterId?: string
+    readonly founding?: Founding | null
+    readonly promisedMs?: number
+  }): Promise<void> {
     Object.assign(this, change)
   }
 }

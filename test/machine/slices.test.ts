@@ -83,7 +83,7 @@ describe('slices', () => {
         if (how === 'function') return () => 1
         later = (async () => {
           space.put('now', 1)
-          await undefined
+          await Promise.resolve()
           space.put('later', 1)
         })()
         return later

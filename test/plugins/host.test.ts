@@ -433,8 +433,8 @@ describe('commands', () => {
         }),
       )
       assertCode(error, 'PLUGIN_FAILED', /^plugin "acme": the command "acme \w+" failed: no such greeting$/)
-      assert.deepEqual((error as ConcordError).details, { plugin: 'acme', command })
-      assert.equal((error as ConcordError).outcome, 'unknown')
+      assert.deepEqual(error.details, { plugin: 'acme', command })
+      assert.equal(error.outcome, 'unknown')
     }
     assertCode(await failure(host.runCommand('acme refuse', call)), 'NO_LEADER', /none/)
   })

@@ -32,6 +32,8 @@ export interface Identity {
   readonly quarantine?: string | undefined
   /** What ended the last run that was not told to stop; absent when there was none. */
   readonly failure?: Failure | undefined
+  /** The longest lease that the node may have promised, in ms; absent: none. */
+  readonly promisedMs?: number | undefined
 }
 
 /** One start of a node on this directory. */
@@ -147,6 +149,7 @@ const IDENTITY: Record<keyof Identity, Check> = {
   createdAt: isNumber,
   quarantine: (value) => value === undefined || isText(value),
   failure: (value) => value === undefined || holds(value, FAILURE),
+  promisedMs: (value) => value === undefined || isNumber(value),
 }
 const RUN: Record<keyof Run, Check> = {
   id: isText,

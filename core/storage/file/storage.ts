@@ -160,6 +160,9 @@ class OpenStorage implements FileStorage {
       get failure() {
         return now().failure
       },
+      get promisedMs() {
+        return now().promisedMs
+      },
       update: (change) => this.#replace(({ identity }) => ({ identity: { ...identity, ...change } })),
     }
   }

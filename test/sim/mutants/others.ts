@@ -6,11 +6,7 @@ export const otherMutants: readonly Mutant[] = [
     id: 'N01',
     name: 'counts the lease from the answers to a round, not from its start',
     edits: [
-      edit(
-        'read.ts',
-        'leader.samples.splice(0, sampleCount).at(-1)!.time',
-        'leader.samples.splice(0, sampleCount).map(() => raft.time).at(-1)!',
-      ),
+      edit('read.ts', 'leader.leaseFrom = time', 'leader.leaseFrom = time === raft.time ? time : raft.time'),
     ],
   },
   {
@@ -78,7 +74,13 @@ export const otherMutants: readonly Mutant[] = [
     id: 'N09',
     name: 'votes at once after a restart, though it may have promised a lease',
     directed: 'forgetful-voter',
-    edits: [edit('raft.ts', 'hasNoPast ? now : now + config.leaseMs + config.driftMs', 'now')],
+    edits: [
+      edit(
+        'raft.ts',
+        'hasNoPast ? now : now + Math.max(config.leaseMs, config.promisedMs ?? 0) + config.driftMs',
+        'now',
+      ),
+    ],
   },
   {
     id: 'N10',
