@@ -144,6 +144,12 @@ class Assembly {
         clock,
         store: () => this.#lateStore(),
         space: stateOf,
+        authorize: (operation, access, token) => {
+          if (this.node === undefined) return Promise.reject(notReady())
+          const options = pluginOptions.has('token') ? { token: token ?? '' } : {}
+          return this.node.forClients.judge(operation, access, options)
+        },
+        contactMs: () => this.driver?.contactMs() ?? Infinity,
         proposeSlice: (plugin, command, options) => stateOf(plugin).proposeSlice(command, options),
       },
       log: this.nodeLog.log,
@@ -255,7 +261,7 @@ class Assembly {
     if (storage === 'memory') return undefined
     return this.#world.openEndpoint?.({
       dir: storage.dir,
-      node,
+      node: node.forClients,
       clock: this.clock,
       hello: {
         version: VERSION,

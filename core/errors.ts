@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   // What the caller may do.
   UNAUTHORIZED: never,
   FORBIDDEN: never,
+  RIGHTS_CHANGED: later,
   // Judged in the machine: the same answer on every node.
   REQUEST_ID_REUSED: never,
   REQUEST_TABLE_FULL: later,
@@ -152,6 +153,7 @@ const REFUSALS: Partial<Record<ErrorCode, string>> = {
   REVISION_EXHAUSTED: 'the store has no revisions left',
   BATCH_TOO_LARGE: 'too many operations in one command',
   VALUE_TOO_LARGE: 'the value is larger than the cluster allows',
+  RIGHTS_CHANGED: 'who may do what has changed meanwhile',
   SLICE_MISSING: 'the slice is not part of the state, or was retired',
   INVALID_ARGUMENT: 'the command names what does not exist',
 }

@@ -32,7 +32,18 @@ export interface DoorRequest {
   actor: string | undefined
   /** By what right: the id of a token, never its secret. */
   credential: string | undefined
+  /**
+   * By what it was decided: a key of a plugin's own space. If it has changed by the moment at which the answer is
+   * decided (a write as it is applied, a linearizable read after its barrier), the call is judged again.
+   */
+  decidedBy: { readonly plugin: string; readonly key: Key } | undefined
+  /** Of `entries`: which of the keys may be seen; undefined is all that were asked for. */
+  visible: ((key: Key) => boolean) | undefined
+  /** Whose store it is: the application's, a plugin's own, or that of a client of the node's socket. */
+  readonly caller: Caller
 }
+
+export type Caller = 'application' | 'plugin' | 'client'
 
 /** What a call will write; one item per operation, those of both branches of a transaction. */
 export type Write =

@@ -73,6 +73,8 @@ const EVENTS: readonly (keyof ConcordEvents)[] = ['leader', 'ready', 'stall', 's
 export class OpenNode extends ToldKv implements Concord {
   readonly closed: Promise<Closed>
   readonly forPlugins: Store
+  /** For whoever comes by the node's own socket. */
+  readonly forClients: ToldKv & { readonly runCommand: PluginHost['runCommand'] }
   readonly #parts: NodeParts
   readonly #driver: Driver
   readonly #storage: NodeStorage
@@ -89,7 +91,7 @@ export class OpenNode extends ToldKv implements Concord {
     const { config, host, rules } = parts
     const shared = {
       log: driver,
-      door: new Door(host.hooks, config.limits.queueBytes),
+      door: new Door(host.hooks, () => driver.machine, config.limits.queueBytes),
       rules,
       events: new ApiEvents(parts.telemetry, rules.nowMs),
       iterators: createBudget(config.limits.iteratorBytes),
@@ -97,7 +99,17 @@ export class OpenNode extends ToldKv implements Concord {
     }
     super({ ...shared, refusal: () => this.#refusal() })
     // Plugins finish their work after the door has closed to everybody else.
-    this.forPlugins = new ToldKv({ ...shared, refusal: () => undefined })
+    this.forPlugins = new ToldKv({
+      ...shared,
+      rules: { ...rules, caller: 'plugin' },
+      refusal: () => undefined,
+    })
+    const forClients = new ToldKv({
+      ...shared,
+      rules: { ...rules, caller: 'client' },
+      refusal: () => this.#refusal(),
+    })
+    this.forClients = Object.assign(forClients, { runCommand: this.runCommand })
     this.#parts = parts
     this.#driver = driver
     this.#storage = storage
@@ -258,7 +270,7 @@ export class OpenNode extends ToldKv implements Concord {
       keys: machine.users.count,
       settings: { ...machine.settings },
       stateHash: { hash: stateHash(machine), index: machine.appliedIndex },
-      unsafe: this.#driver.isFull ? [...unsafeSettings(config), FULL] : unsafeSettings(config),
+      unsafe: [...unsafeSettings(config), ...host.unsafe, ...(this.#driver.isFull ? [FULL] : [])],
       plugins: host.names,
       lastError: this.#failure ?? this.#storage.identity.failure ?? null,
       storage:

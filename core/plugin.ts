@@ -12,6 +12,19 @@ import type { NoOptions, JsonSchema, OptionsSchema, Plugin, PluginDefinition } f
 export { ConcordError, AbortError } from './errors.ts'
 export type { ErrorCode, ErrorOptions, Outcome } from './errors.ts'
 export type * from './host/contract.ts'
+export { accessFor, answer, isAnswer } from './host/routes.ts'
+export type {
+  AnswerParts,
+  OfferedRoute,
+  Route,
+  RouteAnswer,
+  RouteCall,
+  RouteExample,
+  RouteHeader,
+  RoutePermission,
+  RouteResponse,
+} from './host/routes.ts'
+export { fromJson, readJson, toJson } from './tagged-json.ts'
 export type {
   AppliedTap,
   AuthorizeTap,

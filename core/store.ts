@@ -20,6 +20,7 @@ import type {
   Consistency,
   DeleteIfOptions,
   DeleteResult,
+  Entries,
   EntriesOptions,
   Entry,
   IncrementOptions,
@@ -123,9 +124,9 @@ export interface Store {
   /**
    * All keys as they stand at one moment, in the order of their bytes. Old versions are held for all
    * iterators up to `limits.iteratorBytes`; past that the oldest rejects with `SNAPSHOT_TOO_OLD`, and
-   * `details.cursor` is the key to go on `after`, at a later moment.
+   * `details.cursor` is the key to go on `after`, at a later moment. The iterator says at which `revision` it stands.
    */
-  entries<T = unknown>(options?: EntriesOptions): AsyncIterableIterator<Entry<T>>
+  entries<T = unknown>(options?: EntriesOptions): Entries<T>
 
   /** The same store with defaults for every call. */
   with(defaults: StoreDefaults): Store

@@ -231,6 +231,13 @@ export interface EntriesOptions extends ReadOptions {
   readonly after?: Key | undefined
 }
 
+/** Entries of one moment, in the order of their keys. */
+export interface Entries<T = unknown>
+  extends AsyncIterableIterator<Entry<T>, undefined, undefined>, AsyncDisposable {
+  /** Of the store at that moment; undefined until the first entry, or the end, has been given. */
+  readonly revision: Revision | undefined
+}
+
 /** A member of the cluster, as the node that was asked has it in its own log. */
 export interface Member {
   /** `name/incarnation`; the incarnation was made with its data directory. */

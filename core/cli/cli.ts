@@ -7,7 +7,7 @@ import { ConcordError } from '../errors.ts'
 import { didYouMean } from '../suggest.ts'
 import type { Consistency } from '../types.ts'
 import { CliError } from './failure.ts'
-import { toJson } from './json.ts'
+import { toJson } from '../tagged-json.ts'
 import { type Column, hasColor, table } from './text.ts'
 
 export type Output = 'table' | 'json' | 'jsonl'

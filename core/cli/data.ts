@@ -3,7 +3,7 @@ import type { RemoteStore } from '../endpoint/remote-store.ts'
 import type { ConditionalResult, Entry, Revision } from '../types.ts'
 import { type Cli, readInput, seconds, whole } from './cli.ts'
 import { CliError, COMMAND } from './failure.ts'
-import { parseJson, toJson } from './json.ts'
+import { parseJson, toJson } from '../tagged-json.ts'
 import { withNode } from './node.ts'
 import { type Column, duration, facts, inCell, readable } from './text.ts'
 

@@ -2,7 +2,7 @@
  * Text for terminals: tables, readable values, colours where they are wanted. What comes out of the store may
  * hold anything; no control character of it reaches the terminal as such.
  */
-import { toJson } from './json.ts'
+import { toJson } from '../tagged-json.ts'
 
 const NARROW = 20
 

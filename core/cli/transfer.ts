@@ -1,6 +1,6 @@
 /**
  * `concord export` and `concord import`: keys as lines of JSON, `{ key, value, ttl? }`, from one moment of the store,
- * and back into one in batches that each happen whole. Values are in the tagged JSON that `get` prints (json.ts);
+ * and back into one in batches that each happen whole. Values are in the tagged JSON that `get` prints (tagged-json.ts);
  * what is left to live goes along, and counts from the import on.
  */
 import { createReadStream } from 'node:fs'
@@ -11,7 +11,7 @@ import { didYouMean } from '../suggest.ts'
 import type { PutItem, TxnRequest, Value } from '../types.ts'
 import type { Cli } from './cli.ts'
 import { CliError, EXIT } from './failure.ts'
-import { parseJson, toJson } from './json.ts'
+import { parseJson, toJson } from '../tagged-json.ts'
 import { withNode } from './node.ts'
 import { inCell } from './text.ts'
 

@@ -2,7 +2,7 @@
 import type { TxnRequest, TxnResult } from '../types.ts'
 import { type Cli, readInput } from './cli.ts'
 import { CliError, COMMAND } from './failure.ts'
-import { parseJson } from './json.ts'
+import { parseJson } from '../tagged-json.ts'
 import { withNode } from './node.ts'
 import { inCell } from './text.ts'
 

@@ -144,8 +144,12 @@ export function unknownVariables(
   return warnings
 }
 
+/** Of the plugin `auth`, and set before anybody thinks of plugins: its name does not say which. */
+const BOOTSTRAP_TOKEN = 'CONCORD_BOOTSTRAP_TOKEN'
+
 /** What a plugin's schema may name its variables, so that they are known as its own while it is off. */
 export function ownsVariable(plugin: string, variable: string): boolean {
+  if (variable === BOOTSTRAP_TOKEN) return plugin === 'auth'
   const word = variableWord(plugin)
   return variable.startsWith(`CONCORD_PLUGINS_${word}_`) || variable.startsWith(`CONCORD_${word}_`)
 }

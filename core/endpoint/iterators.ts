@@ -7,7 +7,7 @@ import { Writer } from '../bytes.ts'
 import { encodeValue } from '../codec.ts'
 import { ConcordError } from '../errors.ts'
 import type { Clock, Timer } from '../ports.ts'
-import type { Entry } from '../types.ts'
+import type { Entries, Entry } from '../types.ts'
 import { Encoded } from './frames.ts'
 import { type Answer, type Page, setAside } from './wire.ts'
 
@@ -76,7 +76,12 @@ export class Iterators {
     try {
       const isLast = await fill(open, records, values)
       if (isLast) this.close(id)
-      const page: Page = isLast ? { records } : { records, iterator: id as number }
+      const { revision } = open.iterator as Partial<Entries>
+      const page: Page = {
+        records,
+        ...(isLast ? {} : { iterator: id as number }),
+        ...(open.isEntries && { revision }),
+      }
       return { head: page, values }
     } catch (error) {
       this.close(id)

@@ -5,6 +5,7 @@
  */
 import { ConcordError } from '../errors.ts'
 import type { JudgedWrites } from '../store/judged-path.ts'
+import type { PluginHost } from '../host/host.ts'
 import type { CommandCall } from '../plugin.ts'
 import type { Store } from '../store.ts'
 import type { PutItem, TouchItem, TxnOperation, TxnRequest, Value } from '../types.ts'
@@ -23,7 +24,7 @@ import {
 
 /** What the endpoint needs of its node. */
 export interface EndpointNode extends Store, JudgedWrites {
-  runCommand(name: string, call: Omit<CommandCall, 'service'>): Promise<unknown>
+  runCommand: PluginHost['runCommand']
 }
 
 /** One request, decoded. */
@@ -205,9 +206,10 @@ function txnAnswer(result: Awaited<ReturnType<JudgedWrites['commitJudged']>>): A
 
 /** A plugin's verb. Its `signal` lives as long as what it gives is read. */
 async function runCommand({ node, head, options, iterators, abort }: Request): Promise<Answer> {
-  const { signal: _, ...defaults } = options as { readonly signal?: AbortSignal }
+  const { signal: _, ...defaults } = options as { readonly signal?: AbortSignal; readonly token?: string }
   const result = await node.runCommand(String(head['name']), {
     store: node.with(defaults),
+    token: defaults.token,
     arguments: record(head['arguments'], 'arguments') as CommandCall['arguments'],
     options: record(head['flags'], 'flags') as CommandCall['options'],
     signal: abort.signal,

@@ -4,6 +4,7 @@
  */
 import { ConcordError } from '../errors.ts'
 import type { Call } from '../store/calls.ts'
+import type { Moment } from '../store/one-moment.ts'
 import type { Entry, Key } from '../types.ts'
 import type { RemoteCalls } from './remote-calls.ts'
 import { type Answer, type Page, entryIn, valueIfAny } from './wire.ts'
@@ -11,9 +12,11 @@ import { type Answer, type Page, entryIn, valueIfAny } from './wire.ts'
 export async function* remoteEntries(
   calls: RemoteCalls,
   call: Call,
+  moment: Moment,
 ): AsyncGenerator<Entry, undefined, undefined> {
   let last: Key | undefined
   const first = await calls.send({ method: 'entries', call })
+  moment.revision = (first.head as Page).revision
   try {
     for await (const { records, values } of pages(calls, first, call)) {
       for (const record of records) {

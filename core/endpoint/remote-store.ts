@@ -15,6 +15,7 @@ import {
   refuse,
 } from '../store/calls.ts'
 import { checkBy, checkTxn } from '../store/conditions.ts'
+import { type Moment, OneMoment } from '../store/one-moment.ts'
 import type { EndpointClient } from './client.ts'
 import { RemoteCalls } from './remote-calls.ts'
 import { conditional, runRemotely } from './remote-judging.ts'
@@ -27,6 +28,7 @@ import type {
   ConditionalResult,
   DeleteIfOptions,
   DeleteResult,
+  Entries,
   EntriesOptions,
   Entry,
   IncrementOptions,
@@ -208,12 +210,19 @@ export class RemoteStore implements Remote {
     return this.#calls.txn(what, this.#calls.check(options, OPTIONS.write), true)
   }
 
-  async *entries<T = unknown>(options?: EntriesOptions): AsyncGenerator<Entry<T>, undefined, undefined> {
+  entries<T = unknown>(options?: EntriesOptions): Entries<T> {
+    return new OneMoment((moment) => this.#entries<T>(options, moment))
+  }
+
+  async *#entries<T>(
+    options: EntriesOptions | undefined,
+    moment: Moment,
+  ): AsyncGenerator<Entry<T>, undefined, undefined> {
     const call = this.#calls.check(options, OPTIONS.entries)
     const { prefix } = options ?? {}
     if (prefix !== undefined && typeof prefix !== 'string') refuse('prefix', prefix, 'a string')
     if (options?.after !== undefined) checkKey(options.after)
-    return yield* remoteEntries(this.#calls, call) as AsyncGenerator<Entry<T>, undefined, undefined>
+    return yield* remoteEntries(this.#calls, call, moment) as AsyncGenerator<Entry<T>, undefined, undefined>
   }
 
   // ------------------------------------------------------------------------------------ the node itself

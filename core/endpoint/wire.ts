@@ -5,7 +5,7 @@
 import { MalformedError } from '../bytes.ts'
 import { AbortError, ConcordError, ERROR_CODES, type ErrorCode, type Outcome } from '../errors.ts'
 import type { OffPlugins } from '../store/calls.ts'
-import type { Consistency, Entry, TxnOperation } from '../types.ts'
+import type { Consistency, Entry, Revision, TxnOperation } from '../types.ts'
 
 /** What a client says first. */
 export interface ClientHello {
@@ -51,6 +51,8 @@ export interface Page {
   readonly records: readonly unknown[]
   /** Absent after the last page. */
   readonly iterator?: number | undefined
+  /** Of entries: at which revision of the store they stand. */
+  readonly revision?: Revision | undefined
 }
 
 // ------------------------------------------------------------------------------------ values set aside

@@ -3,11 +3,13 @@
  * it is, so that errors, log lines and taps name their plugin.
  */
 import { ConcordError } from '../errors.ts'
+import type { Access } from '../hook-events.ts'
 import type { PluginTaps } from '../hooks.ts'
 import type { Context, Log, Plugin, PluginSpace, PluginTelemetry, Store, WriteOptions } from '../plugin.ts'
 import type { Clock } from '../ports.ts'
 import type { Telemetry } from '../telemetry.ts'
 import type { AnyDefinition } from './definition.ts'
+import type { Route, Routes } from './routes.ts'
 import type { Handler } from './steps.ts'
 import { guarded, type WindowGuard } from './taps.ts'
 
@@ -16,6 +18,13 @@ export interface HostPorts {
   readonly clock: Clock
   store(plugin: string): Store
   space(plugin: string): PluginSpace
+  /** As `Context.authorize`. */
+  authorize(
+    operation: string,
+    access: readonly Access[],
+    token: string | undefined,
+  ): Promise<{ readonly actor: string | undefined }>
+  contactMs(): number
   proposeSlice(plugin: string, command: unknown, options: WriteOptions | undefined): Promise<unknown>
 }
 
@@ -41,6 +50,9 @@ export interface ContextHost {
   readonly ports: HostPorts
   readonly telemetry: Telemetry
   readonly guard: WindowGuard
+  readonly routes: Routes
+  /** What plugins have said of settings that trade safety away. */
+  readonly unsafe: string[]
   phase(): Phase
   /** The service of a plugin that `definition` has named. */
   neighbour(definition: AnyDefinition, name: string, optional: boolean): unknown
@@ -63,6 +75,15 @@ export function contextOf(plugin: Installed, host: ContextHost): Context<unknown
         return Promise.reject(new ConcordError('PLUGIN_INVALID', `plugin "${name}" has no slice`))
       },
     }),
+    authorize: (operation: string, access: readonly Access[], token: string | undefined) =>
+      ports.authorize(operation, access, token),
+    contactMs: () => ports.contactMs(),
+    unsafe: (text: string) => {
+      if (host.phase() !== 'setup') throw late(name, 'unsafe', 'during setup')
+      host.unsafe.push(`plugins.${name}: ${text}`)
+      log.warn(text)
+    },
+    routes: routesOf(plugin, host),
     telemetry: telemetryOf(plugin, host),
     clock: ports.clock,
     signal: abort.signal,
@@ -70,6 +91,19 @@ export function contextOf(plugin: Installed, host: ContextHost): Context<unknown
       host.neighbour(definition, typeof ref === 'string' ? ref : ref.name, options?.optional === true),
     ...handlersOf(plugin, host),
   }) as Context<unknown, unknown>
+}
+
+function routesOf({ definition: { name } }: Installed, host: ContextHost) {
+  const { routes } = host
+  return Object.freeze({
+    add: (route: Route) => {
+      if (host.phase() !== 'setup') throw late(name, 'routes.add', 'during setup')
+      routes.add(name, route)
+    },
+    get all() {
+      return routes.all
+    },
+  })
 }
 
 function handlersOf({ definition: { name }, onReady, onDrain, onClose }: Installed, host: ContextHost) {

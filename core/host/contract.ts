@@ -3,13 +3,15 @@
  * commands; and the registry by which a plugin's name has a type. `core/plugin.ts` gives all of it to plugins.
  */
 import type { Logger } from 'pino'
-import type { NodeEvents } from '../hook-events.ts'
+import type { Access, NodeEvents } from '../hook-events.ts'
 import type { PluginHooks } from '../hooks.ts'
 import type { Clock } from '../ports.ts'
 import type { Store } from '../store.ts'
+import type { OfferedRoute, Route, RoutePermission } from './routes.ts'
 import type { PluginTelemetry } from '../telemetry.ts'
 import type {
   DeleteResult,
+  Entry,
   Key,
   PutOptions,
   PutResult,
@@ -150,11 +152,17 @@ export interface PluginSpace {
   put(key: Key, value: Value, options?: PutOptions): Promise<PutResult>
   /** As `store.delete`; no hook sees it. */
   delete(key: Key, options?: WriteOptions): Promise<DeleteResult>
+  /** As `put`, if the key is at this revision; 0: absent. Resolves with whether it was. */
+  putIf(key: Key, value: Value, ifRevision: Revision, options?: PutOptions): Promise<{ readonly ok: boolean }>
+  /** As `store.getEntry`; no hook sees it. */
+  getEntry<T = unknown>(key: Key, options?: ReadOptions): Promise<Entry<T> | undefined>
   /** In key order, one page at a time; not one moment, unlike `store.entries`. */
   scan<T = unknown>(options?: ScanOptions): AsyncIterable<{ readonly key: Key; readonly value: T }>
   /** This node's applied state, at once: for synchronous hooks. Perhaps behind the leader's. */
   readonly local: {
     get<T = unknown>(key: Key): T | undefined
+    /** Of the key's last change; 0 when it is absent. */
+    revision(key: Key): Revision
     scan<T = unknown>(options?: ScanOptions): Iterable<{ readonly key: Key; readonly value: T }>
   }
 }
@@ -180,6 +188,34 @@ export interface Context<Command = never, Result = never> {
      * it on disk and this node has applied it. Rejects as a write does.
      */
     propose(command: Command, options?: WriteOptions): Promise<Result>
+  }
+  /**
+   * Whether whoever has this token may do something that is no call of the store; resolves with who it is.
+   *
+   * @param access what it needs; nothing: any token that is known will do.
+   * @throws `UNAUTHORIZED`, `FORBIDDEN`, or what the read rejects with that it is judged on. Nothing was done.
+   */
+  authorize(
+    operation: string,
+    access: readonly Access[],
+    token: string | undefined,
+  ): Promise<{ readonly actor: string | undefined }>
+  /**
+   * How long ago this node's state was known to be what a leader has, in ms: since a follower heard its leader, since a
+   * quorum answered a leader. Infinity: not since it started.
+   */
+  contactMs(): number
+  /** Only during `setup`: a setting that trades safety away, in words, for the log and `status().unsafe`. */
+  unsafe(text: string): void
+  /** What the plugin offers over HTTP, and what all plugins offer: complete from `onReady` on. */
+  readonly routes: {
+    /**
+     * Only during `setup`.
+     *
+     * @throws `PLUGIN_INVALID` - the route has no permission, or another plugin has it.
+     */
+    add(route: Route): void
+    readonly all: readonly OfferedRoute[]
   }
   /** Events of this node, to hear and to add to. */
   readonly telemetry: PluginTelemetry
@@ -234,6 +270,12 @@ export interface CommandCall<Service = unknown> {
   readonly service: Service
   /** The store, as the person who typed the command may use it. */
   readonly store: Store
+  /** What the person has shown to be let in: for services that judge by it, never for a log. */
+  readonly token: string | undefined
+  /** Who calls, if somebody has judged that. */
+  readonly actor: string | undefined
+  /** For verbs that are `public` and need more for some of what they do. Throws as `Context.authorize`. */
+  authorize(access: readonly Access[]): Promise<{ readonly actor: string | undefined }>
   /** By their names; those that were not given are undefined. */
   readonly arguments: Readonly<Record<string, string | readonly string[] | undefined>>
   /** By their long names, without the dashes. */
@@ -255,6 +297,11 @@ export interface PluginCommand<Service = unknown> {
   readonly arguments?: readonly CommandArgument[] | undefined
   /** By long name, without the dashes. */
   readonly options?: { readonly [name: string]: CommandOption } | undefined
+  /**
+   * What a person has to be allowed, when auth is on: a permission on the cluster; `token`: any that is known;
+   * `store`: nothing but what `call.store` asks for; `public`: nothing, the verb judges by itself. Default `admin`.
+   */
+  readonly permission?: RoutePermission | undefined
   /** A question for a verb that destroys; asked on a terminal, or answered by `--yes`. */
   readonly confirm?: string | undefined
   /**

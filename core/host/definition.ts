@@ -5,6 +5,7 @@
 import { ConcordError } from '../errors.ts'
 import type { Context, JsonSchema, Plugin, PluginCommand, Slice } from './contract.ts'
 import { didYouMean } from '../suggest.ts'
+import { PERMISSIONS } from './routes.ts'
 
 /** A definition whose type arguments nobody knows any more. */
 export interface AnyDefinition {
@@ -32,7 +33,7 @@ const FIELDS = [
   'setup',
   'commands',
 ]
-const COMMAND_FIELDS = ['name', 'summary', 'arguments', 'options', 'confirm', 'run']
+const COMMAND_FIELDS = ['name', 'summary', 'arguments', 'options', 'permission', 'confirm', 'run']
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 const NAME_LENGTH = 40
 const OPTION_NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
@@ -119,6 +120,10 @@ function checkCommands(plugin: string, commands: unknown): void {
     seen.add(name)
     if (typeof summary !== 'string') refuse(plugin, `${field}.summary`, summary, 'a sentence for the help')
     if (typeof run !== 'function') refuse(plugin, `${field}.run`, run, 'a function')
+    const may = command['permission']
+    if (may !== undefined && !PERMISSIONS.includes(may)) {
+      refuse(plugin, `${field}.permission`, may, `one of ${PERMISSIONS.join(', ')}`)
+    }
     checkArguments(plugin, `${field}.arguments`, command['arguments'])
     checkCommandOptions(plugin, `${field}.options`, command['options'])
     const confirm = command['confirm']

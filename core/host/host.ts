@@ -7,11 +7,13 @@
  * down stops nothing. The host owns no global state: two nodes in one process have two.
  */
 import { AbortError, ConcordError, messageOf } from '../errors.ts'
+import type { Access } from '../hook-events.ts'
 import { createHooks, type HookSet, type Hooks } from '../hooks.ts'
 import { contextOf, type HostPorts, type Installed, type Phase } from './context.ts'
 import type { AnyDefinition } from './definition.ts'
 import { sortPlugins } from './order.ts'
 import { unknownPlugin } from './resolve.ts'
+import { Routes, accessFor } from './routes.ts'
 import { Steps, throwAll } from './steps.ts'
 import type { WindowGuard } from './taps.ts'
 import { windowGuard } from './window-guard.ts'
@@ -30,7 +32,11 @@ export interface HostOptions {
   readonly stepTimeoutMs?: number | undefined
 }
 
+/** A call of a verb as it comes in. */
+export type CommandInput = Omit<CommandCall, 'service' | 'actor' | 'authorize'>
+
 const STEP_TIMEOUT_MS = 10_000
+const NOBODY = { actor: undefined }
 
 export class PluginHost {
   readonly hooks: Hooks
@@ -47,6 +53,9 @@ export class PluginHost {
   readonly #hookSet: HookSet
   readonly #installed = new Map<string, Installed>()
   readonly #guard: WindowGuard
+  readonly #routes = new Routes()
+  /** Settings of plugins that trade safety away, in words. */
+  readonly unsafe: string[] = []
   readonly #steps: Steps
   #phase: Phase = 'new'
   #drained: Promise<void> | undefined
@@ -119,10 +128,15 @@ export class PluginHost {
   }
 
   /** Runs a verb of the command line. `name` is one of `pluginCommands`; arguments have been parsed. */
-  async runCommand(name: string, call: Omit<CommandCall, 'service'>): Promise<unknown> {
+  async runCommand(name: string, call: CommandInput): Promise<unknown> {
     for (const { definition, service } of this.#installed.values()) {
       const command = definition.commands?.find((candidate) => candidate.name === name)
-      if (command !== undefined) return runCommand(definition.name, command, { ...call, service })
+      if (command === undefined) continue
+      const { permission = 'admin' } = command
+      const authorize = (wanted: readonly Access[]) => this.#options.ports.authorize(name, wanted, call.token)
+      const access = accessFor(permission)
+      const { actor } = access === undefined ? NOBODY : await authorize(access)
+      return runCommand(definition.name, command, { ...call, actor, authorize, service })
     }
     throw new ConcordError(
       'PLUGIN_NOT_ENABLED',
@@ -152,6 +166,8 @@ export class PluginHost {
       ports: this.#options.ports,
       telemetry: this.#options.telemetry,
       guard: this.#guard,
+      routes: this.#routes,
+      unsafe: this.unsafe,
       phase: () => this.#phase,
       neighbour: (asking, other, optional) => this.#neighbour(asking, other, optional),
     })

@@ -3,6 +3,7 @@
  * the users' keys and needs no plugin code to apply; it enters the state when it is first written to.
  */
 import { type Call, type CallRules, OPTIONS, checkCall, checkTtl } from '../store/calls.ts'
+import { toEntry } from '../store/answers.ts'
 import { checkKey, openStored } from '../codec.ts'
 import { ConcordError } from '../errors.ts'
 import {
@@ -11,6 +12,7 @@ import {
   type Machine,
   type SliceDone,
   type SpaceDone,
+  type TxnDone,
   USERS,
   dueAt,
   encodeDelete,
@@ -18,15 +20,28 @@ import {
   encodeSlice,
   encodeSliceRegister,
   encodeSpace,
+  encodeTxn,
   find,
   openAt,
   pluginSpace,
+  recordAt,
+  revisionAt,
   scan,
 } from '../machine/index.ts'
 import type { Writer } from '../bytes.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
 import type { PluginSpace, ScanOptions } from '../plugin.ts'
-import type { DeleteResult, Key, PutOptions, PutResult, ReadOptions, Value, WriteOptions } from '../types.ts'
+import type {
+  DeleteResult,
+  Entry,
+  Key,
+  PutOptions,
+  PutResult,
+  ReadOptions,
+  Revision,
+  Value,
+  WriteOptions,
+} from '../types.ts'
 
 /** Keys of one step of an asynchronous scan. */
 const SCAN_STEP = 256
@@ -46,11 +61,16 @@ export class PluginState implements PluginSpace {
     this.#sliceVersion = sliceVersion
     this.local = {
       get: <T>(key: Key) => this.#valueNow(checkKey(key), this.#eventually()) as T | undefined,
+      revision: (key: Key) => this.#revisionNow(checkKey(key), this.#eventually()),
       scan: <T>(options?: ScanOptions) => this.#scanNow<T>(options ?? {}),
     }
   }
 
   async get<T = unknown>(key: Key, options?: ReadOptions): Promise<T | undefined> {
+    return (await this.getEntry<T>(key, options))?.value
+  }
+
+  async getEntry<T = unknown>(key: Key, options?: ReadOptions): Promise<Entry<T> | undefined> {
     const call = this.#check(options, OPTIONS.read)
     checkKey(key)
     const { clusterTime } = await this.#log().readPoint(call.consistency, call.minRevision, call)
@@ -64,7 +84,28 @@ export class PluginState implements PluginSpace {
     ) {
       await this.#log().expireDue([{ space: space.id, key }], call)
     }
-    return this.#valueNow(key, clusterTime) as T | undefined
+    return this.#entryNow(key, clusterTime) as Entry<T> | undefined
+  }
+
+  async putIf(
+    key: Key,
+    value: Value,
+    ifRevision: Revision,
+    options?: PutOptions,
+  ): Promise<{ readonly ok: boolean }> {
+    const call = this.#check(options, OPTIONS.put)
+    checkKey(key)
+    const ttlMs = checkTtl(call.options.ttl)
+    const space = await this.#space(call)
+    const txn = {
+      compares: [{ key, revision: ifRevision }],
+      success: [{ op: 'put' as const, key, value, ttlMs }],
+      failure: [],
+    }
+    const { succeeded } = await this.#propose<TxnDone>(call, (writer, machine) =>
+      encodeTxn(writer, headerOf(space, call), txn, machine.settings.valueBytes),
+    )
+    return { ok: succeeded }
   }
 
   async put(key: Key, value: Value, options?: PutOptions): Promise<PutResult> {
@@ -167,10 +208,21 @@ export class PluginState implements PluginSpace {
 
   #valueNow(key: Key, clusterTime: number): unknown {
     const space = this.#keyspace()
-    if (space === undefined) return undefined
-    const slot = find(space, key)
-    if (slot === -1 || dueAt(space, slot, clusterTime)) return undefined
-    return openAt(space, slot)
+    const slot = visibleIn(space, key, clusterTime)
+    return space === undefined || slot === -1 ? undefined : openAt(space, slot)
+  }
+
+  #revisionNow(key: Key, clusterTime: number): Revision {
+    const space = this.#keyspace()
+    const slot = visibleIn(space, key, clusterTime)
+    return space === undefined || slot === -1 ? 0 : revisionAt(space, slot)
+  }
+
+  #entryNow(key: Key, clusterTime: number): Entry | undefined {
+    const space = this.#keyspace()
+    const slot = visibleIn(space, key, clusterTime)
+    if (space === undefined || slot === -1) return undefined
+    return toEntry(recordAt(space, slot), clusterTime, ({ value }) => openStored(value))
   }
 
   *#scanNow<T>(options: ScanOptions): Generator<{ key: Key; value: T }, void, undefined> {
@@ -181,6 +233,12 @@ export class PluginState implements PluginSpace {
       if (at === 0 || at > clusterTime) yield { key, value: openStored(value) as T }
     }
   }
+}
+
+/** The slot of a key that is there and not due; -1 otherwise. */
+function visibleIn(space: Keyspace | undefined, key: Key, clusterTime: number): number {
+  const slot = space === undefined ? -1 : find(space, key)
+  return space === undefined || slot === -1 || dueAt(space, slot, clusterTime) ? -1 : slot
 }
 
 const CORE = { space: USERS } as const

@@ -32,8 +32,10 @@ export class Steps {
     try {
       return await Promise.race([fn(), overdue.promise])
     } catch (error) {
-      // Its own words for what it asked of the host: a tap too late, a plugin that is not there.
-      if (ConcordError.is(error) && error.code.startsWith('PLUGIN_')) throw error
+      // Its own words for what it asked of the host (a tap too late, a plugin that is not there), and for its options.
+      if (ConcordError.is(error) && (error.code.startsWith('PLUGIN_') || error.code === 'CONFIG_INVALID')) {
+        throw error
+      }
       throw new ConcordError('PLUGIN_FAILED', `plugin "${plugin}": ${step} failed: ${messageOf(error)}`, {
         cause: error,
         details,

@@ -9,11 +9,11 @@
 import { assert, assertNever } from '../assert.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Entry } from '../raft/types.ts'
-import type { Command, HashTable } from './command.ts'
+import type { Command, Guard, HashTable } from './command.ts'
 import { decodeCommands } from './decode.ts'
 import { activateSlice, makeSpace, retireSlice, setSettings } from './facts.ts'
 import type { Keyspace } from './keyspace.ts'
-import { dueAt, find } from './keyspace.ts'
+import { dueAt, find, revisionAt } from './keyspace.ts'
 import type { Machine } from './machine.ts'
 import { isTooLarge, spaceOf } from './machine.ts'
 import { applyBatch, applyTxn, boundRemembered, increment } from './ops.ts'
@@ -72,7 +72,15 @@ function applyCommand(run: Run, command: Command): CommandResult {
   run.header = command.header
   run.effects = 0
   if (machine.revision > LAST_REVISION) return refuse('REVISION_EXHAUSTED', { revision: machine.revision })
-  return command.header.requestId === undefined ? perform(run, command) : performOnce(run, command)
+  const { guard, requestId } = command.header
+  if (guard !== undefined && !holds(machine, guard)) return refuse('RIGHTS_CHANGED', {})
+  return requestId === undefined ? perform(run, command) : performOnce(run, command)
+}
+
+function holds(machine: Machine, { space: id, key, revision }: Guard): boolean {
+  const space = spaceOf(machine, id)
+  const slot = space === undefined ? -1 : find(space, key)
+  return revision === (space === undefined || slot < 0 ? 0 : revisionAt(space, slot))
 }
 
 /** Looks the request up before anything is evaluated; only an attempt that took effect is remembered. */

@@ -2,7 +2,7 @@
  * Commands: what an entry asks of the machine, as data. This file has the nouns, and writes them to bytes;
  * `decode.ts` reads them back.
  *
- * A command is `version kind flags space [actor] [requestId] [trace] [fingerprint] body`. An entry's data is
+ * A command is `version kind flags space [actor] [requestId] [trace] [guard] [fingerprint] body`. An entry's data is
  * commands one after another, each behind its length (`appendCommand`). Each encoder writes one command at
  * the end of the writer, straight from what the caller gave; when it throws, the writer is as before.
  * Conditions are revisions, never functions: no user code and no clock runs in `apply`.
@@ -33,7 +33,7 @@ export const KIND = {
 
 export const OP = { put: 1, delete: 2, touch: 3, increment: 4, get: 5 } as const
 
-export const FLAG = { actor: 1, requestId: 2, trace: 4, fingerprint: 8, ttl: 16 } as const
+export const FLAG = { actor: 1, requestId: 2, trace: 4, fingerprint: 8, ttl: 16, guard: 32 } as const
 
 export interface Header {
   /** Whose keys: 0 the users', else a plugin's, by the id that a `space` command gave out. */
@@ -49,6 +49,13 @@ export interface Header {
    * where a retry of one call is another command, because a condition was evaluated anew.
    */
   readonly fingerprint?: string | undefined
+  /** What whoever let the command in has decided by: if it has changed, the command is refused (`RIGHTS_CHANGED`). */
+  readonly guard?: Guard | undefined
+}
+
+/** A key of any space, at the revision of its last change; 0: it is absent. */
+export interface Guard extends Compare {
+  readonly space: number
 }
 
 /** An operation inside a batch or a transaction. `Value` is what the side at hand holds. */
@@ -306,7 +313,7 @@ export function encodeHashes(writer: Writer, { index, voters, hashes }: HashTabl
 const MAX_BY_BYTES = 1024
 
 function writeHeader(writer: Writer, kind: number, flags: number, header: Header): void {
-  const { space, actor, requestId, trace, fingerprint } = header
+  const { space, actor, requestId, trace, guard, fingerprint } = header
   writer.u8(COMMAND_VERSION)
   writer.u8(kind)
   writer.u8(
@@ -314,13 +321,21 @@ function writeHeader(writer: Writer, kind: number, flags: number, header: Header
       (actor === undefined ? 0 : FLAG.actor) |
       (requestId === undefined ? 0 : FLAG.requestId) |
       (trace === undefined ? 0 : FLAG.trace) |
+      (guard === undefined ? 0 : FLAG.guard) |
       (fingerprint === undefined ? 0 : FLAG.fingerprint),
   )
   writer.varint(space)
   if (actor !== undefined) writer.utf8(actor)
   if (requestId !== undefined) writer.utf8(requestId)
   if (trace !== undefined) writer.utf8(trace)
+  if (guard !== undefined) writeGuard(writer, guard)
   if (fingerprint !== undefined) writer.utf8(fingerprint)
+}
+
+function writeGuard(writer: Writer, { space, key, revision }: Guard): void {
+  writer.varint(space)
+  writer.utf8(key)
+  writer.varint(revision)
 }
 
 function writeOps(writer: Writer, ops: readonly Op<unknown>[], maxBytes: number): void {

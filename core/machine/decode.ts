@@ -6,13 +6,13 @@
 import { MalformedError, Reader } from '../bytes.ts'
 import type { Stored } from '../codec.ts'
 import { readEncoded, readStored } from '../codec.ts'
-import type { Command, CommandHeader, Compare, DecodedOp, HashTable } from './command.ts'
+import type { Command, CommandHeader, Compare, DecodedOp, Guard, HashTable } from './command.ts'
 import { COMMAND_VERSION, FLAG, KIND, OP } from './command.ts'
 import { fold, hashText } from './hash.ts'
 import { UnknownCommand } from './unsupported.ts'
 
 const MAX_KEY_BYTES = 1024
-const ALL_FLAGS = FLAG.actor | FLAG.requestId | FLAG.trace | FLAG.fingerprint | FLAG.ttl
+const ALL_FLAGS = FLAG.actor | FLAG.requestId | FLAG.trace | FLAG.guard | FLAG.fingerprint | FLAG.ttl
 
 /** What most commands carry: the users' space and nothing else. One object for all of them. */
 const PLAIN: CommandHeader = Object.freeze({
@@ -20,6 +20,7 @@ const PLAIN: CommandHeader = Object.freeze({
   actor: undefined,
   requestId: undefined,
   trace: undefined,
+  guard: undefined,
   fingerprint: undefined,
   call: '',
 })
@@ -62,10 +63,17 @@ function readHeader(reader: Reader, kind: number, flags: number): CommandHeader 
   const actor = (flags & FLAG.actor) === 0 ? undefined : reader.utf8()
   const requestId = (flags & FLAG.requestId) === 0 ? undefined : reader.utf8()
   const trace = (flags & FLAG.trace) === 0 ? undefined : reader.utf8()
+  const guard = (flags & FLAG.guard) === 0 ? undefined : readGuard(reader)
   const fingerprint = (flags & FLAG.fingerprint) === 0 ? undefined : reader.utf8()
   const call = requestId === undefined ? '' : (fingerprint ?? bodyHash(reader, space, kind))
-  return { space, actor, requestId, trace, fingerprint, call }
+  return { space, actor, requestId, trace, guard, fingerprint, call }
 }
+
+const readGuard = (reader: Reader): Guard => ({
+  space: reader.varint(),
+  key: readKey(reader),
+  revision: reader.varint(),
+})
 
 /** Of all that is left to read; says whether a retry is the same call. */
 function bodyHash(reader: Reader, space: number, kind: number): string {

@@ -2,6 +2,7 @@
 export { apply, type Applied } from './apply.ts'
 export {
   type Compare,
+  type Guard,
   type HashTable,
   type Header,
   type Op,
@@ -30,6 +31,7 @@ export {
   findRecord,
   openAt,
   recordAt,
+  revisionAt,
   scan,
   valueAt,
 } from './keyspace.ts'

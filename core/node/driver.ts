@@ -14,6 +14,7 @@ import { within } from '../patience.ts'
 import type { Clock } from '../ports.ts'
 import {
   clusterTimeNow,
+  contactMs,
   hasReady,
   leaseRead,
   membershipNow,
@@ -269,6 +270,11 @@ export class Driver implements ReplicatedLog, Served {
 
   clusterTimeNow(): number {
     return clusterTimeNow(this.#raft, this.#now)
+  }
+
+  /** How long ago this node was in touch with a leader whom a quorum follows, which may be itself; in ms. */
+  contactMs(): number {
+    return this.#stopped === undefined ? contactMs(this.#raft, this.#now) : Infinity
   }
 
   snapshot(): Promise<{ readonly index: number; readonly revision: number }> {

@@ -19,7 +19,7 @@ import { leaseRead as leaseReadIn } from './read.ts'
 import { hasReady as hasReadyIn, takeReady as takeReadyOf } from './ready.ts'
 import type { Ready } from './ready.ts'
 import { snapshotMeta as snapshotMetaOf } from './snapshot.ts'
-import { status as statusOf } from './status.ts'
+import { contactAtMs, status as statusOf } from './status.ts'
 import type { Status } from './status.ts'
 import {
   advanceTime,
@@ -145,6 +145,11 @@ export function nextDeadline(raft: Raft): number {
  */
 export function leaseRead(raft: Raft, time: Time): Index | undefined {
   return leaseReadIn(inside(raft), time)
+}
+
+/** How long ago this node was in touch with a leader whom a quorum follows, which may be itself. */
+export function contactMs(raft: Raft, { monotonicMs }: Time): number {
+  return Math.max(0, monotonicMs - contactAtMs(inside(raft)))
 }
 
 /** Cluster time in milliseconds, if this node leads; else its estimate. */

@@ -21,10 +21,14 @@ export function armElectionTimer(raft: RaftState): void {
 
 /** CheckQuorum (6.2): a leader that a quorum has not answered for an election timeout is none. */
 export function quorumDeadline(raft: RaftState, leader: Leader): number {
+  return Math.max(quorumHeardAtMs(raft, leader) + raft.config.electionTimeoutMs, leader.quorumGraceUntilMs)
+}
+
+/** A quorum has answered since. Infinity: this node is one alone. */
+export function quorumHeardAtMs(raft: RaftState, leader: Leader): number {
   const heardAt = (id: NodeId) =>
     id === raft.config.id ? Infinity : (leader.peers.get(id)?.heardAtMs ?? -Infinity)
-  const heard = quorumValue(effectiveMembership(raft.log).membership, heardAt)
-  return Math.max(heard + raft.config.electionTimeoutMs, leader.quorumGraceUntilMs)
+  return quorumValue(effectiveMembership(raft.log).membership, heardAt)
 }
 
 export function nextDeadline(raft: RaftState): number {

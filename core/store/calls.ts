@@ -6,6 +6,7 @@
 import { checkKey } from '../codec.ts'
 import { ConcordError } from '../errors.ts'
 import { describe } from '../found.ts'
+import type { Caller } from '../hook-events.ts'
 import type { StoreDefaults } from '../store.ts'
 import { didYouMean } from '../suggest.ts'
 import type {
@@ -61,6 +62,8 @@ export interface Call {
   readonly consistency: Consistency
   readonly minRevision: number
   readonly requestId: string | undefined
+  /** Whose store was called. */
+  readonly caller: Caller
   /** Tells this call from another under the same request id, where its command does not. */
   readonly fingerprint?: string | undefined
   /** What the caller gave, over the store's defaults. */
@@ -73,6 +76,8 @@ export interface CallRules {
   readonly consistency: Consistency
   /** Options that plugins which are on declare: the option -> its plugin. */
   readonly pluginOptions: ReadonlyMap<string, string>
+  /** Whose store the rules are of. Default the application's. */
+  readonly caller?: Caller | undefined
   /** Of plugins that are off, for the error about an option of theirs. */
   readonly off?: OffPlugins | undefined
 }
@@ -98,6 +103,7 @@ export function checkCall(
     consistency: defaults.consistency ?? rules.consistency,
     minRevision: 0,
     requestId: undefined,
+    caller: rules.caller ?? 'application',
     options: defaults as Given,
   }
 }
@@ -116,7 +122,16 @@ function checkGiven(
   const consistency = given.consistency ?? defaults.consistency ?? rules.consistency
   checkTypes({ timeoutMs, consistency, minRevision, requestId, signal })
   const options: Given = { ...defaults, ...given }
-  return { deadlineMs: rules.nowMs() + timeoutMs, signal, consistency, minRevision, requestId, options }
+  const caller = rules.caller ?? 'application'
+  return {
+    deadlineMs: rules.nowMs() + timeoutMs,
+    signal,
+    consistency,
+    minRevision,
+    requestId,
+    caller,
+    options,
+  }
 }
 
 function copyOf(options: object): Given {

@@ -1,7 +1,7 @@
 /** `db.cluster`: what is asked of the node and its cluster rather than of keys. Each passes the door first. */
 import { type Call, OPTIONS } from './calls.ts'
 import { describe } from '../found.ts'
-import type { Door } from './door.ts'
+import { type Admitted, type Door, admittedNow } from './door.ts'
 import { AbortError, ConcordError } from '../errors.ts'
 import { USERS, encodeSliceRetire } from '../machine/index.ts'
 import type { Operated, Operation } from '../node/cluster-operations.ts'
@@ -14,13 +14,15 @@ type Check = (options: object | undefined, allowed: ReadonlySet<string>) => Call
 
 /** @param check makes a checked call, or throws what refuses it. */
 export function clusterCalls(log: ReplicatedLog, door: Door, check: Check): Cluster {
+  const admitted = (name: string, call: Call): Admitted | Promise<Admitted> =>
+    admittedNow(log, door, name, [{ permission: 'admin' }], call)
   const operate = async (
     name: string,
     operation: Operation,
     options: CallOptions | undefined,
   ): Promise<Operated> => {
     const call = check(options, OPTIONS.call)
-    door.admit(name, [{ permission: 'admin' }], call)
+    await admitted(name, call)
     return goingOn(log, call, 'the change of the cluster', () => log.operate(operation, call))
   }
   return {
@@ -54,17 +56,21 @@ export function clusterCalls(log: ReplicatedLog, door: Door, check: Check): Clus
         return operate('transferLeadership', { kind: 'transfer', to: name }, options)
       }),
     snapshot: (options) =>
-      promised(() => {
+      promised(async () => {
         const call = check(options, OPTIONS.call)
-        door.admit('snapshot', [{ permission: 'admin' }], call)
+        await admitted('snapshot', call)
         return goingOn(log, call, 'the snapshot', () => log.snapshot())
       }),
     retire: (plugin, options) =>
       promised(() => {
         checkPluginName(plugin)
         const call = check(options, OPTIONS.call)
-        const { actor } = door.admit('retire', [{ permission: 'admin' }], call)
-        return log.propose((writer) => encodeSliceRetire(writer, { space: USERS, actor }, plugin), call)
+        const retire = ({ request, guard }: Admitted): ReturnType<Cluster['retire']> => {
+          const header = { space: USERS, actor: request.actor, guard }
+          return log.propose((writer) => encodeSliceRetire(writer, header, plugin), call)
+        }
+        const asked = admitted('retire', call)
+        return asked instanceof Promise ? asked.then(retire) : retire(asked)
       }),
   }
 }

@@ -8,7 +8,7 @@ import type { CheckedCondition } from './conditions.ts'
 import type { DoorRequest, Write } from '../hook-events.ts'
 import type { JudgedPath } from './judged-path.ts'
 import type { CommandResult, TxnDone } from '../machine/index.ts'
-import type { ReadPath } from './read-path.ts'
+import { type ReadPath, readAccess } from './read-path.ts'
 import type { ConditionalResult } from '../types.ts'
 import { type WritePath, encodeCompared } from './write-path.ts'
 
@@ -33,6 +33,9 @@ export class ConditionalPath {
     const compares = [{ key: write.key, revision: condition.revision }]
     const map = (done: CommandResult, request: DoorRequest): ConditionalResult =>
       toConditional(done as TxnDone, condition.absent, (record) => this.#reads.entryNow(record, request))
-    return this.#writes.write(operation, [write], call, encodeCompared(compares), map)
+    // Whether the condition holds, and what is there instead, is something to read.
+    return this.#writes.write(operation, [write], call, encodeCompared(compares), map, [
+      readAccess(write.key),
+    ])
   }
 }

@@ -14,7 +14,9 @@ import type { Write } from '../hook-events.ts'
 import { type TxnDone, USERS, lookUp } from '../machine/index.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
 import { type Judge, copyOf, expecting, satisfying, writeIfJudged } from './optimistic.ts'
+import { readAccess } from './read-path.ts'
 import type { TxnPath } from './txn-path.ts'
+import { writeAccess } from './write-path.ts'
 import type {
   ConditionalResult,
   PutResult,
@@ -53,11 +55,14 @@ export class JudgedPath {
     condition: Judged,
     call: Call,
   ): Promise<ConditionalResult> {
+    // Whoever may not write is told so, and not whether the condition holds.
+    const entered = this.#door.enter(this.#log, operation, [writeAccess(write), readAccess(write.key)], call)
     // Captured now: the caller may go on with his objects while the condition is judged.
     const asked = operationOf(write)
     const judge: Judge =
       condition.kind === 'expected' ? expecting(copyOf(condition.value)) : satisfying(condition.fn)
     const marked = { ...call, fingerprint: fingerprintOf(call, [operation, asked, markOf(condition)]) }
+    await entered
     const recorded = await this.#recorded(marked)
     if (recorded !== undefined) return { ok: true, revision: recorded.revision }
     return writeIfJudged(this.#txns.optimist(operation, marked), write.key, judge, asked)
@@ -89,8 +94,9 @@ export class JudgedPath {
   async #recorded(call: Call): Promise<TxnDone | undefined> {
     const { requestId, fingerprint = '' } = call
     if (requestId === undefined) return undefined
-    const { actor } = this.#door.admit('recall', [], call)
+    const admitted = await this.#door.enter(this.#log, 'recall', [], call)
     await this.#log.readPoint('leader', 0, call)
+    const { actor } = this.#door.still(admitted).request
     const known = lookUp(this.#log.machine, { space: USERS, actor, requestId, call: fingerprint })
     if (known === undefined) return undefined
     if (known.call !== fingerprint) throw refusedAs('REQUEST_ID_REUSED', { requestId })

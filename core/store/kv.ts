@@ -19,14 +19,16 @@ import { clusterCalls } from './cluster-calls.ts'
 import { checkKey } from '../codec.ts'
 import { ConditionalPath } from './conditional-path.ts'
 import { checkBy, checkCondition } from './conditions.ts'
-import type { Door } from './door.ts'
+import { type Door, admittedNow } from './door.ts'
+import type { Access, DoorRequest } from '../hook-events.ts'
 import { JudgedPath, type JudgedWrites } from './judged-path.ts'
 import { localReads } from './local-reads.ts'
 import { type Budget, openAt } from '../machine/index.ts'
 import { ManyPath } from './many-path.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
+import { type Moment, OneMoment } from './one-moment.ts'
 import { promised } from './promised.ts'
-import { ReadPath } from './read-path.ts'
+import { ReadPath, readAccess } from './read-path.ts'
 import { TxnPath } from './txn-path.ts'
 import { WritePath, encodeOne } from './write-path.ts'
 import type { Cluster, LocalReads, Store, StoreDefaults } from '../store.ts'
@@ -36,6 +38,7 @@ import type {
   Consistency,
   DeleteIfOptions,
   DeleteResult,
+  Entries,
   EntriesOptions,
   Entry,
   IncrementOptions,
@@ -110,6 +113,15 @@ export class Kv implements Store, JudgedWrites {
 
   protected merged(defaults: StoreDefaults): StoreDefaults {
     return { ...this.#defaults, ...checkDefaults(this.#parts.rules, defaults) }
+  }
+
+  /**
+   * Whether whoever calls may do something that is no call of the store: a verb, a route. Judged on a state that no
+   * later one contradicts.
+   */
+  async judge(operation: string, access: readonly Access[], options?: CallOptions): Promise<DoorRequest> {
+    const call = this.#check(options, OPTIONS.call)
+    return (await admittedNow(this.#log, this.#door, operation, access, call)).request
   }
 
   status(options?: CallOptions): Promise<Status> {
@@ -202,7 +214,7 @@ export class Kv implements Store, JudgedWrites {
         by: checkBy(call.options.by),
         ttlMs: checkTtl(call.options.ttl),
       } as const
-      return this.#writes.write('increment', [write], call, encodeOne, toIncrement)
+      return this.#writes.write('increment', [write], call, encodeOne, toIncrement, [readAccess(write.key)])
     })
   }
 
@@ -263,9 +275,17 @@ export class Kv implements Store, JudgedWrites {
     )
   }
 
-  async *entries<T = unknown>(options?: EntriesOptions): AsyncGenerator<Entry<T>, undefined, undefined> {
+  entries<T = unknown>(options?: EntriesOptions): Entries<T> {
+    return new OneMoment((moment) => this.#entries<T>(options, moment))
+  }
+
+  /** What is wrong with the call is told by the first `next`. */
+  async *#entries<T>(
+    options: EntriesOptions | undefined,
+    moment: Moment,
+  ): AsyncGenerator<Entry<T>, undefined, undefined> {
     const call = this.#check(options, OPTIONS.entries)
-    return yield* this.#reads.entries(call) as AsyncGenerator<Entry<T>, undefined, undefined>
+    return yield* this.#reads.entries(call, moment) as AsyncGenerator<Entry<T>, undefined, undefined>
   }
 
   // ------------------------------------------------------------------------------------ small things

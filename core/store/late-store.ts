@@ -1,5 +1,7 @@
 /** A store that is there before the node runs, for those who are set up before it: plugins. */
 import type { Cluster, Store, StoreDefaults } from '../store.ts'
+import type { Entries, EntriesOptions, Entry } from '../types.ts'
+import { type Moment, OneMoment } from './one-moment.ts'
 
 type Methods = Omit<Store, 'cluster' | 'with' | 'entries'>
 type Method = (...args: never[]) => Promise<unknown>
@@ -47,12 +49,34 @@ class Late {
     this.cluster = Object.freeze(cluster) as Cluster
   }
 
+  /** From the moment on in which the node runs, the store itself. */
   with(defaults: StoreDefaults): Store {
-    return new LateStore(() => this.#find().with(defaults))
+    const found = this.#found()
+    return found === undefined ? new LateStore(() => this.#find().with(defaults)) : found.with(defaults)
   }
 
-  async *entries(options?: Parameters<Store['entries']>[0]): AsyncGenerator<never, undefined, undefined> {
-    yield* this.#find().entries(options) as AsyncGenerator<never, undefined, undefined>
+  #found(): Store | undefined {
+    try {
+      return this.#find()
+    } catch {
+      return undefined
+    }
+  }
+
+  entries(options?: Parameters<Store['entries']>[0]): Entries {
+    return new OneMoment((moment) => this.#entries(options, moment))
+  }
+
+  async *#entries(
+    options: EntriesOptions | undefined,
+    moment: Moment,
+  ): AsyncGenerator<Entry, undefined, undefined> {
+    const entries = this.#find().entries(options)
+    for await (const entry of entries) {
+      moment.revision = entries.revision
+      yield entry
+    }
+    moment.revision = entries.revision
     return undefined
   }
 }

@@ -5,7 +5,7 @@
  */
 import { toEntry } from './answers.ts'
 import { type Call, refuse } from './calls.ts'
-import type { Door } from './door.ts'
+import type { Admitted, Door } from './door.ts'
 import type { Access, DoorRequest } from '../hook-events.ts'
 import { checkKey, openStored } from '../codec.ts'
 import {
@@ -22,6 +22,7 @@ import {
 } from '../machine/index.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
 import { AbortError, ConcordError } from '../errors.ts'
+import type { Moment } from './one-moment.ts'
 import type { Consistency, Entry, Key } from '../types.ts'
 
 /** Entries taken from a view at once; behind them others run, however eagerly they are read. */
@@ -71,9 +72,10 @@ export class ReadPath {
     call: Call,
     answer: Answer<R>,
   ): Promise<(R | undefined)[]> {
-    const request = this.#door.admit(operation, keys.map(readAccess), call)
+    const admitted = await this.#admitted(operation, keys.map(readAccess), call)
     const { clusterTime } = await this.#log.readPoint(call.consistency, call.minRevision, call)
     if (call.consistency !== 'eventual') await this.#expire(this.#dueAt(keys, clusterTime), call)
+    const { request } = this.#door.still(admitted)
     return keys.map((key) => {
       const record = this.visible(key, clusterTime)
       return record === undefined ? undefined : answer(record, clusterTime, request)
@@ -81,17 +83,21 @@ export class ReadPath {
   }
 
   /** @param call `prefix` and `after` are among its options. */
-  async *entries(call: Call): AsyncGenerator<Entry, undefined, undefined> {
+  async *entries(call: Call, moment: Moment): AsyncGenerator<Entry, undefined, undefined> {
     const { prefix = '', after } = call.options
     if (typeof prefix !== 'string') refuse('prefix', prefix, 'a string')
     if (after !== undefined) checkKey(after)
-    const request = this.#door.admit('entries', [{ permission: 'read', prefix }], call)
+    const admitted = await this.#admitted('entries', [{ permission: 'read', prefix }], call)
     const { clusterTime } = await this.#log.readPoint(call.consistency, call.minRevision, call)
     if (call.consistency !== 'eventual') await this.#expireAll(clusterTime, call)
+    const { request } = this.#door.still(admitted)
+    const { visible } = request
     const view = openView(this.#log.machine, { prefix, after, budget: this.#iterators })
+    moment.revision = this.#log.machine.revision
     try {
       for (let records = view.next(ENTRIES_STEP); records !== undefined; records = view.next(ENTRIES_STEP)) {
         for (const record of records) {
+          if (visible !== undefined && !visible(record.key)) continue
           if (record.expiresAt === 0 || record.expiresAt > clusterTime)
             yield this.entry(record, clusterTime, request)
         }
@@ -104,11 +110,18 @@ export class ReadPath {
     return undefined
   }
 
+  /** Whoever asks for this node's own state is judged by it. */
+  #admitted(operation: string, access: readonly Access[], call: Call): Admitted | Promise<Admitted> {
+    return call.consistency === 'eventual'
+      ? this.#door.admit(operation, access, call)
+      : this.#door.enter(this.#log, operation, access, call)
+  }
+
   /** As this node's own state stands now. */
   local(key: Key, call: Call): Entry | undefined {
     if (this.#log.isStopped) throw new ConcordError('STOPPED', 'this node has stopped')
     const now = this.#log.clusterTimeNow()
-    const request = this.#door.admit('get', [readAccess(key)], call)
+    const { request } = this.#door.admit('get', [readAccess(key)], call)
     const record = this.visible(key, now)
     return record === undefined ? undefined : this.entry(record, now, request)
   }

@@ -6,11 +6,13 @@ import { Writer } from '../bytes.ts'
 import type { Call } from './calls.ts'
 import { decodeValue, encodeValue } from '../codec.ts'
 import type { CheckedTxn } from './conditions.ts'
-import type { Door } from './door.ts'
+import type { Admitted, Door } from './door.ts'
+import { ConcordError } from '../errors.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import type { Access, DoorRequest, Write } from '../hook-events.ts'
 import {
   type CommandResult,
+  type Guard,
   type Header,
   USERS,
   encodeDelete,
@@ -48,29 +50,51 @@ export class WritePath {
     map?: MapResult<R>,
     reads: readonly Access[] = [],
   ): Promise<R> {
-    const request = this.#door.admit(operation, [...writes.map(writeAccess), ...reads], call)
-    if (!this.#door.rewrites) return this.#propose(request, writes, call, encode, map)
-    // Captured now, and told apart now: a tap may take its time, and rewrite each try differently.
-    const { given, bytes } = captured(writes)
-    const { fingerprint = fingerprintOf(call, [operation, given]) } = call
-    const propose = (rewritten: readonly Write[]): Promise<R> =>
-      this.#propose(request, rewritten, { ...call, fingerprint }, encode, map)
-    const incoming = this.#door.incoming(request, given, bytes)
-    return incoming instanceof Promise ? this.#log.within(incoming, call).then(propose) : propose(incoming)
+    const access = [...writes.map(writeAccess), ...reads]
+    const admitted = this.#door.enter(this.#log, operation, access, call)
+    if (!(admitted instanceof Promise)) return this.#admitted(admitted, operation, writes, call, encode, map)
+    // Captured now: the caller may go on with his objects while the state is waited for.
+    const { given } = captured(writes)
+    return admitted.then((late) => this.#admitted(late, operation, given, call, encode, map))
   }
 
-  #propose<R>(
-    request: DoorRequest,
+  #admitted<R>(
+    admitted: Admitted,
+    operation: string,
     writes: readonly Write[],
     call: Call,
     encode: Encode,
     map: MapResult<R> | undefined,
   ): Promise<R> {
-    return this.#log.propose(
-      (writer) => encode(writer, headerOf(call, request.actor), writes, this.#valueBytes),
+    if (!this.#door.rewrites) return this.#propose(admitted, writes, call, encode, map)
+    // Captured now, and told apart now: a tap may take its time, and rewrite each try differently.
+    const { given, bytes } = captured(writes)
+    const { fingerprint = fingerprintOf(call, [operation, given]) } = call
+    const propose = (rewritten: readonly Write[]): Promise<R> =>
+      this.#propose(admitted, rewritten, { ...call, fingerprint }, encode, map)
+    const incoming = this.#door.incoming(admitted.request, given, bytes)
+    return incoming instanceof Promise ? this.#log.within(incoming, call).then(propose) : propose(incoming)
+  }
+
+  #propose<R>(
+    admitted: Admitted,
+    writes: readonly Write[],
+    call: Call,
+    encode: Encode,
+    map: MapResult<R> | undefined,
+  ): Promise<R> {
+    const { request, guard } = admitted
+    const proposed = this.#log.propose<R>(
+      (writer) => encode(writer, headerOf(call, request.actor, guard), writes, this.#valueBytes),
       call,
       map === undefined ? undefined : (done) => map(done, request),
     )
+    if (guard === undefined) return proposed
+    return proposed.catch((error: unknown) => {
+      if (!ConcordError.is(error) || error.code !== 'RIGHTS_CHANGED') throw error
+      // What this node has applied by now is newer than what it went by: it says whether the call may be made still.
+      return this.#propose(this.#door.still(admitted), writes, call, encode, map)
+    })
   }
 
   /** The short way of a put that nobody at the door wants to see. */
@@ -115,11 +139,11 @@ export function encodeRewritten(txn: CheckedTxn): Encode {
 
 const PLAIN_HEADER: Header = { space: USERS }
 
-function headerOf(call: Call, actor?: string): Header {
+function headerOf(call: Call, actor?: string, guard?: Guard): Header {
   const { requestId, fingerprint } = call
-  return requestId === undefined && actor === undefined
+  return requestId === undefined && actor === undefined && guard === undefined
     ? PLAIN_HEADER
-    : { space: USERS, actor, requestId, fingerprint }
+    : { space: USERS, actor, requestId, guard, fingerprint }
 }
 
 /** The writes with values of their own, and what they take of memory, near enough. */
@@ -136,7 +160,7 @@ function captured(writes: readonly Write[]): { readonly given: readonly Write[];
   return { given, bytes }
 }
 
-const writeAccess = ({ op, key }: Write): Access => ({
+export const writeAccess = ({ op, key }: Write): Access => ({
   permission: op === 'delete' ? 'delete' : 'write',
   key,
 })

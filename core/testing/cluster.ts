@@ -4,7 +4,7 @@
  */
 import { type Config, type ResolvedConfig, resolveConfig } from '../config/index.ts'
 import { ConcordError } from '../errors.ts'
-import type { Concord } from '../open-node.ts'
+import type { Concord, OpenNode } from '../open-node.ts'
 import type { BuiltinPlugins } from '../plugin.ts'
 import { MemoryNetwork } from '../transport/memory.ts'
 import type { Clocks } from './clocks.ts'
@@ -69,7 +69,7 @@ export async function foundCluster(
 }
 
 interface Running {
-  readonly node: Concord
+  readonly node: OpenNode
   /** The same, as it is given to the test. */
   readonly db: Concord
 }
@@ -170,7 +170,7 @@ export class TestCluster implements AsyncDisposable {
 
   async #agreedLeader(): Promise<string | undefined> {
     const awake = [...this.#running].filter(([name]) => !this.#computer(name).isPaused)
-    const said = await Promise.all(awake.map(([, { node }]) => node.status()))
+    const said = await Promise.all(awake.map(([, { node }]) => node.forPlugins.status()))
     const leads = said.filter(({ role }) => role === 'leader').sort((a, b) => b.term - a.term)[0]
     if (leads === undefined) return undefined
     const voters = leads.members.filter(({ role }) => role === 'voter')
@@ -298,7 +298,7 @@ export class TestCluster implements AsyncDisposable {
     return running
   }
 
-  #ended(name: string, node: Concord): void {
+  #ended(name: string, node: OpenNode): void {
     if (this.#running.get(name)?.node === node) this.#running.delete(name)
   }
 

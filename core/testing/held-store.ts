@@ -12,7 +12,10 @@ export interface Holding {
 
 /** The same object; what its methods promise is waited for, and what it gives out to be called is held too. */
 export function held<T extends object>(target: T, holding: Holding): T {
-  return new Proxy(target, {
+  // Not `target` itself: a proxy of a frozen object, such as a plugin's service, has to give its very own methods.
+  const shape = Object.create(Object.getPrototypeOf(target) as object | null) as T
+  return new Proxy(shape, {
+    has: (_, property) => Reflect.has(target, property),
     get: (_, property) => {
       const value: unknown = Reflect.get(target, property, target)
       if (typeof value === 'function') {

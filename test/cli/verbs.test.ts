@@ -98,7 +98,7 @@ story('put and get: as text, as JSON, as bytes', async () => {
   await json(['put', 'k', '{"$map":[[1,{"$date":"2026-01-01T00:00:00.000Z"}]]}'])
   assert.equal(await text(['get', 'k']), '{"$map":[[1,{"$date":"2026-01-01T00:00:00.000Z"}]]}')
   assert.match(await failure(['put', 'k', 'x', '--type', 'json'], 2), /^INVALID_VALUE: no JSON/)
-  assert.match(await failure(['put', 'k', '12345678901234567890'], 2), /^INVALID_VALUE: .*--type text/)
+  assert.match(await failure(['put', 'k', '12345678901234567890'], 2), /^INVALID_VALUE: .*write it as text/)
 })
 
 story('text that begins like JSON is stored, with a hint', async () => {

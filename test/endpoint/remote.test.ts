@@ -11,7 +11,7 @@ import { writePlace } from '../../core/endpoint/place.ts'
 import { KIND } from '../../core/endpoint/frames.ts'
 import type { RequestHead } from '../../core/endpoint/wire.ts'
 import { AbortError, ConcordError, connect } from '../../core/index.ts'
-import type { Entry, Remote } from '../../core/index.ts'
+import type { Remote } from '../../core/index.ts'
 import type { RemoteStore } from '../../core/endpoint/remote-store.ts'
 import { asNobody } from '../nobody.ts'
 import { atEnd, fileNode, rejection, temporary } from '../store/node.ts'
@@ -283,7 +283,7 @@ describe('entries', () => {
     const { client, node } = await listening(t, { iteratorIdleMs: 1 })
     const db = await client()
     await node.putMany(Array.from({ length: 300 }, (_, at) => ({ key: `k${1000 + at}`, value: at })))
-    const entries = db.entries() as AsyncGenerator<Entry>
+    const entries = db.entries()
     const first: string[] = []
     const error = concordError(
       await rejection(

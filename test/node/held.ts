@@ -257,7 +257,7 @@ export function storeOn(driver: Driver, clock: TestClock): Kv {
   hooks.seal()
   return new Kv({
     log: driver,
-    door: new Door(hooks.hooks),
+    door: new Door(hooks.hooks, () => driver.machine),
     rules: { nowMs: () => clock.nowMs, timeoutMs: 5000, consistency: 'leader', pluginOptions: new Map() },
     iterators: createBudget(MIB),
     refusal: () => undefined,

@@ -25,7 +25,14 @@ async function nodeThat(close: NodeStorage['close']) {
   const notUsed = (): never => {
     throw new Error('not used')
   }
-  const ports = { clock, store: notUsed, space: notUsed, proposeSlice: notUsed }
+  const ports = {
+    clock,
+    store: notUsed,
+    space: notUsed,
+    authorize: notUsed,
+    contactMs: () => 0,
+    proposeSlice: notUsed,
+  }
   const host = new PluginHost({ plugins: [], ports, log: nodeLog.log, telemetry })
   await host.setup()
   const rules = {

@@ -252,9 +252,19 @@ describe('acme outside', () => {
     const host = hostOf([], { ...the, ports }, { plugins: [{ definition: acme, options }] })
     await host.setup()
     const call = { store: {} as never, signal: new AbortController().signal }
-    const one = await host.runCommand('acme issue', { ...call, arguments: { name: 'ada' }, options: {} })
+    const one = await host.runCommand('acme issue', {
+      token: undefined,
+      ...call,
+      arguments: { name: 'ada' },
+      options: {},
+    })
     assert.deepEqual(one, { number: 1 })
-    const all = await host.runCommand('acme tickets', { ...call, arguments: {}, options: { limit: 100 } })
+    const all = await host.runCommand('acme tickets', {
+      token: undefined,
+      ...call,
+      arguments: {},
+      options: { limit: 100 },
+    })
     assert.deepEqual(all, [{ number: 1, for: 'ada' }])
   })
 })

@@ -392,7 +392,13 @@ describe('commands', () => {
     summary: 'Greets.',
     run: ({ service, arguments: { who } }) => `${(service as { word: string }).word} ${who as string}`,
   }
-  const call = { store: {} as Store, arguments: { who: 'Ada' }, options: {}, signal: AbortSignal.abort() }
+  const call = {
+    token: undefined,
+    store: {} as Store,
+    arguments: { who: 'Ada' },
+    options: {},
+    signal: AbortSignal.abort(),
+  }
 
   test('are listed without setting anything up, and run on the node with the service', async () => {
     let setUps = 0

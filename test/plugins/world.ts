@@ -82,6 +82,8 @@ export function world(node = 'n1'): World {
     clock,
     store: () => ({}) as Store,
     space: () => ({}) as PluginSpace,
+    authorize: () => Promise.resolve({ actor: undefined }),
+    contactMs: () => 0,
     proposeSlice: (name, command) => {
       proposed.push({ plugin: name, command })
       return Promise.resolve({ proposed: proposed.length })
@@ -129,6 +131,9 @@ export function doorRequest(key = 'k'): DoorRequest {
     options: {},
     actor: undefined,
     credential: undefined,
+    decidedBy: undefined,
+    visible: undefined,
+    caller: 'application',
   }
 }
 

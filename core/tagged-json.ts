@@ -7,7 +7,7 @@
  *
  * A stored object that looks like one of these gets one more `$`, which reading takes away.
  */
-import { ConcordError } from '../errors.ts'
+import { ConcordError } from './errors.ts'
 
 const FORMS = new Set(['$date', '$bigint', '$bytes', '$map', '$set', '$number', '$undefined'])
 const NUMBERS: Readonly<Record<string, number>> = {
@@ -52,15 +52,25 @@ const isForm = (key: string): boolean => FORMS.has(key.replace(/^\$+/, '$'))
 
 /** @throws `INVALID_VALUE` - no JSON, a number that JavaScript cannot hold exactly, or a form that is broken. */
 export function parseJson(text: string): unknown {
-  let parsed: unknown
+  return fromJson(readJson(text))
+}
+
+/**
+ * JSON as it stands there, forms and all. `fromJson` makes values of it.
+ *
+ * @throws `INVALID_VALUE` - no JSON, or a number that JavaScript cannot hold exactly.
+ */
+export function readJson(text: string): unknown {
   try {
-    parsed = JSON.parse(text, exactNumbers)
+    return MAY_BE_INEXACT.test(text) ? JSON.parse(text, exactNumbers) : JSON.parse(text)
   } catch (error) {
     if (ConcordError.is(error)) throw error
     throw new ConcordError('INVALID_VALUE', `no JSON: ${(error as Error).message}`)
   }
-  return fromJson(parsed)
 }
+
+/** Up to 15 digits without an exponent are always exact: most texts need no look at each number. */
+const MAY_BE_INEXACT = /\d{16}|\d[eE]/
 
 /** An id that is longer than a number is exact must not become another id on the way. */
 function exactNumbers(
@@ -77,12 +87,13 @@ function exactNumbers(
   throw new ConcordError(
     'INVALID_VALUE',
     isInteger
-      ? `${source} is more than a number holds exactly: store it as text (--type text), or write {"$bigint":"${source}"}`
+      ? `${source} is more than a number holds exactly: write it as text, in quotes, or {"$bigint":"${source}"}`
       : `${source} is more than a number holds`,
   )
 }
 
-function fromJson(json: unknown): unknown {
+/** @throws `INVALID_VALUE` - a form that is broken. */
+export function fromJson(json: unknown): unknown {
   if (typeof json !== 'object' || json === null) return json
   if (Array.isArray(json)) return json.map(fromJson)
   const members = Object.entries(json)
@@ -106,7 +117,7 @@ function formFromJson(form: string, content: unknown): unknown {
   }
   throw new ConcordError(
     'INVALID_VALUE',
-    `{"${form}": …} is not in its form (docs/cli.md, Values); an object that only looks like it is written {"$${form}": …}`,
+    `{"${form}": …} is not in its form; an object that only looks like it is written {"$${form}": …}`,
   )
 }
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { parseJson, toJson } from '../../core/cli/json.ts'
+import { parseJson, toJson } from '../../core/tagged-json.ts'
 import { inCell, readable, table } from '../../core/cli/text.ts'
 import { deepEqualValues } from '../../core/codec.ts'
 
