@@ -7,4 +7,7 @@
  */
 import type { BuiltinPlugins } from '../core/plugin.ts'
 
-export const builtins: BuiltinPlugins = {}
+export const builtins: BuiltinPlugins = {
+  auth: () => import('./auth/index.ts'),
+  http: () => import('./http/index.ts'),
+}

@@ -61,5 +61,5 @@ export const hooksSuite: Suite = async ({ plan, quick }, say) => {
 
 function configOf(plugins: readonly ReturnType<typeof plugin>[]): Config {
   const on = Object.fromEntries(plugins.map(({ name }) => [name, true]))
-  return { use: [...plugins], plugins: on as NonNullable<Config['plugins']> }
+  return { use: [...plugins], plugins: on }
 }

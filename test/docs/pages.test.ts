@@ -1,5 +1,5 @@
 /**
- * README.md, docs/api.md and docs/testing.md tell the truth: every named TypeScript block compiles and runs in a project
+ * README.md and the pages for users tell the truth: every named TypeScript block compiles and runs in a project
  * of its own, and a block of text behind it is what it prints.
  */
 import assert from 'node:assert/strict'
@@ -29,13 +29,13 @@ function blocksOf(page: string): Block[] {
   })
 }
 
-for (const page of ['README.md', 'docs/api.md', 'docs/testing.md']) {
+for (const page of ['README.md', 'docs/api.md', 'docs/auth.md', 'docs/http.md', 'docs/testing.md']) {
   describe(page, () => {
     const blocks = blocksOf(page)
     let at: Project
     before(() => {
       at = project()
-      at.link('pino') // what an application brings to the page about its log
+      for (const beside of ['pino', 'fastify']) at.link(beside) // what an application brings
       for (const { file, text } of blocks) at.write(file, text)
     })
     after(() => at[Symbol.dispose]())

@@ -1,0 +1,165 @@
+/**
+ * Who may do what. Tokens are replicated and hashed, judged at the door of every call of every surface, and again at
+ * the moment at which the answer is decided; a node that has lost its leader takes none.
+ */
+import { ConcordError, type Context, definePlugin, type Permission } from '../../core/plugin.ts'
+import { commands } from './commands.ts'
+import { Directory } from './directory.ts'
+import { AuthDoor } from './door.ts'
+import { type AuthConfig, options } from './options.ts'
+import { allowing, type Grant, type Role, rulingsOf } from './policy.ts'
+import { authRoutes } from './routes.ts'
+
+export type { Grant, Role } from './policy.ts'
+
+export interface NewToken {
+  /** For people, and in logs: lower-case letters, digits, dots, dashes, underscores; at most 63. */
+  readonly name: string
+  /** Names of roles that are there. Default none. */
+  readonly roles?: readonly string[] | undefined
+  /** Beside what the roles give. Default none. */
+  readonly grants?: readonly Grant[] | undefined
+  /** Seconds until it expires, by the cluster's clock. Default never. */
+  readonly ttl?: number | undefined
+}
+
+/** A token, without its secret, which nobody has but its owner. */
+export interface TokenInfo {
+  readonly id: string
+  readonly name: string
+  readonly roles: readonly string[]
+  readonly grants: readonly Grant[]
+  /** Milliseconds since 1970, by the clock of the node that made it. */
+  readonly createdAt: number
+  /** `token:ID`, or what made it without one. */
+  readonly createdBy: string
+  /** Seconds; null: it does not expire. */
+  readonly expiresIn: number | null
+  /** Milliseconds since 1970, by the clock of the node that saw it, to within a minute; null: not in 90 days. */
+  readonly usedAt: number | null
+}
+
+/** May it, and what says so. */
+export interface Decision {
+  readonly allowed: boolean
+  /** `role editor`, or `grant` for one of the token's own; null: nothing allows it. */
+  readonly by: string | null
+  readonly prefix: string | null
+}
+
+/**
+ * What `db.plugin('auth')` gives: for the application's own code, which is trusted. Each call rejects as a write or a
+ * read of the store does, with `INVALID_ARGUMENT` for what is not there, and `CHANGE_REFUSED` where it says so.
+ */
+export interface AuthService {
+  /** The only time that the token itself is seen. */
+  createToken(token: NewToken, by?: string): Promise<TokenInfo & { readonly token: string }>
+  listTokens(): Promise<TokenInfo[]>
+  /**
+   * When it resolves, nothing that the token has asked for is applied any more; every node that hears a leader refuses
+   * it within a second.
+   *
+   * @throws `CHANGE_REFUSED` - it is the last with the permission `admin` that does not expire; `force` does it.
+   */
+  revokeToken(id: string, options?: { readonly force?: boolean }): Promise<{ readonly revoked: boolean }>
+  /** A new secret under the same id. The old one goes on for `overlap` seconds; default 0. */
+  rotateToken(
+    id: string,
+    options?: { readonly overlap?: number },
+  ): Promise<TokenInfo & { readonly token: string }>
+  grantRole(id: string, role: string): Promise<void>
+  /** @throws `CHANGE_REFUSED` - as `revokeToken`. */
+  revokeRole(id: string, role: string, options?: { readonly force?: boolean }): Promise<void>
+  /** In place of the grants that it has of its own. */
+  setGrants(id: string, grants: readonly Grant[]): Promise<void>
+  /** @throws `CHANGE_REFUSED` - it is there already. */
+  createRole(name: string, grants: readonly Grant[]): Promise<Role>
+  /** Tokens that have it lose what it gave. @throws `CHANGE_REFUSED` - it is predefined. */
+  deleteRole(name: string): Promise<{ readonly deleted: boolean }>
+  listRoles(): Promise<Role[]>
+  /** The first token, with the role `admin`. @throws `CHANGE_REFUSED` - this cluster has had it. */
+  bootstrap(): Promise<TokenInfo & { readonly token: string }>
+  /** By this node's state. @param token its text, or its id. */
+  can(token: string, permission: Permission, key?: string): Promise<Decision>
+}
+
+/** Between two looks at which tokens have been used. */
+const FLUSH_MS = 15_000
+const AGAIN_MS = 1000
+
+export const auth = definePlugin({
+  name: 'auth',
+  version: '1.0.0',
+  apiVersion: 1,
+  options,
+  callOptions: ['token'],
+  commands,
+  setup(ctx: Context, config: AuthConfig): AuthService {
+    const directory = new Directory(ctx)
+    const door = new AuthDoor(directory, config, ctx)
+    ctx.hooks.authorize.tap((request) => door.judge(request), { stage: -1000 })
+    if (config.embedded === 'trusted') ctx.log.info('calls of the application itself need no token')
+    if (config.staleReads) ctx.unsafe('staleReads: a node that is cut off takes tokens that were revoked')
+
+    const flush = async (): Promise<void> => {
+      const { node } = await ctx.store.status()
+      for (const [id, atMs] of door.used) {
+        door.used.delete(id)
+        await directory.noteUse(id, node.name, atMs)
+      }
+    }
+    const repeat = (run: () => Promise<void>, everyMs: number): void => {
+      const timer = ctx.clock.after(everyMs, () => {
+        run().then(
+          () => repeat(run, everyMs),
+          () => repeat(run, everyMs), // Who used what is worth another try, and no word.
+        )
+      })
+      ctx.signal.addEventListener('abort', () => ctx.clock.cancel(timer), { once: true })
+    }
+    const bootstrap = (text: string): void => {
+      directory.bootstrap(text).catch((error: unknown) => {
+        if (ConcordError.is(error) && error.code === 'CHANGE_REFUSED') return
+        const timer = ctx.clock.after(AGAIN_MS, () => bootstrap(text))
+        ctx.signal.addEventListener('abort', () => ctx.clock.cancel(timer), { once: true })
+      })
+    }
+    ctx.onReady(() => {
+      repeat(flush, FLUSH_MS)
+      if (config.bootstrapToken !== undefined) bootstrap(config.bootstrapToken)
+    })
+
+    const service: AuthService = {
+      createToken: (token, by) => directory.createToken(token, by),
+      listTokens: () => directory.listTokens(),
+      revokeToken: (id, more) => directory.revokeToken(id, more),
+      rotateToken: (id, more) => directory.rotateToken(id, more),
+      grantRole: (id, role) => directory.grantRole(id, role),
+      revokeRole: (id, role, more) => directory.revokeRole(id, role, more),
+      setGrants: (id, grants) => directory.setGrants(id, grants),
+      createRole: (name, grants) => directory.createRole(name, grants),
+      deleteRole: (name) => directory.deleteRole(name),
+      listRoles: () => directory.listRoles(),
+      bootstrap: () => directory.bootstrap(),
+      can: async (token, permission, key) => {
+        const rights = directory.known(token)?.record ?? (await tokenById(directory, token))
+        const ruling = allowing(rulingsOf(rights, directory.roleNow), { permission, key })
+        return { allowed: ruling !== undefined, by: ruling?.by ?? null, prefix: ruling?.grant.prefix ?? null }
+      },
+    }
+    for (const route of authRoutes(service)) ctx.routes.add(route)
+    return Object.freeze(service)
+  },
+})
+
+async function tokenById(directory: Directory, id: string): Promise<TokenInfo> {
+  const found = (await directory.listTokens()).find((token) => token.id === id)
+  if (found !== undefined) return found
+  throw new ConcordError('INVALID_ARGUMENT', 'no token has this id')
+}
+
+declare module '../../core/plugin.ts' {
+  interface PluginRegistry {
+    auth: typeof auth
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * The server below the routes: fastify for routing, parsing and limits, told to trust nobody. Every route is judged
+ * by its schemas, answered in the envelope, and refused by one table of problems; nothing is logged of a request but
+ * what went wrong in here.
+ */
+import { accessFor, ConcordError, type Log, type OfferedRoute, type Route } from '../../core/plugin.ts'
+import { fastify } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
+import { parseBody } from './body.ts'
+import { Call, type CallOwner, mediaType, tokenOf } from './call.ts'
+import { judgeOf } from './judge.ts'
+import type { HttpConfig } from './options.ts'
+import { HttpError, problemOf, type Problem } from './problem.ts'
+import { type OpenStream, sendProblem, sendResult } from './reply.ts'
+import { Streams } from './streams.ts'
+import { readTls } from './tls.ts'
+
+/** Longest path: a key of 1024 bytes, each of them percent-encoded, and the query. */
+const PARAM_LENGTH = 3 * 1024
+const HEADER_BYTES = 8 * 1024
+/** A request has to arrive whole within these; checked every second. */
+const HEADERS_MS = 10_000
+const REQUEST_MS = 30_000
+const KEEP_ALIVE_MS = 5_000
+
+export const BASE = '/api/v1'
+
+export interface AppOwner extends CallOwner {
+  readonly log: Log
+  readonly config: HttpConfig
+  /** Throws what refuses whoever calls a route that is neither public nor the store's; resolves with who it is. */
+  authorize(route: Route, token: string | undefined): Promise<string | undefined>
+}
+
+function serverOptions(owner: AppOwner): FastifyServerOptions {
+  const { tls } = owner.config
+  const limits = {
+    maxHeaderSize: HEADER_BYTES,
+    headersTimeout: HEADERS_MS,
+    connectionsCheckingInterval: 1000,
+  }
+  const below = tls === undefined ? { http: limits } : { https: { ...readTls(tls), ...limits } }
+  return {
+    ...below,
+    logger: false,
+    bodyLimit: owner.config.bodyBytes,
+    routerOptions: { maxParamLength: PARAM_LENGTH, caseSensitive: true },
+    requestTimeout: REQUEST_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => void refuse(owner, error, request, reply),
+  }
+}
+
+export async function createApp(owner: AppOwner, offered: readonly OfferedRoute[]): Promise<FastifyInstance> {
+  const { config } = owner
+  const app = fastify(serverOptions(owner)) as FastifyInstance
+  app.server.maxConnections = config.connections
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+    done(null, body) // parsed by the route: an empty body is no JSON only where JSON is asked for
+  })
+  for (const type of bodyTypes(offered)) {
+    app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  }
+  app.setErrorHandler((error: unknown, request, reply) => refuse(owner, error, request, reply))
+  app.setNotFoundHandler((request, reply) => {
+    refuse(owner, new HttpError('NOT_FOUND', 'API endpoint not found'), request, reply)
+  })
+  limitRequests(app, owner)
+  await addExtras(app, config)
+  const streams = new Streams(config.streams)
+  for (const { route } of offered) addRoute(app, owner, route, streams)
+  return app
+}
+
+function bodyTypes(offered: readonly OfferedRoute[]): Set<string> {
+  return new Set(offered.flatMap(({ route }) => route.bodyTypes ?? []))
+}
+
+async function addExtras(app: FastifyInstance, config: HttpConfig): Promise<void> {
+  const { corsOrigins, rateLimit, rateWindowMs } = config
+  if (corsOrigins.length > 0) {
+    const { default: cors } = await import('@fastify/cors')
+    const origin = corsOrigins.includes('*') ? '*' : [...corsOrigins]
+    const exposedHeaders = ['ETag', 'Concord-Revision', 'Retry-After', 'RateLimit', 'RateLimit-Policy']
+    await app.register(cors, {
+      origin,
+      methods: ['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE'],
+      exposedHeaders,
+    })
+  }
+  if (rateLimit > 0) {
+    const { default: limit } = await import('@fastify/rate-limit')
+    await app.register(limit, {
+      max: rateLimit,
+      timeWindow: rateWindowMs,
+      keyGenerator: clientOf,
+      errorResponseBuilder: () =>
+        new HttpError('RATE_LIMITED', `more than ${rateLimit} requests in ${rateWindowMs} ms`),
+    })
+  }
+}
+
+/** Whoever has a token is known by it, wherever it comes from. */
+function clientOf(request: FastifyRequest): string {
+  const { authorization } = request.headers
+  const key = request.headers['x-api-key']
+  return authorization ?? (typeof key === 'string' ? key : request.ip)
+}
+
+/**
+ * More than these would only wait for each other: whoever comes now is told at once, and nothing was done. Not those who
+ * ask whether the process lives: a node that has much to do is not to be killed for it.
+ */
+function limitRequests(app: FastifyInstance, { config, signal }: AppOwner): void {
+  let underWay = 0
+  app.addHook('onRequest', (request, reply, done) => {
+    if ((request.routeOptions.config as { isPublic?: boolean }).isPublic === true) return done()
+    if (signal.aborted) return done(new ConcordError('STOPPED', 'this node is being stopped'))
+    if (underWay >= config.requests) {
+      return done(new ConcordError('OVERLOADED', `${config.requests} requests are under way; slow down`))
+    }
+    underWay++
+    let isOver = false
+    reply.raw.once('close', () => {
+      if (!isOver) underWay--
+      isOver = true
+    })
+    done()
+  })
+}
+
+function addRoute(app: FastifyInstance, owner: AppOwner, route: Route, streams: Streams): void {
+  const judge = judgeOf(route)
+  app.route({
+    method: route.method,
+    url: route.atRoot === true ? route.path : BASE + route.path,
+    config: { isPublic: route.permission === 'public' },
+    handler: async (request, reply) => {
+      const { params, query } = judge.text(request.params, request.query)
+      const isJson = mediaType(request.headers['content-type']) === 'application/json'
+      const body = isJson && request.body !== undefined ? parseBody(request.body as Buffer) : request.body
+      if (!(body instanceof Uint8Array)) judge.body(body)
+      const isJudgedHere = accessFor(route.permission) !== undefined
+      const actor = isJudgedHere ? await owner.authorize(route, tokenOf(request.headers)) : undefined
+      const call = new Call(owner, request, { params, query }, body, actor)
+      const openStream: OpenStream = (source) => streams.open(clientOf(request), source, reply)
+      return sendResult(reply, await route.handle(call), openStream)
+    },
+  })
+}
+
+function refuse(owner: AppOwner, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const problem = problemOf(error) ?? unforeseen(owner.log, error)
+  return sendProblem(request, reply, problem)
+}
+
+/** What went wrong is in the log of the node, for whoever runs it; nobody else learns of it. */
+function unforeseen(log: Log, error: unknown): Problem {
+  log.error({ err: error }, 'a request failed in a way that nobody has foreseen')
+  const message = 'the node failed to answer; its log says more'
+  return {
+    status: 500,
+    code: 'INTERNAL',
+    message,
+    outcome: 'unknown',
+    retryable: false,
+    details: undefined,
+    headers: {},
+  }
+}

@@ -1,0 +1,84 @@
+/** A call as a route's function sees it; what costs something is made when it is asked for. */
+import type { RouteCall, Store, StoreDefaults } from '../../core/plugin.ts'
+import type { FastifyRequest } from 'fastify'
+import { HttpError } from './problem.ts'
+import type { Judged } from './judge.ts'
+
+export interface CallOwner {
+  readonly store: Store
+  /** Somebody looks at tokens; the store refuses what nobody looks at. */
+  readonly hasAuth: boolean
+  /** Aborts when the node takes no more. */
+  readonly signal: AbortSignal
+}
+
+export class Call implements RouteCall {
+  readonly params: RouteCall['params']
+  readonly query: RouteCall['query']
+  readonly headers: RouteCall['headers']
+  readonly body: unknown
+  readonly bytes: Uint8Array | undefined
+  readonly contentType: string
+  readonly token: string | undefined
+  readonly actor: string | undefined
+  readonly #owner: CallOwner
+  readonly #request: FastifyRequest
+  #store: Store | undefined
+  #signal: AbortSignal | undefined
+
+  constructor(owner: CallOwner, request: FastifyRequest, judged: Judged, body: unknown, actor?: string) {
+    this.params = judged.params
+    this.query = judged.query
+    this.headers = request.headers
+    this.contentType = mediaType(request.headers['content-type'])
+    this.bytes = body instanceof Uint8Array ? body : undefined
+    this.body = this.bytes === undefined ? body : undefined
+    this.token = tokenOf(request.headers)
+    this.actor = actor
+    this.#owner = owner
+    this.#request = request
+  }
+
+  get store(): Store {
+    this.#store ??= this.#owner.store.with(this.#defaults())
+    return this.#store
+  }
+
+  #defaults(): StoreDefaults {
+    const { consistency, timeout_ms: timeoutMs } = this.query
+    const defaults = {
+      timeoutMs: timeoutMs as number | undefined,
+      consistency: consistency as StoreDefaults['consistency'],
+    }
+    return this.#owner.hasAuth ? { ...defaults, token: this.token ?? '' } : defaults
+  }
+
+  get signal(): AbortSignal {
+    this.#signal ??= AbortSignal.any([this.#owner.signal, goneSignal(this.#request)])
+    return this.#signal
+  }
+}
+
+function goneSignal({ raw }: FastifyRequest): AbortSignal {
+  const abort = new AbortController()
+  const { socket } = raw
+  socket.once('close', () => abort.abort(new Error('the client has gone')))
+  return abort.signal
+}
+
+export function mediaType(header: string | undefined): string {
+  return header === undefined ? '' : header.split(';', 1)[0]!.trim().toLowerCase()
+}
+
+/** `Authorization: Bearer`, and for whoever cannot set that, `X-API-Key`. */
+export function tokenOf(headers: RouteCall['headers']): string | undefined {
+  const { authorization } = headers
+  if (typeof authorization === 'string') {
+    const bearer = /^bearer +(\S+)$/i.exec(authorization)
+    if (bearer === null)
+      throw new HttpError('INVALID_REQUEST', 'Authorization: expected "Bearer" and a token')
+    return bearer[1]
+  }
+  const key = headers['x-api-key']
+  return typeof key === 'string' ? key : undefined
+}

@@ -1,0 +1,218 @@
+// Tokens in a cluster: made on one node, good on all, there after a restart, and gone everywhere when they are revoked.
+
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { pino } from 'pino'
+import { ConcordError } from '../../core/index.ts'
+import { testCluster } from '../../core/testing/index.ts'
+import { fileNode, temporary } from '../store/node.ts'
+
+const codeOf = (error: unknown): string => (ConcordError.is(error) ? error.code : String(error))
+const outcome = (call: Promise<unknown>): Promise<string> => call.then(() => 'done', codeOf)
+
+const config = { plugins: { auth: true } } as const
+
+describe('a token', () => {
+  test('that is made on one node is good on all, whoever leads, also after all have restarted', async () => {
+    const t = await testCluster({ seed: 7, config })
+    try {
+      const [first] = t.nodes
+      const { token } = await first!.db.plugin('auth').bootstrap()
+      for (const { db } of t.nodes) await db.with({ token }).put('a', 1)
+      for (const { name } of t.nodes) t.crash(name)
+      await Promise.all(t.nodes.map(({ name }) => t.start(name)))
+      for (const { db } of t.nodes) assert.equal(await db.with({ token }).get('a'), 1)
+      assert.equal(
+        await outcome(t.nodes[1]!.db.plugin('auth').bootstrap()),
+        'CHANGE_REFUSED',
+        'once for the cluster',
+      )
+    } finally {
+      await t.close()
+    }
+  })
+
+  test('H65: that is revoked asks for nothing more, on a node either that let it in before it heard', async () => {
+    const t = await testCluster({ seed: 2, config })
+    try {
+      const leader = await t.leader()
+      const slow = t.nodes.find(({ name }) => name !== leader.name)!
+      const auth = leader.db.plugin('auth')
+      const { id, token } = await auth.createToken({ name: 'app', roles: ['editor'] })
+      const store = slow.db.with({ token })
+      await store.put('before', 1)
+      t.pause(slow.name)
+      await auth.revokeToken(id)
+      // Let in by what this node knows; what it asks for comes into the log behind the revocation.
+      const calls = [
+        store.put('after', 1),
+        store.increment('n'),
+        store.delete('before'),
+        store.txn((tx) => tx.put('x', 1)),
+        store.putIf('before', 2, { ifRevision: 1 }),
+        store.get('before'),
+        store.getMany(['before']),
+        store.entries().next(),
+      ]
+      t.resume(slow.name)
+      assert.deepEqual(
+        await Promise.all(calls.map(outcome)),
+        calls.map(() => 'UNAUTHORIZED'),
+      )
+      const { token: admin } = await auth.bootstrap()
+      const keys: string[] = []
+      for await (const { key } of leader.db.entries({ token: admin })) keys.push(key)
+      assert.deepEqual(keys, ['before'])
+      await t.until(
+        async () => (await outcome(store.get('before', { consistency: 'eventual' }))) === 'UNAUTHORIZED',
+      )
+    } finally {
+      await t.close()
+    }
+  })
+
+  test('that was made a moment ago is good on a node that has not heard of it', async () => {
+    const t = await testCluster({ seed: 2, config })
+    try {
+      const leader = await t.leader()
+      const slow = t.nodes.find(({ name }) => name !== leader.name)!
+      t.pause(slow.name)
+      const { token } = await leader.db.plugin('auth').bootstrap()
+      const calls = [
+        slow.db.put('a', 1, { token }),
+        slow.db.get('a', { token }),
+        slow.db.cluster.snapshot({ token }),
+      ]
+      t.resume(slow.name)
+      assert.deepEqual(
+        await Promise.all(calls.map(outcome)),
+        calls.map(() => 'done'),
+      )
+    } finally {
+      await t.close()
+    }
+  })
+
+  test('is judged again when a role that lets it in goes, between the door and the log', async () => {
+    const t = await testCluster({ seed: 3, config })
+    try {
+      const leader = await t.leader()
+      const auth = leader.db.plugin('auth')
+      await auth.createRole('writer', [{ prefix: 'app/', permissions: ['write'] }])
+      const { token } = await auth.createToken({ name: 'app', roles: ['writer'] })
+      const store = leader.db.with({ token })
+      await store.put('app/a', 1)
+      // Both are under way at once: whichever comes first in the log, no write follows the loss of the right.
+      const [deleted, ...writes] = await Promise.allSettled([
+        auth.deleteRole('writer'),
+        ...Array.from({ length: 20 }, (_, at) => store.put('app/a', at)),
+      ])
+      assert.equal(deleted.status, 'fulfilled')
+      assert.ok(writes.every((one) => one.status === 'fulfilled' || codeOf(one.reason) === 'FORBIDDEN'))
+      assert.equal(await outcome(store.put('app/a', 'after')), 'FORBIDDEN')
+    } finally {
+      await t.close()
+    }
+  })
+
+  test('is taken by no node that has lost touch with its leader, unless the config says so', async () => {
+    for (const staleReads of [false, true]) {
+      const t = await testCluster({ seed: 5, config: { plugins: { auth: { staleReads } } } })
+      try {
+        const leader = await t.leader()
+        const { token } = await leader.db.plugin('auth').bootstrap()
+        const cutOff = t.nodes.find(({ name }) => name !== leader.name)!
+        const store = cutOff.db.with({ token, consistency: 'eventual' })
+        await leader.db.with({ token }).put('a', 1)
+        await t.advance(100)
+        assert.equal(await store.get('a'), 1)
+        t.partition(
+          [cutOff.name],
+          t.nodes.map(({ name }) => name).filter((name) => name !== cutOff.name),
+        )
+        await t.advance(1200)
+        assert.equal(await outcome(store.get('a')), staleReads ? 'done' : 'NOT_READY')
+        t.heal()
+        await t.until(async () => (await outcome(store.get('a'))) === 'done')
+      } finally {
+        await t.close()
+      }
+    }
+  })
+
+  test('of a leader that is cut off is taken no longer either', async () => {
+    const t = await testCluster({ seed: 6, config })
+    try {
+      const leader = await t.leader()
+      const { token } = await leader.db.plugin('auth').bootstrap()
+      const store = leader.db.with({ token, consistency: 'eventual' })
+      assert.equal(await outcome(store.get('a')), 'done')
+      t.partition(
+        [leader.name],
+        t.nodes.map(({ name }) => name).filter((name) => name !== leader.name),
+      )
+      await t.advance(2500)
+      assert.equal(await outcome(store.get('a')), 'NOT_READY')
+    } finally {
+      await t.close()
+    }
+  })
+})
+
+test('no secret of a token is on the disk, in the log of the node, in its status or in an error', async (t) => {
+  const dir = await temporary(t)
+  const lines: string[] = []
+  const logger = pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) })
+  const db = await fileNode(t, dir, {
+    plugins: { auth: true, http: { port: 0 } },
+    log: { level: 'trace', logger },
+  })
+  const auth = db.plugin('auth')
+  const first = await auth.bootstrap()
+  const other = await auth.createToken({ name: 'other', roles: ['viewer'], ttl: 3600 })
+  const rotated = await auth.rotateToken(other.id, { overlap: 60 })
+  const secrets = [first, other, rotated].map(({ token }) => token.split('.')[1]!)
+  const canary = 'canary-of-a-value-7c1f'
+  const said: unknown[] = []
+  for (const { token } of [first, other, rotated, { token: `${first.token}x` }]) {
+    const store = db.with({ token })
+    said.push(await store.put('k', canary).catch((error: unknown) => error))
+    for (const header of [`Bearer ${token}`, token]) {
+      const headers = { authorization: header }
+      for (const path of ['/api/v1/kv/nobody', '/api/v1/tokens', '/api/v1/status', '/nowhere']) {
+        said.push(await (await fetch(db.plugin('http').url! + path, { headers })).text())
+      }
+    }
+  }
+  said.push(await auth.listTokens(), await db.status({ token: first.token }))
+  await db.cluster.snapshot({ token: first.token })
+  await db.close()
+  const onDisk = readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'))
+  assert.ok(
+    onDisk.some((content) => content.includes(canary)),
+    'the disk has the values',
+  )
+  assert.ok(lines.length > 3, 'the node has said something')
+  for (const secret of secrets) {
+    assert.ok(!onDisk.some((content) => content.includes(secret)), 'a secret is on the disk')
+    assert.ok(!JSON.stringify(said, hide).includes(secret), 'a secret is in an answer')
+    assert.ok(!lines.join('\n').includes(secret), 'a secret is in the log')
+  }
+  assert.ok(!lines.join('\n').includes(canary), 'a value is in the log')
+})
+
+function hide(_name: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value)
+  if (value instanceof Error)
+    return {
+      ...Object.fromEntries(Object.entries(value)),
+      message: value.message,
+      stack: value.stack,
+      cause: value.cause,
+    }
+  return value
+}

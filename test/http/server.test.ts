@@ -1,0 +1,304 @@
+// The server around the routes: mounted elsewhere, behind TLS, from a browser's page, at its limits, and on its way down.
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { get as secureGet } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import type { TLSSocket } from 'node:tls'
+import { fastify } from 'fastify'
+import { definePlugin, answer, type Route } from '../../core/plugin.ts'
+import { open } from '../../core/index.ts'
+import { until } from '../cluster/processes.ts'
+import { memoryNode, temporary } from '../store/node.ts'
+import { type Certificate, createAuthority } from '../transport/certificates.ts'
+import { api, apiOf } from './api.ts'
+
+describe('the handler', () => {
+  test('serves in a server of node:http', async (t) => {
+    const { db } = await api(t, { listen: false })
+    assert.equal(db.plugin('http').url, undefined)
+    const server = createServer(db.plugin('http').handler).listen(0, '127.0.0.1')
+    t.after(() => server.close())
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const { call } = apiOf(db, `http://127.0.0.1:${port}`)
+    assert.equal((await call('PUT', '/api/v1/kv/a', { body: { value: 1 } })).status, 200)
+    assert.equal((await call('GET', '/api/v1/kv/a')).body.data.value, 1)
+    server.closeAllConnections()
+  })
+
+  test('serves beside the routes of a fastify of the application', async (t) => {
+    const { db } = await api(t, { listen: false })
+    const app = fastify()
+    app.get('/mine', () => 'mine')
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('*', (_request, _payload, done) => done(null)) // the handler reads the body itself
+    app.all('/api/*', (request, reply) => {
+      reply.hijack()
+      db.plugin('http').handler(request.raw, reply.raw)
+    })
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    t.after(() => app.close())
+    const { port } = app.server.address() as AddressInfo
+    const { call } = apiOf(db, `http://127.0.0.1:${port}`)
+    assert.equal((await call('PUT', '/api/v1/kv/a', { body: { value: 1 } })).status, 200)
+    assert.equal(await (await fetch(`http://127.0.0.1:${port}/mine`)).text(), 'mine')
+  })
+})
+
+describe('strangers', () => {
+  test('beyond this machine are let in by no node without auth, unless its config says so', async (t) => {
+    const config = { storage: 'memory', log: { level: 'silent' } } as const
+    const wide = { ...config, plugins: { http: { port: 0, host: '0.0.0.0' } } }
+    await assert.rejects(open(wide), { code: 'CONFIG_INVALID', message: /plugins\.auth.*insecure/ })
+    const insecure = await memoryNode(t, { plugins: { http: { port: 0, host: '0.0.0.0', insecure: true } } })
+    assert.match((await insecure.status()).unsafe.join('\n'), /plugins\.http: insecure/)
+    const safe = await memoryNode(t, { plugins: { auth: true, http: { port: 0, host: '0.0.0.0' } } })
+    assert.doesNotMatch(
+      (await safe.status({ token: (await safe.plugin('auth').bootstrap()).token })).unsafe.join('\n'),
+      /http/,
+    )
+  })
+
+  test('from another origin are let in only where its name is', async (t) => {
+    const { url } = await api(t, { corsOrigins: ['https://console.example.com'] })
+    const preflight = (origin: string) =>
+      fetch(`${url}/api/v1/kv/a`, {
+        method: 'OPTIONS',
+        headers: { origin, 'access-control-request-method': 'PUT' },
+      })
+    const allowed = await preflight('https://console.example.com')
+    assert.equal(allowed.headers.get('access-control-allow-origin'), 'https://console.example.com')
+    assert.match(allowed.headers.get('access-control-allow-methods')!, /PUT/)
+    assert.equal(
+      (await preflight('https://evil.example.com')).headers.get('access-control-allow-origin'),
+      null,
+    )
+    const closed = await api(t)
+    const refused = await fetch(`${closed.url}/api/v1/kv/a`, {
+      headers: { origin: 'https://console.example.com' },
+    })
+    assert.equal(refused.headers.get('access-control-allow-origin'), null)
+  })
+})
+
+describe('limits', () => {
+  test('of requests hold for each token and address alone, and say when to come again', async (t) => {
+    const { call } = await api(t, { rateLimit: 3, rateWindowMs: 60_000 })
+    const as = (key: string) => call('GET', '/livez', { headers: { 'x-api-key': key } })
+    for (let i = 0; i < 3; i++) assert.equal((await as('one')).status, 200)
+    const refused = await as('one')
+    assert.deepEqual(
+      [refused.status, refused.body.error.code, refused.body.error.outcome],
+      [429, 'RATE_LIMITED', 'not-applied'],
+    )
+    assert.ok(Number(refused.headers.get('retry-after')) > 0)
+    assert.equal((await as('two')).status, 200)
+  })
+
+  test('of what is under way refuse the rest with 503, and nothing of it was done', async (t) => {
+    const waiting = Promise.withResolvers<void>()
+    const slow = routeOf({ path: '/slow', handle: () => waiting.promise })
+    const { call } = await api(t, { requests: 2 }, slow)
+    const held = [call('GET', '/api/v1/slow'), call('GET', '/api/v1/slow')]
+    await until(async () => (await call('GET', '/api/v1/status')).status === 503)
+    const refused = await call('PUT', '/api/v1/kv/a', { body: { value: 1 } })
+    assert.deepEqual(
+      [refused.status, refused.body.error.code, refused.body.error.outcome],
+      [503, 'OVERLOADED', 'not-applied'],
+    )
+    assert.equal(refused.headers.get('retry-after'), '1')
+    waiting.resolve()
+    for (const one of await Promise.all(held)) assert.equal(one.status, 200)
+    await until(async () => (await call('GET', '/api/v1/status')).status === 200)
+  })
+
+  test('of a body, of JSON depth and of media types are told', async (t) => {
+    const { call } = await api(t, { bodyBytes: 2048 })
+    const large = await call('PUT', '/api/v1/kv/a', { body: { value: 'x'.repeat(3000) } })
+    assert.deepEqual([large.status, large.body.error.code], [413, 'PAYLOAD_TOO_LARGE'])
+    const xml = await call('PUT', '/api/v1/kv/a', {
+      body: '<a/>',
+      headers: { 'content-type': 'application/xml' },
+    })
+    assert.deepEqual([xml.status, xml.body.error.code], [415, 'UNSUPPORTED_MEDIA_TYPE'])
+    const none = await call('PUT', '/api/v1/kv/a')
+    assert.deepEqual([none.status, none.body.error.code], [400, 'INVALID_REQUEST'])
+  })
+})
+
+describe('an answer without an end', () => {
+  const numbers = async function* (signal: AbortSignal) {
+    for (let at = 0; ; at++) {
+      if (signal.aborted) return
+      yield `${at}\n`
+      await new Promise((resolve) => void setImmediate(resolve))
+    }
+  }
+  const endless = routeOf({
+    path: '/numbers',
+    handle: ({ signal }) => answer({ raw: { type: 'application/x-ndjson', body: numbers(signal) } }),
+  })
+
+  test('H75: is made no faster than its client reads, and ends when the client goes', async (t) => {
+    let ended = false
+    let made = 0
+    const watched = routeOf({
+      path: '/numbers',
+      handle: ({ signal }) => {
+        signal.addEventListener('abort', () => (ended = true))
+        const lines = async function* () {
+          for (; !signal.aborted; made++) yield `${made} ${'x'.repeat(1024)}\n`
+        }
+        return answer({ raw: { type: 'application/x-ndjson', body: lines() } })
+      },
+    })
+    const { url } = await api(t, {}, watched)
+    const abort = new AbortController()
+    const response = await fetch(`${url}/api/v1/numbers`, { signal: abort.signal })
+    const reader = response.body!.getReader()
+    const { value } = await reader.read()
+    assert.match(Buffer.from(value).toString(), /^0 x/)
+    // Nobody reads on: what is made is what the buffers on the way take, and then no more.
+    let before = -1
+    await until(async () => {
+      const isStill = made === before
+      before = made
+      await new Promise((resolve) => void setTimeout(resolve, 50))
+      return isStill
+    })
+    assert.ok(made < 64 * 1024, `${made} KiB were made for a client that does not read`)
+    abort.abort()
+    await until(() => ended)
+  })
+
+  test('ends when the node closes, which waits for nobody', async (t) => {
+    const { db, url } = await api(t, {}, endless)
+    const response = await fetch(`${url}/api/v1/numbers`)
+    const all = response.text()
+    await db.close()
+    assert.match(await all, /^0\n1\n/)
+  })
+
+  test('is given to one client only so often at once', async (t) => {
+    const { url } = await api(t, { streams: 2 }, endless)
+    const abort = new AbortController()
+    const get = () => fetch(`${url}/api/v1/numbers`, { signal: abort.signal })
+    const held = [await get(), await get()]
+    const third = await get()
+    assert.equal(third.status, 429)
+    await third.text()
+    abort.abort()
+    await Promise.allSettled(held.map((one) => one.text()))
+    await until(
+      async () =>
+        (await fetch(`${url}/api/v1/numbers`, { signal: AbortSignal.timeout(200) }).catch(() => undefined))
+          ?.status === 200,
+    )
+  })
+})
+
+describe('TLS', () => {
+  test('is spoken, and a new certificate is taken while the node runs', async (t) => {
+    const dir = await temporary(t)
+    const ca = createAuthority('ca')
+    const files = { cert: join(dir, 'now.crt'), key: join(dir, 'now.key') }
+    const use = ({ cert, key }: Certificate): void => {
+      writeFileSync(files.cert, cert)
+      writeFileSync(files.key, key)
+    }
+    use(ca.issue('first'))
+    const { url } = await api(t, { tls: files })
+    assert.match(url, /^https:/)
+    const subject = () =>
+      new Promise<string>((resolve, reject) => {
+        secureGet(`${url}/livez`, { rejectUnauthorized: false, agent: false }, (response) => {
+          response.resume()
+          resolve(String((response.socket as TLSSocket).getPeerCertificate().subject.CN))
+        }).on('error', reject)
+      })
+    assert.equal(await subject(), 'first')
+    use(ca.issue('second'))
+    await until(async () => (await subject()) === 'second')
+  })
+
+  test('with an authority for clients lets in nobody without a certificate of it', async (t) => {
+    const dir = await temporary(t)
+    const ca = createAuthority('ca')
+    const files = { cert: join(dir, 'n1.crt'), key: join(dir, 'n1.key'), ca: join(dir, 'ca.crt') }
+    const { cert, key } = ca.issue('n1')
+    writeFileSync(files.cert, cert)
+    writeFileSync(files.key, key)
+    writeFileSync(files.ca, ca.cert)
+    const { url } = await api(t, { tls: files })
+    const ask = (more: object): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        const options = { rejectUnauthorized: false, agent: false, ...more } as const
+        secureGet(`${url}/livez`, options, (response) => {
+          response.resume()
+          resolve(response.statusCode)
+        }).on('error', reject)
+      })
+    await assert.rejects(ask({}))
+    assert.equal(await ask(ca.issue('client')), 200)
+  })
+
+  test('without a certificate that can be read does not start, and names the file', async (t) => {
+    const dir = await temporary(t)
+    const tls = { cert: join(dir, 'missing.crt'), key: join(dir, 'missing.key') }
+    const started = open({ storage: 'memory', log: { level: 'silent' }, plugins: { http: { port: 0, tls } } })
+    await assert.rejects(started, {
+      code: 'CONFIG_INVALID',
+      message: /missing\.crt cannot be read \(ENOENT\)/,
+    })
+  })
+})
+
+test('a request that is under way when the node closes is finished; those that come later are refused', async (t) => {
+  const waiting = Promise.withResolvers<void>()
+  const slow = routeOf({ path: '/slow', handle: () => waiting.promise.then(() => ({ done: true })) })
+  const { db, url } = await api(t, {}, slow)
+  const under = fetch(`${url}/api/v1/slow`)
+  await until(async () => (await fetch(`${url}/readyz`)).ok)
+  const closed = db.close()
+  await until(() =>
+    fetch(`${url}/livez`).then(
+      () => false,
+      () => true,
+    ),
+  )
+  waiting.resolve()
+  assert.deepEqual(await (await under).json(), { status: 'ok', data: { done: true } })
+  await closed
+})
+
+test('a port that is taken is an error that says so', async (t) => {
+  const { url } = await api(t)
+  const port = Number(new URL(url).port)
+  const started = open({ storage: 'memory', log: { level: 'silent' }, plugins: { http: { port } } })
+  await assert.rejects(started, { message: new RegExp(`${port}: somebody listens there already`) })
+})
+
+/** A plugin that offers one route, as part of a config. */
+function routeOf(route: Pick<Route, 'path' | 'handle'>): never {
+  const plugin = definePlugin({
+    name: 'one-route',
+    version: '1.0.0',
+    apiVersion: 1,
+    setup(ctx) {
+      ctx.routes.add({
+        method: 'GET',
+        tag: 'Test',
+        permission: 'store',
+        summary: 'for a test',
+        responses: { 200: { description: 'Whatever it gives.' } },
+        ...route,
+      })
+    },
+  })
+  return { use: [plugin], plugins: { 'one-route': true } } as never
+}
