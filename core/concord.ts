@@ -259,6 +259,7 @@ class Assembly {
   async #openEndpoint(node: OpenNode): Promise<Endpoint | undefined> {
     const { storage, limits, timeoutMs, reads, file, mode } = this.config
     if (storage === 'memory') return undefined
+    const settings = () => this.#running().machine.settings
     return this.#world.openEndpoint?.({
       dir: storage.dir,
       node: node.forClients,
@@ -266,7 +267,10 @@ class Assembly {
       hello: {
         version: VERSION,
         frameBytes: frameBytes(limits),
-        batch: limits.batch,
+        // A fact of the cluster, whatever this node's config would like; as it is when the client comes.
+        get batch() {
+          return settings().batch
+        },
         timeoutMs,
         consistency: reads.consistency,
         callOptions: Object.fromEntries(this.host.callOptions),

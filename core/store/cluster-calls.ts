@@ -6,7 +6,7 @@ import { AbortError, ConcordError } from '../errors.ts'
 import { USERS, encodeSliceRetire } from '../machine/index.ts'
 import type { Operated, Operation } from '../node/cluster-operations.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
-import { promised } from './promised.ts'
+import { promised, withGrace } from './promised.ts'
 import type { Cluster } from '../store.ts'
 import type { CallOptions } from '../types.ts'
 
@@ -83,7 +83,7 @@ async function goingOn<R>(log: ReplicatedLog, call: Call, what: string, work: ()
   const { signal } = call
   if (signal?.aborted === true) throw new AbortError(signal.reason, 'not-applied')
   try {
-    return await log.within(work(), call)
+    return await log.within(work(), withGrace(call))
   } catch (error) {
     if (error instanceof AbortError) throw new AbortError(error.cause, 'unknown')
     if (!ConcordError.is(error) || error.code !== 'TIMEOUT') throw error

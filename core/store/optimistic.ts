@@ -70,7 +70,7 @@ export async function writeIfJudged(
   write: TxnOperation,
 ): Promise<ConditionalResult> {
   for (;;) {
-    const [entry] = await store.within(store.read([key]))
+    const [entry] = await store.read([key])
     const refusal = judge(entry)
     if (refusal !== undefined) return refusal
     const compare = [{ key, revision: entry === undefined ? 0 : entry.revision }]

@@ -9,6 +9,7 @@ import type { DoorRequest, Write } from '../hook-events.ts'
 import type { CommandResult, TxnDone } from '../machine/index.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
 import { type Optimist, runTransaction } from './optimistic.ts'
+import { withGrace } from './promised.ts'
 import { type ReadPath, readAccess } from './read-path.ts'
 import type { Transaction, TxnRequest, TxnResult } from '../types.ts'
 import { type WritePath, encodeRewritten } from './write-path.ts'
@@ -45,7 +46,7 @@ export class TxnPath {
           this.#reads.entry(record, now, request),
         ),
       commit: (request) => this.commit(operation, request, call),
-      within: (work) => this.#log.within(work, call),
+      within: (work) => this.#log.within(work, withGrace(call)),
     }
   }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pino } from 'pino'
-import type { PutItem } from '../../core/index.ts'
+import { type PutItem, connect } from '../../core/index.ts'
 import { rejection } from '../store/node.ts'
 import { LONG, town } from './processes.ts'
 
@@ -22,6 +22,9 @@ test(
     assert.match(lines.join(''), /"batch":7.*limits are facts of the cluster/)
     const items = Array.from({ length: 8 }, (_, i) => ({ key: `k${i}`, value: i }))
     assert.equal((await first.putMany(items, LONG)).length, 8)
+    const remote = await connect((await first.status()).storage.dir!)
+    assert.equal((await remote.putMany(items, LONG)).length, 8, 'a client is told what holds')
+    await remote.close()
   },
 )
 
