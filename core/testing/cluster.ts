@@ -4,8 +4,10 @@
  */
 import { type Config, type ResolvedConfig, resolveConfig } from '../config/index.ts'
 import { ConcordError } from '../errors.ts'
+import { describe } from '../found.ts'
 import type { Concord, OpenNode } from '../open-node.ts'
 import type { BuiltinPlugins } from '../plugin.ts'
+import { didYouMean } from '../suggest.ts'
 import { MemoryNetwork } from '../transport/memory.ts'
 import type { Clocks } from './clocks.ts'
 import { Computer, DIRECTORY } from './computer.ts'
@@ -48,7 +50,12 @@ export async function foundCluster(
   options: TestClusterOptions,
   builtins: BuiltinPlugins,
 ): Promise<TestCluster> {
-  const { nodes = 3, seed = 1, config = {} } = options
+  const { nodes = 3, seed = 1, config = {}, ...rest } = options
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined) {
+    const hint = didYouMean(unknown, ['nodes', 'seed', 'config'])
+    throw new ConcordError('INVALID_OPTION', `testCluster has no option ${JSON.stringify(unknown)}.${hint}`)
+  }
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > 15) {
     throw new ConcordError('INVALID_OPTION', `nodes: found ${nodes}, expected an integer from 1 to 15`)
   }
@@ -135,17 +142,24 @@ export class TestCluster implements AsyncDisposable {
     }
   }
 
-  /** Lets so much time pass, for everything: timers, leases, times to live. */
-  advance(ms: number): Promise<void> {
-    return this.#waiting.advance(ms)
+  /**
+   * Lets so much time pass, for everything: timers, leases, times to live.
+   *
+   * @throws `INVALID_ARGUMENT` - `ms` is no number of milliseconds from 0. No time has passed.
+   */
+  async advance(ms: number): Promise<void> {
+    checkMs('ms', ms)
+    await this.#waiting.advance(ms)
   }
 
   /**
    * Lets time pass until `condition` holds.
    *
    * @throws `TIMEOUT` - it did not within `withinMs` of the world's time (default 60,000).
+   * @throws `INVALID_ARGUMENT` - `withinMs` is no number of milliseconds from 0.
    */
   async until(condition: () => boolean | Promise<boolean>, withinMs = PATIENCE_MS): Promise<void> {
+    checkMs('withinMs', withinMs)
     const latest = this.now + withinMs
     while (!(await this.settle(condition()))) {
       if (this.now >= latest) throw new ConcordError('TIMEOUT', `it did not come to that in ${withinMs} ms`)
@@ -182,7 +196,12 @@ export class TestCluster implements AsyncDisposable {
 
   // ------------------------------------------------------------------------------ nodes come and go
 
-  /** Starts a node that is new to the cluster, or that does not run: its disk is as it was left. */
+  /**
+   * Starts a node that is new to the cluster, or that does not run: its disk is as it was left.
+   *
+   * @throws `INVALID_ARGUMENT` - it runs already, or is no name of a node.
+   * @throws what `open` throws; the process has ended then. `STOPPED` - it was crashed while it started.
+   */
   async start(name: string): Promise<TestNode> {
     if (this.#running.has(name)) throw new ConcordError('INVALID_ARGUMENT', `${name} runs already`)
     const computer = this.#computers.get(name) ?? this.#build(name)
@@ -190,14 +209,24 @@ export class TestCluster implements AsyncDisposable {
     const killed = Promise.withResolvers<never>()
     killed.promise.catch(() => {})
     this.#killers.set(name, killed.reject)
-    const node = await this.settle(Promise.race([computer.start(config), killed.promise]))
+    const node = await this.settle(Promise.race([computer.start(config), killed.promise])).catch(
+      (error: unknown) => {
+        computer.kill()
+        throw error
+      },
+    )
     const db = held<Concord>(node, { waiting: this.#waiting, killed: killed.promise })
     this.#running.set(name, { node, db })
     void node.closed.then(() => this.#ended(name, node))
     return this.node(name)
   }
 
-  /** The process ends at once, as by SIGKILL. With `power`, the computer does, and loses what was not fsynced. */
+  /**
+   * The process ends at once, as by SIGKILL. With `power`, the computer does, and loses what was not fsynced. One that is
+   * down already stays down.
+   *
+   * @throws `INVALID_ARGUMENT` - there is no node of that name.
+   */
   crash(name: string, { power = false } = {}): void {
     const computer = this.#computer(name)
     this.#running.delete(name)
@@ -206,33 +235,46 @@ export class TestCluster implements AsyncDisposable {
     else computer.kill()
   }
 
-  /** Closes the node, as `db.close()` does, and ends its process. */
+  /**
+   * Closes the node, as `db.close()` does, and ends its process.
+   *
+   * @throws `INVALID_ARGUMENT` - it does not run.
+   */
   async stop(name: string): Promise<void> {
     await this.#runningAt(name).db.close()
     this.crash(name)
   }
 
-  /** `crash`, an empty disk, and `start`: it comes back as a stranger of the same name. */
+  /** `crash`, an empty disk, and `start`: it comes back as a stranger of the same name. Throws as those do. */
   replace(name: string): Promise<TestNode> {
     this.crash(name)
     this.#computer(name).replaceDisk()
     return this.start(name)
   }
 
-  /** The process stands still, as by SIGSTOP or a blocked event loop: what reaches it waits. */
+  /**
+   * The process stands still, as by SIGSTOP or a blocked event loop: what reaches it waits.
+   *
+   * @throws `INVALID_ARGUMENT` - it does not run.
+   */
   pause(name: string): void {
     this.#runningAt(name)
     this.#computer(name).process?.pause()
   }
 
-  /** It goes on where it was paused, and meets what has waited. */
+  /** It goes on where it was paused, and meets what has waited. One that was not paused goes on as before. */
   resume(name: string): void {
     this.#computer(name).process?.resume()
   }
 
   // ------------------------------------------------------------------------------------ the network
 
-  /** Nothing passes between nodes of different groups; nodes in none of them are in one of their own. */
+  /**
+   * Nothing passes between nodes of different groups, until the next `partition` or `heal`; all nodes in none of them
+   * make one more group.
+   *
+   * @throws `INVALID_ARGUMENT` - there is no node of one of the names.
+   */
   partition(...groups: readonly (readonly string[])[]): void {
     for (const name of groups.flat()) this.#computer(name)
     const rest = [...this.#computers.keys()].filter((name) => !groups.flat().includes(name))
@@ -316,3 +358,10 @@ const addressOf = (name: string): string => `${name}:4100`
 const nameOf = (to: string): string => to.split(/[/:]/, 1)[0]!
 
 const evenClocks = (): Clocks => ({ rate: 1, origin: 0, wallOffset: FOUNDED_AT, suspendedMs: 0 })
+
+/** Time that does not go on would be waited for for ever. */
+function checkMs(name: string, found: unknown): void {
+  if (typeof found === 'number' && found >= 0 && found < Infinity) return
+  const text = `${name}: found ${describe(found)}, expected a number of milliseconds from 0`
+  throw new ConcordError('INVALID_ARGUMENT', text)
+}

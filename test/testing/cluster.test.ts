@@ -139,3 +139,24 @@ describe('a test cluster', () => {
     await cluster.close()
   })
 })
+
+test('what is misspelt, and time that does not go on, are refused', async () => {
+  const misspelt = { nodse: 3 } as never
+  await assert.rejects(testCluster(misspelt), { code: 'INVALID_OPTION', message: /"nodse".*"nodes"/ })
+  const t = await testCluster({ nodes: 1 })
+  try {
+    for (const wrong of [Number.NaN, -1, Infinity, '5s' as never]) {
+      const before = t.now
+      await assert.rejects(t.advance(wrong), { code: 'INVALID_ARGUMENT', message: /ms: found/ })
+      await assert.rejects(
+        t.until(() => false, wrong),
+        { code: 'INVALID_ARGUMENT', message: /withinMs: found/ },
+      )
+      assert.equal(t.now, before)
+    }
+    await assert.rejects(t.start('n1'), { code: 'INVALID_ARGUMENT', message: /n1 runs already/ })
+    assert.throws(() => t.crash('n9'), { code: 'INVALID_ARGUMENT' })
+  } finally {
+    await t.close()
+  }
+})
