@@ -16,6 +16,7 @@ const SPARE_BYTES = 1024
 /** What is left of a slab is used for the next message when it is at least this much. */
 const MIN_REST_BYTES = 512
 const MAX_VARINT_BYTES = 8
+const NO_SLAB = Buffer.allocUnsafeSlow(0)
 
 /** Bytes that are not what they claim to be. Says where, and what was expected there. */
 export class MalformedError extends Error {
@@ -48,6 +49,8 @@ export class Writer {
   busy = false
   /** A message that is longer than this grows no more: memory is bounded by about this and the last piece. */
   limit = Infinity
+  /** How large the next slab is at least. */
+  #slabBytes = SLAB_BYTES
 
   constructor(capacityBytes = SLAB_BYTES) {
     this.buffer = Buffer.allocUnsafeSlow(capacityBytes)
@@ -61,7 +64,7 @@ export class Writer {
   #grow(n: number): void {
     if (this.length > this.limit) throw new OutgrownError(`a message is longer than ${this.limit} bytes`)
     const doubled = Math.min(this.length * 2, this.limit + SPARE_BYTES)
-    const larger = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, doubled, this.length + n + SPARE_BYTES))
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.#slabBytes, doubled, this.length + n + SPARE_BYTES))
     this.buffer.copy(larger, 0, 0, this.length)
     this.buffer = larger
   }
@@ -149,10 +152,10 @@ export class Writer {
     const { length } = this
     const rest = this.buffer.length - length
     // The next message is likely to be about as long: from a slab that cannot hold it, it would be copied.
+    // Another slab is taken when there is a next message: for most writers there is none.
+    this.#slabBytes = Math.max(SLAB_BYTES, Math.min(4 * length, LARGE_SLAB_BYTES))
     this.buffer =
-      rest >= Math.max(MIN_REST_BYTES, length + (length >> 2))
-        ? this.buffer.subarray(length)
-        : Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, Math.min(4 * length, LARGE_SLAB_BYTES)))
+      rest >= Math.max(MIN_REST_BYTES, length + (length >> 2)) ? this.buffer.subarray(length) : NO_SLAB
     this.length = 0
     return message
   }

@@ -57,6 +57,7 @@ export class Expiry {
     const { leaderTerm } = this.#node
     if (this.#underWay) return
     if (leaderTerm === undefined) {
+      if (this.#awaited.size === 0) return
       const error = new ConcordError('NO_LEADER', 'this node no longer leads')
       this.#answer([...this.#awaited.keys()], ({ gone }) => gone.reject(error))
       return

@@ -47,12 +47,14 @@ const DONE = 0
 const REFUSED = 1
 
 const MAX_KEYS = 65_536
+/** Room for most questions and answers; whoever waits keeps it. */
+const CALL_BYTES = 256
 /** Of an operation or its outcome, encoded. */
 const MAX_OPERATION_BYTES = 64 * 1024
 const LEVELS = ['leader', 'strong'] as const
 
 export function encodeCall(call: PeerCall): Uint8Array {
-  const writer = new Writer()
+  const writer = new Writer(CALL_BYTES)
   writer.u8(FORMAT)
   switch (call.kind) {
     case 'place':
@@ -201,7 +203,7 @@ export const decodeObjection = (bytes: Uint8Array): string => opened(bytes, (rea
 /** With its outcome; what is no error of Concord's is said without its insides. */
 export function encodeRefusal(error: unknown): Uint8Array {
   const known = ConcordError.is(error) ? error : undefined
-  const writer = new Writer()
+  const writer = new Writer(CALL_BYTES)
   writer.u8(REFUSED)
   writer.utf8(known?.code ?? 'INTERNAL')
   writer.utf8((known?.message ?? 'the node that was asked failed').toWellFormed())
@@ -211,7 +213,7 @@ export function encodeRefusal(error: unknown): Uint8Array {
 }
 
 function answer(write: (writer: Writer) => void): Uint8Array {
-  const writer = new Writer()
+  const writer = new Writer(CALL_BYTES)
   writer.u8(DONE)
   write(writer)
   return writer.take()

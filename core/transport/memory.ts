@@ -34,6 +34,8 @@ const RETRY_MS = 50
 const HANDSHAKE_MS = 5000
 /** How long a connection that is to end waits for its calls. */
 const RETIRE_MS = 5000
+/** Room for most messages: whatever is on its way keeps it. */
+const MESSAGE_BYTES = 256
 
 /** `listen`: `host:port` in that network; port 0 takes a free one. `clock`: this node's own, for deadlines. */
 export function memoryTransport(
@@ -209,7 +211,7 @@ class MemoryTransport implements Transport, Station {
       if (peer !== undefined) peer.dropped++
       return
     }
-    const writer = new Writer()
+    const writer = new Writer(MESSAGE_BYTES)
     writeMessage(writer, message)
     const bytes = writer.take()
     const there = otherEnd(session, this)
@@ -254,7 +256,7 @@ class MemoryTransport implements Transport, Station {
     session.calls++
     const asked = calls.ask(there.id, patience, (id) => {
       const reply = (status: number, answer: Uint8Array) => {
-        const writer = new Writer()
+        const writer = new Writer(MESSAGE_BYTES)
         writer.varint(id)
         writer.u8(status)
         writer.bytes(answer)
