@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, globSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const dist = join(root, 'dist')
@@ -42,12 +42,33 @@ try {
       const after = rewriteSpecifiers(before)
       if (after !== before) writeFileSync(file, after)
     }
+    const seen = declarationsSeen()
+    for (const name of globSync('**/*.d.ts', { cwd: fresh })) if (!seen.has(name)) rmSync(join(fresh, name))
     chmodSync(join(fresh, 'core/cli/concord.js'), 0o755)
     swap()
   }
 } finally {
   rmSync(fresh, { recursive: true, force: true })
   rmSync(stale, { recursive: true, force: true })
+}
+
+/** The declarations that the package's entries lead to: nobody sees the others, which may speak of optional peers. */
+function declarationsSeen(): Set<string> {
+  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    exports: Record<string, string | { types: string }>
+  }
+  const seen = new Set(
+    Object.values(exports).flatMap((entry) =>
+      typeof entry === 'string' ? [] : [relative('dist', entry.types)],
+    ),
+  )
+  for (const name of seen) {
+    const text = readFileSync(join(fresh, name), 'utf8')
+    for (const [, specifier] of text.matchAll(/['"](\.{1,2}\/[^'"\n]*)\.js['"]/g)) {
+      seen.add(join(dirname(name), `${specifier}.d.ts`))
+    }
+  }
+  return seen
 }
 
 /** Two builds at once may meet here: the one that finds dist/ back in its way moves it aside again. */

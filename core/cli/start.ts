@@ -2,6 +2,7 @@
  * `concord start`: one node in the foreground. stdout says when it is ready and what to do next, stderr is
  * the node's log. The first signal drains and closes, a second one ends at once; the exit code says why.
  */
+import type { StartAct } from '../accept-loss.ts'
 import { openResolved } from '../concord.ts'
 import type { OpenNode } from '../open-node.ts'
 import type { Closed } from '../types.ts'
@@ -14,7 +15,7 @@ import { facts } from './text.ts'
 import { systemWorld } from '../world.ts'
 
 /** Ends the process; only a failure to start returns. */
-export async function start(cli: Cli): Promise<number> {
+export async function start(cli: Cli, act: StartAct): Promise<number> {
   surviveReaders()
   const opening = Promise.withResolvers<OpenNode>()
   const stop = stopper(cli, opening.promise)
@@ -27,10 +28,10 @@ export async function start(cli: Cli): Promise<number> {
   try {
     const config = await loadConfig(cli)
     if (config.storage !== 'memory') dir = config.storage.dir
-    const node = await openResolved(config)
+    const node = await openResolved(config, {}, { acceptLoss: act.acceptLoss })
     opening.resolve(node)
     const closed = await Promise.race([node.closed, whenReady(node)])
-    if (closed === undefined) await announce(cli, node)
+    if (closed === undefined) await announce(cli, node, isOn(config.plugins['http']))
     return await exit(cli, await node.closed, dir)
   } catch (error) {
     process.stderr.write(`${sentenceOf(error, { verb: 'start', dir })}\n`)
@@ -68,9 +69,13 @@ async function whenReady(node: OpenNode): Promise<undefined> {
   return promise
 }
 
-async function announce(cli: Cli, node: OpenNode): Promise<void> {
+/** A plugin that is off, or that nobody has named, has no service to ask. */
+const isOn = (plugin: object | false | undefined): boolean => typeof plugin === 'object'
+
+async function announce(cli: Cli, node: OpenNode, hasHttp: boolean): Promise<void> {
   const { node: self, storage, keys } = await node.forPlugins.status()
   const socket = node.socketPath
+  const url = hasHttp ? node.plugin('http').url : undefined
   if (cli.isOutputChosen && cli.output !== 'table') {
     cli.json({
       ready: true,
@@ -79,6 +84,7 @@ async function announce(cli: Cli, node: OpenNode): Promise<void> {
       pid: process.pid,
       data: storage.dir,
       socket: socket ?? null,
+      http: url ?? null,
     })
     return
   }
@@ -91,6 +97,7 @@ async function announce(cli: Cli, node: OpenNode): Promise<void> {
     facts([
       ['  data', data],
       ['  socket', socket ?? 'none: only this process reaches the node'],
+      ...(url === undefined ? [] : [['  http', `${url}  (in a browser: /api/docs)`] as const]),
     ]),
   )
   if (socket === undefined) return

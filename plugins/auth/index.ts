@@ -12,6 +12,7 @@ import { authRoutes } from './routes.ts'
 
 export type { Grant, Role } from './policy.ts'
 
+/** What `createToken` makes. */
 export interface NewToken {
   /** For people, and in logs: lower-case letters, digits, dots, dashes, underscores; at most 63. */
   readonly name: string
@@ -25,9 +26,13 @@ export interface NewToken {
 
 /** A token, without its secret, which nobody has but its owner. */
 export interface TokenInfo {
+  /** Never changes, and is no secret. */
   readonly id: string
+  /** As it was made. */
   readonly name: string
+  /** Names of its roles. */
   readonly roles: readonly string[]
+  /** Of its own, beside what the roles give. */
   readonly grants: readonly Grant[]
   /** Milliseconds since 1970, by the clock of the node that made it. */
   readonly createdAt: number
@@ -41,9 +46,11 @@ export interface TokenInfo {
 
 /** May it, and what says so. */
 export interface Decision {
+  /** What was asked for. */
   readonly allowed: boolean
   /** `role editor`, or `grant` for one of the token's own; null: nothing allows it. */
   readonly by: string | null
+  /** Of the grant that allows it; null: nothing does. */
   readonly prefix: string | null
 }
 
@@ -54,6 +61,7 @@ export interface Decision {
 export interface AuthService {
   /** The only time that the token itself is seen. */
   createToken(token: NewToken, by?: string): Promise<TokenInfo & { readonly token: string }>
+  /** All that are there, without their secrets. */
   listTokens(): Promise<TokenInfo[]>
   /**
    * When it resolves, nothing that the token has asked for is applied any more; every node that hears a leader refuses
@@ -67,6 +75,7 @@ export interface AuthService {
     id: string,
     options?: { readonly overlap?: number },
   ): Promise<TokenInfo & { readonly token: string }>
+  /** The token has the role at once, beside those it has. */
   grantRole(id: string, role: string): Promise<void>
   /** @throws `CHANGE_REFUSED` - as `revokeToken`. */
   revokeRole(id: string, role: string, options?: { readonly force?: boolean }): Promise<void>
@@ -76,6 +85,7 @@ export interface AuthService {
   createRole(name: string, grants: readonly Grant[]): Promise<Role>
   /** Tokens that have it lose what it gave. @throws `CHANGE_REFUSED` - it is predefined. */
   deleteRole(name: string): Promise<{ readonly deleted: boolean }>
+  /** The predefined ones, too. */
   listRoles(): Promise<Role[]>
   /** The first token, with the role `admin`. @throws `CHANGE_REFUSED` - this cluster has had it. */
   bootstrap(): Promise<TokenInfo & { readonly token: string }>
@@ -87,6 +97,7 @@ export interface AuthService {
 const FLUSH_MS = 15_000
 const AGAIN_MS = 1000
 
+/** The plugin. `plugins.auth` turns it on by its name; nobody needs to import it. */
 export const auth = definePlugin({
   name: 'auth',
   version: '1.0.0',

@@ -6,12 +6,17 @@ import { ConcordError, type Access, type Permission } from '../../core/plugin.ts
 
 /** On every key that begins with `prefix`; `''` is all of them, and the cluster. */
 export interface Grant {
+  /** What its keys begin with; '' is all keys. */
   readonly prefix: string
+  /** What it allows there. */
   readonly permissions: readonly Permission[]
 }
 
+/** Grants with a name. */
 export interface Role {
+  /** As tokens refer to it. */
   readonly name: string
+  /** What it allows. */
   readonly grants: readonly Grant[]
 }
 

@@ -4,12 +4,12 @@
  * what went wrong in here.
  */
 import { accessFor, ConcordError, type Log, type OfferedRoute, type Route } from '../../core/plugin.ts'
-import { fastify } from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import { parseBody } from './body.ts'
 import { Call, type CallOwner, mediaType, tokenOf } from './call.ts'
 import { judgeOf } from './judge.ts'
 import type { HttpConfig } from './options.ts'
+import type { Peers } from './peers.ts'
 import { HttpError, problemOf, type Problem } from './problem.ts'
 import { type OpenStream, sendProblem, sendResult } from './reply.ts'
 import { Streams } from './streams.ts'
@@ -28,6 +28,7 @@ export const BASE = '/api/v1'
 export interface AppOwner extends CallOwner {
   readonly log: Log
   readonly config: HttpConfig
+  readonly peers: Peers
   /** Throws what refuses whoever calls a route that is neither public nor the store's; resolves with who it is. */
   authorize(route: Route, token: string | undefined): Promise<string | undefined>
 }
@@ -54,8 +55,8 @@ function serverOptions(owner: AppOwner): FastifyServerOptions {
 }
 
 export async function createApp(owner: AppOwner, offered: readonly OfferedRoute[]): Promise<FastifyInstance> {
-  const { config } = owner
-  const app = fastify(serverOptions(owner)) as FastifyInstance
+  const { config, peers } = owner
+  const app = peers.fastify(serverOptions(owner)) as FastifyInstance
   app.server.maxConnections = config.connections
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
@@ -69,7 +70,7 @@ export async function createApp(owner: AppOwner, offered: readonly OfferedRoute[
     refuse(owner, new HttpError('NOT_FOUND', 'API endpoint not found'), request, reply)
   })
   limitRequests(app, owner)
-  await addExtras(app, config)
+  await addExtras(app, config, peers)
   const streams = new Streams(config.streams)
   for (const { route } of offered) addRoute(app, owner, route, streams)
   return app
@@ -79,21 +80,19 @@ function bodyTypes(offered: readonly OfferedRoute[]): Set<string> {
   return new Set(offered.flatMap(({ route }) => route.bodyTypes ?? []))
 }
 
-async function addExtras(app: FastifyInstance, config: HttpConfig): Promise<void> {
+async function addExtras(app: FastifyInstance, config: HttpConfig, peers: Peers): Promise<void> {
   const { corsOrigins, rateLimit, rateWindowMs } = config
-  if (corsOrigins.length > 0) {
-    const { default: cors } = await import('@fastify/cors')
+  if (peers.cors !== undefined) {
     const origin = corsOrigins.includes('*') ? '*' : [...corsOrigins]
     const exposedHeaders = ['ETag', 'Concord-Revision', 'Retry-After', 'RateLimit', 'RateLimit-Policy']
-    await app.register(cors, {
+    await app.register(peers.cors, {
       origin,
       methods: ['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE'],
       exposedHeaders,
     })
   }
-  if (rateLimit > 0) {
-    const { default: limit } = await import('@fastify/rate-limit')
-    await app.register(limit, {
+  if (peers.rateLimit !== undefined) {
+    await app.register(peers.rateLimit, {
       max: rateLimit,
       timeWindow: rateWindowMs,
       keyGenerator: clientOf,
@@ -117,6 +116,7 @@ function clientOf(request: FastifyRequest): string {
 function limitRequests(app: FastifyInstance, { config, signal }: AppOwner): void {
   let underWay = 0
   app.addHook('onRequest', (request, reply, done) => {
+    if (saysTwoHosts(request)) return done(new HttpError('INVALID_REQUEST', 'Host: expected one, found two'))
     if ((request.routeOptions.config as { isPublic?: boolean }).isPublic === true) return done()
     if (signal.aborted) return done(new ConcordError('STOPPED', 'this node is being stopped'))
     if (underWay >= config.requests) {
@@ -130,6 +130,16 @@ function limitRequests(app: FastifyInstance, { config, signal }: AppOwner): void
     })
     done()
   })
+}
+
+/** Those before and behind a proxy may each go by another of them (RFC 9112, 3.2). */
+function saysTwoHosts({ raw: { rawHeaders } }: FastifyRequest): boolean {
+  let hosts = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts++
+  }
+  return hosts > 1
 }
 
 function addRoute(app: FastifyInstance, owner: AppOwner, route: Route, streams: Streams): void {

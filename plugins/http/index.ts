@@ -4,9 +4,10 @@
  * described in the same way.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { ConcordError, definePlugin } from '../../core/plugin.ts'
+import { definePlugin } from '../../core/plugin.ts'
 import { options } from './options.ts'
-import type { Server } from './server.ts'
+import { loadPeers } from './peers.ts'
+import { Server } from './server.ts'
 
 /** What `db.plugin('http')` gives. */
 export interface HttpService {
@@ -21,6 +22,7 @@ export interface HttpService {
   openapi(): Record<string, unknown>
 }
 
+/** The plugin. `plugins.http` turns it on by its name; nobody needs to import it. */
 export const http = definePlugin({
   name: 'http',
   version: '1.0.0',
@@ -28,22 +30,9 @@ export const http = definePlugin({
   options,
   after: ['auth'],
   async setup(ctx, config): Promise<HttpService> {
-    const Api = await load()
-    return new Api(ctx, config).service
+    return new Server(ctx, config, await loadPeers(config)).service
   },
 })
-
-/** Fastify is an optional peer: whoever has this plugin off need not have it. */
-async function load(): Promise<typeof Server> {
-  try {
-    return (await import('./server.ts')).Server
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new ConcordError('PLUGIN_FAILED', 'plugin "http" needs fastify: npm install fastify', {
-      cause: error,
-    })
-  }
-}
 
 declare module '../../core/plugin.ts' {
   interface PluginRegistry {

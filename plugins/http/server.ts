@@ -20,6 +20,7 @@ import { kvRoutes } from './kv-routes.ts'
 import { listRoute } from './list-route.ts'
 import { openapi } from './openapi.ts'
 import type { HttpConfig } from './options.ts'
+import type { Peers } from './peers.ts'
 import { probeRoutes } from './probe-routes.ts'
 import { readTls, stampOf } from './tls.ts'
 import { txnRoute } from './txn-route.ts'
@@ -30,6 +31,7 @@ export class Server {
   readonly service: HttpService
   readonly #ctx: Context
   readonly #config: HttpConfig
+  readonly #peers: Peers
   readonly #closing = new AbortController()
   #app: FastifyInstance | undefined
   #url: string | undefined
@@ -39,9 +41,10 @@ export class Server {
   #isDraining = false
   #renewal: Timer | undefined
 
-  constructor(ctx: Context, config: HttpConfig) {
+  constructor(ctx: Context, config: HttpConfig, peers: Peers) {
     this.#ctx = ctx
     this.#config = config
+    this.#peers = peers
     const self = (): Server => this
     this.service = Object.freeze({
       get url() {
@@ -105,7 +108,15 @@ export class Server {
       if (access === undefined) return undefined
       return (await this.#ctx.authorize(`${method} ${path}`, access, token)).actor
     }
-    const owner = { log, config, store, hasAuth: this.#hasAuth, signal: this.#closing.signal, authorize }
+    const owner = {
+      log,
+      config,
+      peers: this.#peers,
+      store,
+      hasAuth: this.#hasAuth,
+      signal: this.#closing.signal,
+      authorize,
+    }
     const app = (this.#app = await createApp(owner, routes.all))
     this.#isStarted = true
     await app.ready()

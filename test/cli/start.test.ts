@@ -28,6 +28,7 @@ describe('concord start', () => {
       pid: node.child.pid,
       data,
       socket: join(data, 'endpoint.sock'),
+      http: null,
     })
     const db = await connect(data)
     atEnd(t, () => db.close())
@@ -49,6 +50,13 @@ describe('concord start', () => {
         assert.equal(found, undefined)
       }
     }
+  })
+
+  test('with HTTP on it says where', async (t) => {
+    const env = { CONCORD_PLUGINS_HTTP: 'true', CONCORD_HTTP_LISTEN_PORT: '0' }
+    const node = await startNode(t, await temporary(t), [], env)
+    const [, url] = /^ +http +(http:\/\/127\.0\.0\.1:\d+) /m.exec(await node.ready) ?? []
+    assert.equal((await fetch(`${url}/livez`)).status, 200)
   })
 
   test('SIGKILL: the next start finds a stale socket, and takes its place', async (t) => {

@@ -10,7 +10,13 @@ import { posix } from 'node:path'
 import { test } from 'node:test'
 
 const root = new URL('../../', import.meta.url)
-const ENTRIES = ['core/index.ts', 'core/plugin.ts', 'core/testing/index.ts']
+const ENTRIES = [
+  'core/index.ts',
+  'core/plugin.ts',
+  'core/testing/index.ts',
+  'plugins/auth/index.ts',
+  'plugins/http/index.ts',
+]
 const DECLARATION =
   /^export (?:declare )?(?:abstract )?(interface|class|type|const|function|async function) (\w+)/
 const MEMBER = /^ {2}(?:(?:readonly|static|async|get) )*(?:'([^']+)'|\[?([\w.]+)\]?)\??(?=[<(:=])/
@@ -85,7 +91,7 @@ const readSource: Read = (file) => readFileSync(new URL(file, root), 'utf8')
 for (const entry of ENTRIES) {
   test(`everything that ${entry} exports says what it is`, () => {
     const exported = exportsOf(readSource, entry)
-    assert.ok(exported.size > 2)
+    assert.ok(exported.size > 1)
     const missing = [...exported].flatMap(([name, file]) => unsaid(file, readSource(file), name))
     assert.deepEqual(missing, [], `\n${missing.join('\n')}\n`)
   })

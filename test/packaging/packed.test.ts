@@ -29,6 +29,8 @@ let temp = ''
 let tarball = ''
 let project = ''
 let installed = ''
+/** A second project, with what the plugin http needs. */
+let served = ''
 let nodes: readonly { name: string; path: string }[] = []
 
 function run(command: string, args: readonly string[], cwd = project) {
@@ -80,6 +82,14 @@ before(() => {
     tarball, 'typescript@7', 'typescript-5@npm:typescript@5.9', '@types/node@24', 'vitest@5', 'esbuild',
     `node@${OLDEST_NODE}`,
   ])
+  served = join(temp, 'served')
+  cpSync(fixtures, served, { recursive: true })
+  cpSync(join(project, 'package.json'), join(served, 'package.json'))
+  // prettier-ignore
+  ok('npm', [
+    'install', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error', '--ignore-scripts',
+    tarball, ...['fastify', 'swagger-ui-dist'].map((name) => `${name}@${manifest.peerDependencies[name]}`),
+  ], served)
   installed = join(project, 'node_modules', manifest.name)
   nodes = [
     { name: `Node.js ${process.versions.node}`, path: process.execPath },
@@ -119,6 +129,16 @@ describe('what is in the package', () => {
     for (const name of globSync('dist/**/*.d.ts', { cwd: installed })) {
       const text = readFileSync(join(installed, name), 'utf8')
       assert.doesNotMatch(text, /['"]\.{1,2}\/[^'"]*(?<!\.d)\.ts['"]/, name)
+    }
+  })
+
+  test('no declaration speaks of a package that a consumer may not have', () => {
+    const peers = Object.keys(manifest.peerDependencies)
+    for (const name of globSync('dist/**/*.d.ts', { cwd: installed })) {
+      const text = readFileSync(join(installed, name), 'utf8')
+      for (const peer of peers) {
+        assert.ok(!new RegExp(`(?:from|import\\(|import) ?['"]${peer}['"/]`).test(text), `${name}: ${peer}`)
+      }
     }
   })
 
@@ -181,6 +201,30 @@ describe('use', () => {
 
     test(`under vitest ${name}`, () => {
       ok(nodes[index]!.path, [join(project, 'node_modules/vitest/vitest.mjs'), 'run', 'store.test.ts'])
+    })
+  }
+
+  for (const index of [0, 1]) {
+    const name = index === 0 ? 'on this Node.js' : `on Node.js ${OLDEST_NODE}`
+
+    test(`HTTP and tokens ${name}`, () => {
+      assert.equal(ok(nodes[index]!.path, ['served.mjs'], served), '200 200 hello 401 200\n')
+    })
+
+    test(`HTTP without fastify says what to install ${name}`, () => {
+      const { status, stderr } = run(nodes[index]!.path, ['served.mjs'])
+      assert.equal(status, 1)
+      assert.match(stderr, /plugin "http" needs fastify: npm install fastify\n/)
+    })
+
+    test(`options of HTTP that need more say what to install ${name}`, () => {
+      assert.equal(
+        ok(nodes[index]!.path, ['extras.mjs'], served),
+        [
+          'PLUGIN_FAILED plugins.http.corsOrigins needs @fastify/cors: npm install @fastify/cors\n',
+          'PLUGIN_FAILED plugins.http.rateLimit needs @fastify/rate-limit: npm install @fastify/rate-limit\n',
+        ].join(''),
+      )
     })
   }
 
