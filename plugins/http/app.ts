@@ -7,6 +7,7 @@ import { accessFor, ConcordError, type Log, type OfferedRoute, type Route } from
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import { parseBody } from './body.ts'
 import { Call, type CallOwner, mediaType, tokenOf } from './call.ts'
+import { answerInTurn } from './in-turn.ts'
 import { judgeOf } from './judge.ts'
 import type { HttpConfig } from './options.ts'
 import type { Peers } from './peers.ts'
@@ -69,6 +70,7 @@ export async function createApp(owner: AppOwner, offered: readonly OfferedRoute[
   app.setNotFoundHandler((request, reply) => {
     refuse(owner, new HttpError('NOT_FOUND', 'API endpoint not found'), request, reply)
   })
+  answerInTurn(app)
   limitRequests(app, owner)
   await addExtras(app, config, peers)
   const streams = new Streams(config.streams)
