@@ -37,6 +37,12 @@ export default defineConfig({
   //
   //   use: [acme, 'concord-plugin-other'],
   //   plugins: { acme: { perMinute: 60 }, other: true },
+  //
+  // The HTTP API and tokens are built in; CONCORD_PLUGINS_HTTP=true does the same as `http: true` here.
+  plugins: {
+    http: false, // or { port: 4000 }; needs fastify, and swagger-ui-dist for the page in a browser
+    auth: false, // true: every call needs a token; `concord token create --bootstrap` makes the first
+  },
 
   // A section for each mode is laid over the rest: `concord start --env production`, or NODE_ENV. Objects
   // merge by key; lists and single values replace. Above all of this lie the CONCORD_* variables, one for
