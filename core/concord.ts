@@ -3,6 +3,7 @@
  * starts the driver, and takes all of it down again in reverse. On the way up: config -> plugins set up,
  * hooks sealed -> directory locked -> recovered -> driver started -> plugins ready -> socket open.
  */
+import { IN_DOUBT, type StartAct, checkAct, isInDoubt } from './accept-loss.ts'
 import { agreeOnSettings, differing, wantedSettings } from './agreed-settings.ts'
 import { type Config, DRIFT_MS, type ResolvedConfig, loadConfig, resolveConfig } from './config/index.ts'
 import { frameBytes } from './endpoint/frames.ts'
@@ -23,7 +24,7 @@ import { type NodeStorage, type OpenStorage, openStorage } from './node-storage.
 import { type Concord, OpenNode } from './open-node.ts'
 import type { BuiltinPlugins } from './plugin.ts'
 import type { Clock, Entropy, Founding } from './ports.ts'
-import { type RaftConfig, createRaft } from './raft/index.ts'
+import { type RaftConfig, createRaft, status } from './raft/index.ts'
 import type { Store } from './store.ts'
 import type { CallRules } from './store/calls.ts'
 import { LateStore } from './store/late-store.ts'
@@ -41,10 +42,14 @@ export interface OpenContext {
 }
 
 /** `open`, in core/index.ts, which says what happens and what may fail; with the plugins that a config may name. */
-export async function openConfigured(config: Config | undefined, context: OpenContext): Promise<Concord> {
-  if (config === undefined) return openResolved(await loadConfig(context))
+export async function openConfigured(
+  config: Config | undefined,
+  act: StartAct,
+  context: OpenContext,
+): Promise<Concord> {
+  if (config === undefined) return openResolved(await loadConfig(context), {}, act)
   if (config?.env !== undefined) throw envOfNoMode()
-  return openResolved(await resolveConfig(config, context))
+  return openResolved(await resolveConfig(config, context), {}, act)
 }
 
 /** The environment does not count for a config that is given: none of its sections ever would. */
@@ -73,8 +78,10 @@ const SYSTEM: NodeWorld = { ...systemWorld, openStorage, openTransport, openEndp
 export async function openResolved(
   config: ResolvedConfig,
   world: Partial<NodeWorld> = {},
+  act: StartAct = {},
 ): Promise<OpenNode> {
-  const node = new Assembly(config, { ...SYSTEM, ...world })
+  checkAct(act)
+  const node = new Assembly(config, { ...SYSTEM, ...world }, act)
   try {
     return await node.open()
   } catch (error) {
@@ -104,15 +111,17 @@ class Assembly {
   readonly host: PluginHost
   readonly rules: CallRules
   readonly #world: NodeWorld
+  readonly #act: StartAct
   storage: NodeStorage | undefined
   peers: Peers | undefined
   driver: Driver | undefined
   node: OpenNode | undefined
 
-  constructor(config: ResolvedConfig, world: NodeWorld) {
+  constructor(config: ResolvedConfig, world: NodeWorld, act: StartAct) {
     const { node, reads, timeoutMs, log, logger } = config
     this.config = config
     this.#world = world
+    this.#act = act
     const { clock } = world
     this.clock = clock
     this.telemetry = createTelemetry(node.id)
@@ -176,8 +185,16 @@ class Assembly {
       consensus,
       beginning(founding),
       host.slices,
-      { clock, log: storage.log, snapshots: storage.snapshots, tailInDoubt: storage.tailInDoubt },
+      {
+        clock,
+        log: storage.log,
+        snapshots: storage.snapshots,
+        tailInDoubt: () => isInDoubt(storage, this.#act, nodeLog.log),
+      },
     )
+    // A sole voter is never in doubt: it is the only copy there is.
+    const doubted = status(raft).tailInDoubt
+    if (doubted) nodeLog.log.warn(IN_DOUBT)
     if (loaded !== undefined) {
       nodeLog.log.info({ ...loaded, durationMs: Math.round(loaded.durationMs) }, 'snapshot loaded')
       this.telemetry.event('snapshot.loaded').emit(loaded)
@@ -191,8 +208,12 @@ class Assembly {
         log: storage.log,
         snapshots: storage.snapshots,
         network: peers?.peering ?? nobody,
-        // A sole voter is the only copy there is: nobody else could tell what is missing, or vote in its place.
-        settle: storage.tailInDoubt ? () => storage.settle() : undefined,
+        settle: storage.tailInDoubt
+          ? async () => {
+              await storage.settle()
+              if (doubted) nodeLog.log.info('caught up with a leader: the node votes again')
+            }
+          : undefined,
       },
       {
         entryBytes: config.limits.entryBytes,

@@ -3,6 +3,7 @@ import { builtins } from '../plugins/index.ts'
 import { openConfigured } from './concord.ts'
 import type { Config } from './config/index.ts'
 import { type ConnectOptions, connectTo } from './connect.ts'
+import type { StartAct } from './accept-loss.ts'
 import type { Concord } from './open-node.ts'
 import type { Remote } from './endpoint/remote-store.ts'
 
@@ -13,19 +14,22 @@ import type { Remote } from './endpoint/remote-store.ts'
  * Resolves when this node has recovered and its plugins are set up. Installs no signal handlers and never
  * ends its host: a fatal error stops the node, and every call then rejects with `STOPPED`.
  *
+ * `act` is what holds for this start alone: `acceptLoss`.
+ *
  * Nothing of yours was applied when it rejects:
  *
  * @throws `CONFIG_NOT_FOUND`, `CONFIG_NOT_LOADED`, `CONFIG_INVALID` - nothing was started.
  * @throws `PLUGIN_…` - a plugin could not be loaded or set up; what was up is down again.
  * @throws `SLICE_MISSING`, `UNSUPPORTED` - the data needs a plugin, or a version of Concord, that is not here.
- * @throws `INVALID_OPTION` - others may write to the data directory.
+ * @throws `INVALID_OPTION` - others may write to the data directory; or `act` has what there is not.
  * @throws `DIRECTORY_LOCKED` - another process, or this one, has the directory open; `connect(dir)` reaches
  *   the node that has it.
  * @throws `CORRUPTED`, `IDENTITY_MISMATCH`, `DIVERGED` - the files are damaged, another node's, or were set aside, because
  *   their state is not that of the cluster; nothing was changed.
  * @throws `STORAGE_FAILED`, `STORAGE_FULL` - no permission, no directory, no space, or what the disk says.
  */
-export const open = (config?: Config): Promise<Concord> => openConfigured(config, { builtins })
+export const open = (config?: Config, act: StartAct = {}): Promise<Concord> =>
+  openConfigured(config, act, { builtins })
 
 /**
  * Reaches the node that runs on a data directory of this machine: `./data`, or a directory with a config
@@ -42,6 +46,7 @@ export const connect = (target: string, options?: ConnectOptions): Promise<Remot
 
 export type { ConnectOptions } from './connect.ts'
 export type { Remote } from './endpoint/remote-store.ts'
+export type { StartAct } from './accept-loss.ts'
 export type { Concord, ConcordEvents } from './open-node.ts'
 export { type Config, defineConfig } from './config/index.ts'
 export { AbortError, ConcordError, ERROR_CODES } from './errors.ts'

@@ -12,7 +12,10 @@ export interface NodeStorage {
   /** Of this start, and of the one before; null when there was none, or nothing is kept. */
   readonly runId: string
   readonly previousRunId: string | null
-  /** Acknowledged writes of this node may be gone: no vote until it has caught up with a leader. */
+  /**
+   * Acknowledged writes of this node may be gone: no vote until it has caught up with a leader, or the loss is
+   * accepted. Known when the log has been recovered; false once it is settled.
+   */
   readonly tailInDoubt: boolean
   readonly log: LogStore
   readonly snapshots: SnapshotStore
@@ -49,7 +52,9 @@ export async function filesOf(
     identity: opened.identity,
     runId: opened.runId,
     previousRunId: opened.previousRunId,
-    tailInDoubt: opened.dirtyRelaxed,
+    get tailInDoubt() {
+      return opened.dirtyRelaxed
+    },
     log: opened.log,
     snapshots: opened.snapshots,
     settle: () => opened.settle(),

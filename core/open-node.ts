@@ -2,6 +2,7 @@
  * A node that runs in this process: the store, and around it what only the process itself can ask for:
  * readiness, events, plugins' services, the end.
  */
+import { IN_DOUBT } from './accept-loss.ts'
 import { type CallRules, OPTIONS, checkCall } from './store/calls.ts'
 import { describe } from './found.ts'
 import type { ResolvedConfig } from './config/index.ts'
@@ -270,7 +271,7 @@ export class OpenNode extends ToldKv implements Concord {
       keys: machine.users.count,
       settings: { ...machine.settings },
       stateHash: { hash: stateHash(machine), index: machine.appliedIndex },
-      unsafe: [...unsafeSettings(config), ...host.unsafe, ...(this.#driver.isFull ? [FULL] : [])],
+      unsafe: [...unsafeSettings(config), ...host.unsafe, ...troubles(this.#driver)],
       plugins: host.names,
       lastError: this.#failure ?? this.#storage.identity.failure ?? null,
       storage:
@@ -292,6 +293,12 @@ async function within(clock: Clock, timeoutMs: number, work: Promise<void>): Pro
 }
 
 const FULL = 'the volume of storage.dir is full: new writes are refused until there is space for the log'
+
+/** What is wrong now, and may heal. */
+const troubles = ({ isFull, isTailInDoubt }: Driver): string[] => [
+  ...(isFull ? [FULL] : []),
+  ...(isTailInDoubt ? [IN_DOUBT] : []),
+]
 
 function unsafeSettings({ storage, cluster }: ResolvedConfig): string[] {
   const unsafe: string[] = []

@@ -112,6 +112,7 @@ function addNode(program: Command, run: Run): void {
   program
     .command('start')
     .description('Run a node in the foreground; Ctrl-C stops it.')
+    .option('--accept-loss', 'let a node vote whose log a loss of power may have shortened; once')
     .action(
       run(
         () => import('./start.ts'),

@@ -53,7 +53,9 @@ function refuseLiving(living: readonly Other[]): void {
   if (living.length === 0) return
   const who = living.map(({ name, address }) => `${name} at ${address}`).join(', ')
   const why = `${who} still ${living.length === 1 ? 'answers as a member' : 'answer as members'} of this cluster`
-  const next = 'bring back a majority of the voters; or stop all other members, for good, and recover then'
+  const next =
+    'bring back a majority of the voters, those whose logs are in doubt after a loss of power with `concord start ' +
+    '--accept-loss` (`concord status` says which); or stop all other members, for good, and recover then'
   throw new CliError('USAGE', why, next)
 }
 

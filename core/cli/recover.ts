@@ -5,7 +5,8 @@
  */
 import { ConcordError } from '../errors.ts'
 import type { SnapshotMeta } from '../raft/index.ts'
-import { lockDirectory } from '../storage/file/lock.ts'
+import { mayHaveLost } from '../storage/file/identity.ts'
+import { bootId, lockDirectory } from '../storage/file/lock.ts'
 import type { Cli } from './cli.ts'
 import { CliError, COMMAND, EXIT, nodeExitCodeOf, sentenceOf } from './failure.ts'
 import { type Examined, examine, requireDirectory, slicesOf, storageError } from './fsck.ts'
@@ -79,12 +80,17 @@ function othersOf({ content }: Examined, { membership }: SnapshotMeta) {
     .map(([id, { name: other, address }]) => ({ id, name: other, address }))
 }
 
+const IN_DOUBT =
+  'the machine went down with storage.fsync other than "always": writes that this node acknowledged may be missing. ' +
+  'If a majority of the voters can run, start them with --accept-loss instead: the cluster goes on, nothing else is lost'
+
 function prospect(
   dir: string,
-  { content }: Examined,
+  { content, log }: Examined,
   { index, term, wallTime, membership }: SnapshotMeta,
   silent: string,
 ): [string, string][] {
+  const isShort = mayHaveLost(content!, bootId(), log?.isMarked === true)
   const { name, incarnation, clusterId } = content!.identity
   const isVoter = membership.voters.includes(`${name}/${incarnation}`)
   const since = wallTime === 0 ? '' : `, written ${new Date(wallTime).toISOString()}`
@@ -92,6 +98,7 @@ function prospect(
     ['directory', dir],
     ['node', `${name}, ${isVoter ? 'a voter' : 'a learner'} of cluster ${clusterId}`],
     ['last entry', `index ${index} of term ${term}${since}`],
+    ...(isShort ? [['in doubt', IN_DOUBT] satisfies [string, string]] : []),
     ['others', silent],
     ['lost', 'every write, acknowledged or not, that only the others have: all behind this last entry'],
     ['kept', 'whatever this log has; its last writes may never have been acknowledged'],

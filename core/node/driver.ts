@@ -315,6 +315,11 @@ export class Driver implements ReplicatedLog, Served {
     return this.#room.isFull
   }
 
+  /** A loss of power may have taken acknowledged writes, and no leader has given them back yet: no vote until then. */
+  get isTailInDoubt(): boolean {
+    return status(this.#raft).tailInDoubt
+  }
+
   /** A leader is known, and what this node had when it started is applied here. */
   get isReady(): boolean {
     const { leader, role, established } = this.#leadership

@@ -18,8 +18,8 @@ export interface RecoveryPorts {
   readonly clock: Clock
   readonly log: LogStore
   readonly snapshots: SnapshotStore
-  /** Acknowledged entries may be missing at the end of the log. */
-  readonly tailInDoubt?: boolean | undefined
+  /** Whether acknowledged entries may be missing at the end of the log, which has been read when this is asked. */
+  readonly tailInDoubt?: (() => Promise<boolean>) | undefined
 }
 
 export interface Recovery {
@@ -52,8 +52,9 @@ export async function recover(
   const durationMs = ports.clock.monotonicMs() - startedMs
   const loaded = reader && { index: snapshot.index, sizeBytes: reader.sizeBytes, durationMs }
   const { hardState, entries, cut } = await ports.log.recover(snapshot.index, snapshot.term)
+  const tailInDoubt = await ports.tailInDoubt?.()
   const time = { monotonicMs: ports.clock.monotonicMs(), wallMs: ports.clock.wallMs() }
-  const raft = createRaft(config, { hardState, snapshot, entries, tailInDoubt: ports.tailInDoubt }, time)
+  const raft = createRaft(config, { hardState, snapshot, entries, tailInDoubt }, time)
   const recoveredIndex = entries.at(-1)?.index ?? snapshot.index
   return { raft, machine, recoveredIndex, cut, loaded }
 }

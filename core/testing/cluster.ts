@@ -2,6 +2,7 @@
  * `testCluster`: a whole cluster in one process, with the real store, log, codec and consensus, over a network,
  * disks and clocks that are simulated. Nothing in it waits for real time, and a seed replays exactly.
  */
+import type { StartAct } from '../accept-loss.ts'
 import { type Config, type ResolvedConfig, resolveConfig } from '../config/index.ts'
 import { ConcordError } from '../errors.ts'
 import { describe } from '../found.ts'
@@ -197,24 +198,24 @@ export class TestCluster implements AsyncDisposable {
   // ------------------------------------------------------------------------------ nodes come and go
 
   /**
-   * Starts a node that is new to the cluster, or that does not run: its disk is as it was left.
+   * Starts a node that is new to the cluster, or that does not run: its disk is as it was left. `act` as of `open`.
    *
    * @throws `INVALID_ARGUMENT` - it runs already, or is no name of a node.
    * @throws what `open` throws; the process has ended then. `STOPPED` - it was crashed while it started.
    */
-  async start(name: string): Promise<TestNode> {
+  async start(name: string, act: StartAct = {}): Promise<TestNode> {
     if (this.#running.has(name)) throw new ConcordError('INVALID_ARGUMENT', `${name} runs already`)
     const computer = this.#computers.get(name) ?? this.#build(name)
     const config = await this.#configOf(name, computer.address)
     const killed = Promise.withResolvers<never>()
     killed.promise.catch(() => {})
     this.#killers.set(name, killed.reject)
-    const node = await this.settle(Promise.race([computer.start(config), killed.promise])).catch(
-      (error: unknown) => {
-        computer.kill()
-        throw error
-      },
-    )
+    const node = await this.settle(
+      Promise.race([computer.start(config, undefined, act), killed.promise]),
+    ).catch((error: unknown) => {
+      computer.kill()
+      throw error
+    })
     const db = held<Concord>(node, { waiting: this.#waiting, killed: killed.promise })
     this.#running.set(name, { node, db })
     void node.closed.then(() => this.#ended(name, node))

@@ -2,6 +2,7 @@
  * A computer of the simulated world: a disk that survives what runs on it, clocks, and at most one process, in
  * which a node runs. Process and disk end and begin apart, as they do outside.
  */
+import type { StartAct } from '../accept-loss.ts'
 import type { ResolvedConfig } from '../config/index.ts'
 import { type NodeWorld, openResolved } from '../concord.ts'
 import { filesOf, type NodeStorage, openStorage } from '../node-storage.ts'
@@ -62,10 +63,14 @@ export class Computer {
   }
 
   /** Starts a process, and opens a node in it; `over` may put something between the node and what it stands on. */
-  start(config: ResolvedConfig, over = (storage: NodeStorage) => storage): Promise<OpenNode> {
+  start(
+    config: ResolvedConfig,
+    over = (storage: NodeStorage) => storage,
+    act: StartAct = {},
+  ): Promise<OpenNode> {
     const process = new SimulatedProcess(this.#around.simulation, this.clocks, this.#chance)
     this.process = process
-    return openResolved(config, this.#worldOf(process, over))
+    return openResolved(config, this.#worldOf(process, over), act)
   }
 
   #worldOf({ clock, entropy }: SimulatedProcess, over: (storage: NodeStorage) => NodeStorage): NodeWorld {

@@ -39,7 +39,14 @@ export class DurableLog {
   }
 
   over(storage: NodeStorage): NodeStorage {
-    return { ...storage, log: this.#watch(storage.log) }
+    return {
+      ...storage,
+      log: this.#watch(storage.log),
+      // Known when the log has been read.
+      get tailInDoubt() {
+        return storage.tailInDoubt
+      },
+    }
   }
 
   #watch(log: LogStore): LogStore {

@@ -5,6 +5,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
 import type { Entry } from '../../core/raft/types.ts'
+import type { FileStorage } from '../../core/storage/file/storage.ts'
+import { writeAll } from '../../core/storage/file/disk.ts'
 import { CrashDisk, errorWith } from '../../core/testing/disk.ts'
 import {
   alone,
@@ -327,6 +329,123 @@ test('relaxed fsync: a node that returns under another boot without a clean stop
   assert.equal(again.storage.dirtyRelaxed, false)
   await again.storage.close(true)
   assert.equal((await start('boot-3', 5)).storage.dirtyRelaxed, false, 'the stop was clean')
+})
+
+describe('relaxed fsync: a log that has come to rest', () => {
+  const REST_MS = 1500
+  const append = ({ log }: FileStorage, index: number, text: string) =>
+    log.append({ entries: [command(index, 1, text)], mustSync: false })
+
+  async function rested() {
+    const disk = new CrashDisk()
+    const clock = new ManualClock()
+    const { storage } = await recoverOn(disk, { fsync: 'interval', fsyncIntervalMs: 50, clock })
+    await settled()
+    await append(storage, 1, 'a')
+    await clock.advance(60)
+    await clock.advance(REST_MS)
+    return { disk, clock, storage }
+  }
+
+  const afterPowerLoss = (disk: CrashDisk, keeps = 0) =>
+    recoverOn(
+      disk.powerLoss(() => keeps),
+      { bootId: 'boot-2', seed: 2, fsync: 'interval' },
+    )
+
+  test('has lost nothing when the power fails', async () => {
+    const { disk } = await rested()
+    const { storage, log } = await afterPowerLoss(disk)
+    assert.equal(log.entries.at(-1)?.index, 1)
+    assert.equal(storage.dirtyRelaxed, false)
+  })
+
+  test('is not at rest before its fsync, nor between that and the mark', async () => {
+    const disk = new CrashDisk()
+    const clock = new ManualClock()
+    const { storage } = await recoverOn(disk, { fsync: 'interval', fsyncIntervalMs: 50, clock })
+    await settled()
+    await append(storage, 1, 'a')
+    assert.equal((await afterPowerLoss(disk)).storage.dirtyRelaxed, true)
+    await clock.advance(60)
+    assert.equal((await afterPowerLoss(disk)).storage.dirtyRelaxed, true)
+  })
+
+  test('says so no more when it goes on: the first write is on disk before it is acknowledged, the next may be lost', async () => {
+    for (const more of [1, 2]) {
+      const { disk, storage } = await rested()
+      for (let index = 2; index < 2 + more; index++) await append(storage, index, 'b')
+      const found = await afterPowerLoss(disk)
+      assert.equal(found.log.entries.at(-1)?.index, 2)
+      assert.equal(found.storage.dirtyRelaxed, true)
+    }
+  })
+
+  test('takes a write that comes while it is being marked, behind the mark', async () => {
+    const disk = new CrashDisk()
+    const clock = new ManualClock()
+    const { storage } = await recoverOn(disk, { fsync: 'interval', fsyncIntervalMs: 50, clock })
+    await settled()
+    await append(storage, 1, 'a')
+    await clock.advance(60)
+    const marking = clock.advance(REST_MS)
+    await append(storage, 2, 'b')
+    await marking
+    const found = await afterPowerLoss(disk)
+    assert.equal(found.log.entries.at(-1)?.index, 2)
+    assert.equal(found.storage.dirtyRelaxed, true)
+    await storage.close(true)
+    const closed = await recoverOn(disk, { seed: 3 })
+    assert.equal(closed.log.cleanStop, true)
+    assert.deepEqual(
+      closed.log.entries.map(({ index }) => index),
+      [1, 2],
+    )
+  })
+
+  test('rests again after more writes, after a restart, and after a snapshot has replaced it', async () => {
+    const { disk, clock, storage } = await rested()
+    await append(storage, 2, 'b')
+    await clock.advance(60)
+    await clock.advance(REST_MS)
+    assert.equal((await afterPowerLoss(disk)).storage.dirtyRelaxed, false)
+    await append(storage, 3, 'c')
+    const killed = disk.processCrash()
+    const again = await recoverOn(killed, { seed: 4, fsync: 'interval', fsyncIntervalMs: 50, clock })
+    await clock.advance(60)
+    await clock.advance(REST_MS)
+    assert.equal((await afterPowerLoss(killed)).storage.dirtyRelaxed, false)
+    await takeSnapshot(again.storage, metaAt(9, 1), Buffer.from('state'))
+    await again.storage.log.reset(metaAt(9, 1), voteFor(1))
+    assert.equal((await afterPowerLoss(killed)).storage.dirtyRelaxed, true)
+    await clock.advance(60)
+    await clock.advance(REST_MS)
+    assert.equal((await afterPowerLoss(killed)).storage.dirtyRelaxed, false)
+  })
+
+  test('a log that was closed, and goes no further than its last rest, is damaged', async () => {
+    const { disk, storage } = await rested()
+    const file = await disk.open(SEGMENT(1), 'update')
+    const atRest = Buffer.alloc(await file.size())
+    await file.read(atRest, 0)
+    await append(storage, 2, 'b')
+    await storage.close(true)
+    await writeAll(file, atRest, 0)
+    await assert.rejects(recoverOn(disk, { seed: 2 }), { code: 'CORRUPTED', message: /closed cleanly/ })
+  })
+
+  test('with never: a log that was closed, and went on, is in doubt', async () => {
+    const disk = new CrashDisk()
+    const first = await recoverOn(disk, { fsync: 'never' })
+    await first.storage.close(true)
+    const second = await recoverOn(disk, { fsync: 'never', seed: 2 })
+    assert.equal((await afterPowerLoss(disk)).storage.dirtyRelaxed, false, 'nothing was written since')
+    await append(second.storage, 1, 'a')
+    await append(second.storage, 2, 'b')
+    const found = await afterPowerLoss(disk)
+    assert.equal(found.log.entries.at(-1)?.index, 1)
+    assert.equal(found.storage.dirtyRelaxed, true)
+  })
 })
 
 test('H39: there is nothing on disk about what was applied: only identity, log and snapshots', async () => {

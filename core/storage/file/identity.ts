@@ -56,6 +56,15 @@ export interface IdentityFile {
   readonly dirtyRelaxed: boolean
 }
 
+/**
+ * Whether acknowledged writes of a relaxed mode may be gone: the machine went down, and the log does not end with a
+ * mark behind which nothing was acknowledged.
+ */
+export function mayHaveLost({ dirtyRelaxed, run }: IdentityFile, bootId: string, isMarked: boolean): boolean {
+  if (dirtyRelaxed || run === null) return dirtyRelaxed
+  return run.fsync !== 'always' && !run.closed && run.bootId !== bootId && !isMarked
+}
+
 export async function readIdentity(disk: Disk, dir: string): Promise<IdentityFile | undefined> {
   const path = identityPath(dir)
   let bytes: Buffer

@@ -24,7 +24,7 @@ import {
   sealSegment,
   syncSegment,
 } from './open-segment.ts'
-import { writeBatch, writeClose } from './record.ts'
+import { writeBatch, writeClose, writeRest } from './record.ts'
 import type { ReadLog } from './recovery.ts'
 import type { SegmentHeader } from './segment.ts'
 import type { Space, Spare } from './space.ts'
@@ -76,6 +76,13 @@ export class FileLog implements LogStore {
   /** An append was not done, and may have left a piece of itself behind the end. */
   #refused = false
   #marked = false
+  /**
+   * The log ends with a closing mark, or one of a rest: all of it is on stable storage. The next batch is fsynced whatever the mode,
+   * so that a mark at the end of a log that lost power says that nothing acknowledged came after it.
+   */
+  #atRest = false
+  /** The mark that is being written because the log rests. Never rejects. */
+  #resting: Promise<void> | undefined
   #failure: ConcordError | undefined
   #tellFailure!: (failure: ConcordError) => void
   readonly #background: IntervalSync
@@ -83,9 +90,10 @@ export class FileLog implements LogStore {
   constructor(options: LogOptions) {
     this.#options = options
     this.#dir = logDir(options.dir)
-    this.#background = new IntervalSync(options.clock, options.fsyncIntervalMs, (error) =>
-      this.#fail(error, 'fsync'),
-    )
+    this.#background = new IntervalSync(options.clock, options.fsyncIntervalMs, {
+      failed: (error) => void this.#fail(error, 'fsync'),
+      rests: () => this.#rest(),
+    })
     this.failed = new Promise((resolve) => (this.#tellFailure = resolve))
   }
 
@@ -101,6 +109,7 @@ export class FileLog implements LogStore {
       this.#hardState = image.hardState
       this.#next = image.next
       const cut = await this.#goOn(log)
+      this.#atRest = log.isMarked
       await this.#remove(log.leftovers.map(({ path }) => path))
       // A snapshot of the leader became durable, and the log was not yet reset behind it (Figure 5.3).
       if (isBehind(image, snapshotIndex, snapshotTerm)) {
@@ -109,6 +118,7 @@ export class FileLog implements LogStore {
       }
       await this.#options.recovered()
       this.#options.space.work()
+      if (!this.#atRest) this.#planSync()
       const { hardState, entries } = image
       return { hardState, entries, cleanStop: log.cleanStop, ...(cut && { cut }) }
     })
@@ -135,13 +145,26 @@ export class FileLog implements LogStore {
 
   append(batch: LogBatch): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
-    const current = this.#current
-    assert(current !== undefined && this.#busy === undefined, 'one call in flight, after recovery')
+    assert(this.#current !== undefined && this.#busy === undefined, 'one call in flight, after recovery')
+    const resting = this.#resting
+    this.#busy =
+      resting === undefined ? this.#append(batch) : resting.then(() => this.#appendAfterRest(batch))
+    return this.#busy
+  }
+
+  #appendAfterRest(batch: LogBatch): Promise<void> {
+    if (this.#failure === undefined) return this.#append(batch)
+    this.#busy = undefined
+    return Promise.reject(this.#failure)
+  }
+
+  #append(batch: LogBatch): Promise<void> {
+    const current = this.#current!
     const chain = this.#encode(current, batch)
     const done = this.#fits(current)
       ? this.#write(current, chain, batch.mustSync)
       : this.#rollAndWrite(batch, true)
-    this.#busy = done
+    return done
       .catch((error: unknown) => this.#retreat(error, batch))
       .then(
         () => this.#appended(batch),
@@ -151,11 +174,12 @@ export class FileLog implements LogStore {
           throw this.#fail(error, 'append to')
         },
       )
-    return this.#busy
   }
 
   #appended({ entries, truncateFrom, hardState }: LogBatch): void {
     this.#busy = undefined
+    this.#atRest = false
+    this.#planSync()
     this.#options.space.wrote(this.#writer.length, this.#current!.sparse)
     if (truncateFrom !== undefined) this.#next = truncateFrom
     const last = entries.at(-1)
@@ -208,14 +232,37 @@ export class FileLog implements LogStore {
         if (fsync === 'always') {
           current.durable = current.end
           resolve()
-        } else if (mustSync) {
+        } else if (mustSync || this.#atRest) {
           syncSegment(current).then(resolve, reject)
         } else {
-          if (fsync === 'interval') this.#background.plan(current)
           resolve()
         }
       })
     })
+  }
+
+  #planSync(): void {
+    if (this.#options.fsync === 'interval') this.#background.plan(this.#current!)
+  }
+
+  /** Says at the end of the log that all of it is on stable storage; an append that comes waits for that. */
+  #rest(): void {
+    const current = this.#current
+    if (current === undefined || this.#busy !== undefined || this.#failure !== undefined) return
+    this.#writer.truncate(0)
+    const chain = writeRest(this.#writer, frameOf(current), this.#options.runId)
+    if (!this.#fits(current)) return
+    const marked = (): void => {
+      this.#atRest = true
+      this.#options.space.wrote(this.#writer.length, current.sparse)
+    }
+    const failed = (error: unknown): void => {
+      this.#refused = true
+      this.#fail(error, 'append to')
+    }
+    this.#resting = this.#write(current, chain, true)
+      .then(marked, failed)
+      .finally(() => (this.#resting = undefined))
   }
 
   get #syncsEach(): boolean {
@@ -225,6 +272,7 @@ export class FileLog implements LogStore {
   /** No fsync in the background any more: the file may be closed. */
   async #settleSync(): Promise<void> {
     await this.#background.settle()
+    await this.#resting
     if (this.#failure !== undefined) throw this.#failure
   }
 
@@ -263,6 +311,7 @@ export class FileLog implements LogStore {
     }
     const place = { disk, dir: this.#dir, durable: this.#syncsEach }
     this.#current = await createSegment(place, spare, header, this.#hardState, this.#writer)
+    this.#atRest = false
     space.segmentOpened(spare.bytes)
   }
 
@@ -296,6 +345,7 @@ export class FileLog implements LogStore {
     this.#busy = this.#guarded('reset', async () => {
       this.#hardState = hardState
       await this.#beginAfresh(meta.index + 1)
+      this.#planSync()
     }).finally(() => (this.#busy = undefined))
     await this.#busy
     this.#options.space.work()
@@ -335,7 +385,12 @@ export class FileLog implements LogStore {
     })
   }
 
-  /** The log ends with this run's closing mark. */
+  /** The log ends with a mark of a rest or a stop: nothing that was acknowledged is missing. */
+  get isAtRest(): boolean {
+    return this.#atRest
+  }
+
+  /** The log was closed, with this run's closing mark. */
   get isMarked(): boolean {
     return this.#marked
   }

@@ -69,6 +69,14 @@ export function writeClose(writer: Writer, frame: Frame, runId: string): number 
   return writeRecords(writer, frame, (record) => record(RECORD.close, () => writer.utf8(runId)))
 }
 
+/**
+ * All before is on stable storage, and nothing is under way. A closing mark of nobody's run: where a run has ended,
+ * it does not stand in for the mark of that.
+ */
+export function writeRest(writer: Writer, frame: Frame, runId: string): number {
+  return writeClose(writer, frame, `rest ${runId}`)
+}
+
 type Put = (kind: number, payload: () => void) => void
 
 function writeRecords(writer: Writer, frame: Frame, fill: (record: Put) => void): number {

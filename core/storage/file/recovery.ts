@@ -103,6 +103,8 @@ export interface ReadLog {
   /** The bytes from `last.end` to `usedTo` are the remains of a batch that was never acknowledged. */
   readonly usedTo: number
   readonly cleanStop: boolean
+  /** Its last whole batch is a closing mark, of whatever run, or one of a rest: all that was acknowledged lies before it. */
+  readonly isMarked: boolean
 }
 
 /** Reads and judges the whole log. Rejects with `CORRUPTED` or `IDENTITY_MISMATCH`; changes nothing. */
@@ -115,6 +117,7 @@ export async function readLog(disk: Disk, dir: string, expected: Expected): Prom
   let last = { end: 0, chain: 0, durable: 0 }
   let usedTo = 0
   let cleanStop = false
+  let isMarked = false
   for (const [i, segment] of live.entries()) {
     const file = await disk.open(segment.path, 'read')
     try {
@@ -129,6 +132,7 @@ export async function readLog(disk: Disk, dir: string, expected: Expected): Prom
       } else {
         usedTo = await judgeEnd(file, segment, scan, image.next, expected)
         cleanStop = expected.closedBy !== null
+        isMarked = scan.mark?.kind === 'close'
       }
     } catch (error) {
       throw inFile(segment.path, error)
@@ -140,7 +144,7 @@ export async function readLog(disk: Disk, dir: string, expected: Expected): Prom
     throw corrupted({ file: dir, offset: 0, problem: 'there was a log here, and now there is none' })
   }
   checkGap(image, live[0], expected.snapshotIndex)
-  return { image, segments, leftovers, last, usedTo, cleanStop }
+  return { image, segments, leftovers, last, usedTo, cleanStop, isMarked }
 }
 
 function checkOwner({ path, header }: SegmentFile, { clusterId, incarnation }: Expected): void {

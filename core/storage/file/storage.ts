@@ -7,7 +7,7 @@ import type { Clock, Entropy, IdentityStore, LogStore, SnapshotStore } from '../
 import { identify, prepareDirectory, sweepDirectory } from './directory.ts'
 import { type Disk, isDiskFull, nodeDisk } from './disk.ts'
 import { cannotOpen, storageFailed } from './errors.ts'
-import { type Identity, type IdentityFile, type Run, writeIdentity } from './identity.ts'
+import { type Identity, type IdentityFile, mayHaveLost, type Run, writeIdentity } from './identity.ts'
 import { bootId, type DirectoryLock, lockDirectory } from './lock.ts'
 import { FileLog, type FsyncMode } from './log-store.ts'
 import { FileSnapshots } from './snapshot-store.ts'
@@ -57,9 +57,9 @@ export interface FileStorage {
   readonly runId: string
   readonly previousRunId: string | null
   /**
-   * This node ran with an `fsync` other than `always`, the machine went down without a clean stop, and
-   * acknowledged writes may be gone. Grant no vote until caught up with a leader, then call `settle`. Stays
-   * true across restarts until then.
+   * This node ran with an `fsync` other than `always`, the machine went down without a clean stop or a rest before,
+   * and acknowledged writes may be gone. Grant no vote until caught up with a leader, then call `settle`. Stays
+   * true across restarts until then. Known when `log.recover` has resolved.
    */
   readonly dirtyRelaxed: boolean
   readonly log: LogStore
@@ -167,11 +167,8 @@ class OpenStorage implements FileStorage {
     }
   }
 
-  /** Judged by the last run that could have written: the one that is recorded, until this one is. */
   get dirtyRelaxed(): boolean {
-    const { dirtyRelaxed, run } = this.#content
-    if (dirtyRelaxed || run === null || run.id === this.runId) return dirtyRelaxed
-    return run.fsync !== 'always' && !run.closed && run.bootId !== this.#host.bootId()
+    return this.#content.dirtyRelaxed
   }
 
   async open(): Promise<void> {
@@ -182,7 +179,9 @@ class OpenStorage implements FileStorage {
   /** From here on the log may grow, so it is no longer what the last run closed. */
   #beginRun(fsync: FsyncMode): Promise<void> {
     const run: Run = { id: this.runId, bootId: this.#host.bootId(), fsync, closed: false }
-    return this.#replace(() => ({ run, hasLog: true, dirtyRelaxed: this.dirtyRelaxed }))
+    // Judged by the last run that could have written: the one that is recorded until now.
+    const lost = (content: IdentityFile): boolean => mayHaveLost(content, run.bootId, this.log.isAtRest)
+    return this.#replace((content) => ({ run, hasLog: true, dirtyRelaxed: lost(content) }))
   }
 
   settle(): Promise<void> {
