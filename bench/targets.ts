@@ -1,6 +1,6 @@
 /**
  * What Concord is to reach, as ratios against a floor or a peer in the same run. The numbers are those of the
- * project's list of performance targets; those that need a cluster or a server are not measured here.
+ * project's list of performance targets; those that need a cluster are not measured here.
  */
 import type { Ratio } from './ratios.ts'
 
@@ -61,6 +61,8 @@ export const TARGETS: readonly Target[] = [
   target('P14', 'memory per key', 'etcd', 'bytes per key / etcd', undefined, 0.4),
   target('P15', 'loop delay p99.9', 'no snapshot', 'loop delay p99.9: snapshot / none', undefined, 1.5),
   target('P15', 'loop delay worst', 'no snapshot', 'loop delay worst: snapshot / none', undefined, 1.5),
+  target('P16', 'HTTP GET', 'bare fastify', 'HTTP GET: concord / fastify', 0.7),
+  target('P16', 'HTTP PUT', 'bare fastify', 'HTTP PUT: concord / fastify', 0.5),
   target('P18', 'put, plugins that tap nothing', 'no plugins', 'put: none that tap / no plugins', 0.99),
   target('P18', 'get, plugins that tap nothing', 'no plugins', 'get: none that tap / no plugins', 0.99),
   target('P18', 'put, a plugin that watches', 'no plugins', 'put: one at applied / no plugins', 0.9),

@@ -7,4 +7,5 @@ export const SUITES: Readonly<Record<string, () => Promise<Suite>>> = {
   peers: async () => (await import('./peers.ts')).peersSuite,
   recovery: async () => (await import('./recovery.ts')).recoverySuite,
   hooks: async () => (await import('./hooks.ts')).hooksSuite,
+  http: async () => (await import('./http.ts')).httpSuite,
 }
