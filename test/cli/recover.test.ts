@@ -1,13 +1,15 @@
 /** `concord recover` on directories: what it refuses, and that it may be cut off anywhere. */
 import assert from 'node:assert/strict'
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { steps } from '../../core/cli/recover-directory.ts'
+import { decodeIdentity, encodeIdentity } from '../../core/storage/file/identity.ts'
+import { identityPath } from '../../core/storage/file/layout.ts'
 import { LONG, town } from '../cluster/processes.ts'
 import { fileNode, rejection, temporary } from '../store/node.ts'
-import { commands } from './command.ts'
+import { commands, startNode } from './command.ts'
 
 const NAMES = ['n1', 'n2', 'n3']
 
@@ -85,3 +87,40 @@ test(
     assert.deepEqual([early.code, /belongs to no cluster yet/.test(early.stderr)], [2, true])
   },
 )
+
+/** As after a loss of power under a relaxed fsync. */
+function putInDoubt(dir: string): void {
+  const path = identityPath(dir)
+  const content = decodeIdentity(readFileSync(path), path)
+  writeFileSync(path, encodeIdentity({ ...content, dirtyRelaxed: true }))
+}
+
+const isInDoubt = (dir: string): boolean =>
+  decodeIdentity(readFileSync(identityPath(dir)), identityPath(dir)).dirtyRelaxed
+
+test(
+  'a member whose log is in doubt is recovered, and what would save more is said before',
+  { timeout: 60_000 },
+  async (t) => {
+    const dir = await lostMember(t)
+    const run = commands(t, await temporary(t))
+    putInDoubt(dir)
+    const asked = await run(['recover', dir])
+    assert.equal(asked.code, 2)
+    assert.match(asked.stderr, /in doubt .*--accept-loss/s)
+    assert.equal((await run(['recover', dir, '--yes'])).code, 0)
+    assert.equal(isInDoubt(dir), false)
+  },
+)
+
+test('concord start --accept-loss writes down that the loss is accepted', { timeout: 60_000 }, async (t) => {
+  const cwd = await temporary(t)
+  const single = await fileNode(t, cwd)
+  await single.close()
+  putInDoubt(join(cwd, 'data'))
+  const node = await startNode(t, cwd, ['--accept-loss'])
+  assert.match(node.stderr(), /accepted that acknowledged writes may be missing/)
+  assert.equal(isInDoubt(join(cwd, 'data')), false)
+  node.child.kill('SIGTERM')
+  assert.equal((await node.ended).code, 0)
+})
