@@ -110,14 +110,27 @@ export interface RecoveredLog {
   readonly cut?: { readonly file: string; readonly offset: number; readonly bytes: number } | undefined
 }
 
+/** In bytes of entries, in one batch. Infinity where nothing bounds it. */
+export interface LogRoom {
+  /** What `hasRoom` promises: for new commands. */
+  readonly commandBytes: number
+  /**
+   * What is taken of entries that somebody has promised already, the reserve included: all there is but for what
+   * term and vote need. Infinity while the volume is not full: an append may have to wait then for a file that is
+   * being made.
+   */
+  readonly entryBytes: number
+}
+
 /**
  * The log on disk. One caller, one call in flight at a time; only `compact` and `close` may come beside an
  * `append`.
  *
  * Every promise that rejects does so with a `ConcordError`: `CORRUPTED` (names file and offset) or
- * `IDENTITY_MISMATCH` from `recover`; `STORAGE_FULL` from an `append` that waited for space when the log was
- * closed, and was not done; anything else is `STORAGE_FAILED`, after which the store refuses all further
- * calls, because what an fsync that failed has left behind is unknown.
+ * `IDENTITY_MISMATCH` from `recover`; `STORAGE_FULL` from an `append` or a `reset` that found no space on a full
+ * volume: it was not done, left nothing behind, and may be asked again, in smaller pieces or when there is space;
+ * also from one that waited for space when the log was closed. Anything else is `STORAGE_FAILED`, after which the
+ * store refuses all further calls, because what an fsync that failed has left behind is unknown.
  */
 export interface LogStore {
   /**
@@ -138,6 +151,8 @@ export interface LogStore {
    * failed is not full: true, and the append says what is wrong.
    */
   hasRoom(bytes: number): boolean
+  /** How much could be appended at once, right now. Synchronous and cheap: asked in every turn. */
+  room(): LogRoom
   /** Drops whole segments that only hold entries at or below `index`. */
   compact(index: Index): Promise<void>
   /** Drops all entries and starts after a snapshot that was installed from a leader (Figure 5.3). */

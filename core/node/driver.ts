@@ -20,6 +20,7 @@ import {
   membershipNow,
   nextDeadline,
   propose,
+  setRoom,
   status,
   step,
   takeReady,
@@ -99,7 +100,11 @@ export class Driver implements ReplicatedLog, Served {
     })
     this.#intake = this.#takingIn(ports, limits)
     this.#forwarding = this.#asFollower()
-    this.#writing = new Writing(ports, { persisted: (sequence) => this.#persisted(sequence), failed })
+    this.#writing = new Writing(ports, {
+      persisted: (sequence) => this.#settled({ type: 'persisted', sequence }),
+      refused: (sequence) => this.#settled({ type: 'persistRefused', sequence }),
+      failed,
+    })
     this.#installs = new Installs(ports, start.slices, { input: (input) => this.#input(input), failed })
     this.operations = new Operations(this.#operating(), ports.network, limits.voters)
     this.consultation = new Consultation(this.#asMember(), ports.network, start.wanted ?? {})
@@ -410,6 +415,7 @@ export class Driver implements ReplicatedLog, Served {
     if (this.#stopped !== undefined) return
     this.#guarded(() => {
       const time = this.#time()
+      setRoom(this.#raft, this.#room.measure())
       for (const input of this.#inputs.splice(0)) step(this.#raft, time, input)
       this.#proposeNew(time)
       if (hasReady(this.#raft)) this.#carryOut(takeReady(this.#raft))
@@ -458,8 +464,9 @@ export class Driver implements ReplicatedLog, Served {
     if (ready.removed !== undefined) this.#fail(wasRemoved(`at index ${ready.removed.index} of the log`))
   }
 
-  #persisted(sequence: number): void {
-    this.#inputs.push({ type: 'persisted', sequence })
+  /** The write that was under way has ended. */
+  #settled(input: Input): void {
+    this.#inputs.push(input)
     this.#turn()
   }
 

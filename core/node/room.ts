@@ -3,23 +3,28 @@
  * speaks; told once when it ends, and once when there is some again. What a full volume means for a command is the
  * intake's matter, what it means for snapshots theirs.
  */
-import type { LogStore } from '../ports.ts'
+import type { LogRoom, LogStore } from '../ports.ts'
 
 /** A volume that does not take this much any more is full: a few small commands may still fit. */
 const ORDINARY_BYTES = 64 * 1024
 
 export class Room {
-  readonly #log: Pick<LogStore, 'hasRoom'>
+  readonly #log: Pick<LogStore, 'hasRoom' | 'room'>
   readonly #changed: (isFull: boolean) => void
   #isFull = false
 
-  constructor(log: Pick<LogStore, 'hasRoom'>, changed: (isFull: boolean) => void) {
+  constructor(log: Pick<LogStore, 'hasRoom' | 'room'>, changed: (isFull: boolean) => void) {
     this.#log = log
     this.#changed = changed
   }
 
   get isFull(): boolean {
     return this.#isFull
+  }
+
+  /** What the log takes now. */
+  measure(): LogRoom {
+    return this.#log.room()
   }
 
   look(): void {

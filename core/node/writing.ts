@@ -1,14 +1,17 @@
 /**
  * What the core wants durable goes to the log store, and comes back as the input `persisted`. One write is in
  * flight at a time, which the core sees to; compaction goes on beside it. Whatever fails here fails the node: an
- * fsync that failed cannot be asked again (H33).
+ * fsync that failed cannot be asked again (H33). Only what a full volume has refused goes back to the core (H37).
  */
+import { ConcordError } from '../errors.ts'
 import type { Entry, Persist } from '../raft/index.ts'
 import type { TelemetryEvent, TelemetryEvents } from '../telemetry.ts'
 import type { DriverPorts } from './driver-ports.ts'
 
 export interface WritingOwner {
   persisted(sequence: number): void
+  /** It was not done: the volume is full. */
+  refused(sequence: number): void
   failed(error: Error): void
 }
 
@@ -42,7 +45,10 @@ export class Writing {
         if (this.#appended.isWanted) this.#tell(batch.entries, startedMs)
         this.#owner.persisted(sequence)
       },
-      (error: Error) => this.#owner.failed(error),
+      (error: Error) => {
+        if (ConcordError.is(error) && error.code === 'STORAGE_FULL') this.#owner.refused(sequence)
+        else this.#owner.failed(error)
+      },
     )
   }
 

@@ -6,7 +6,16 @@
 import { assert } from '../assert.ts'
 import { hearTime } from './clock.ts'
 import { endTransfer } from './handover.ts'
-import { append, lastAtOrBefore, lastIndex, termAt, truncate } from './log.ts'
+import {
+  append,
+  entryBytes,
+  bytesBetween,
+  lastAtOrBefore,
+  lastIndex,
+  lastWithin,
+  termAt,
+  truncate,
+} from './log.ts'
 import type { AppendEntries, InstallSnapshot, Refusal } from './message.ts'
 import { dropInstall, send } from './outbox.ts'
 import type { RaftState } from './raft.ts'
@@ -43,34 +52,68 @@ export function onAppendEntries(raft: RaftState, from: NodeId, message: AppendEn
   if (term !== prevTerm && term !== 'compacted') {
     return sendResult(raft, role, round, refusalOf(raft, message))
   }
-  takeEntries(raft, prevIndex, entries)
-  role.receivedIndex = Math.max(role.receivedIndex, prevIndex + entries.length)
+  const taken = prevIndex + takeEntries(raft, prevIndex, entries)
+  role.receivedIndex = Math.max(role.receivedIndex, taken)
   // Only as far as this leader has shown its log to be ours (H14).
   raft.commitIndex = Math.max(raft.commitIndex, Math.min(message.commitIndex, role.receivedIndex))
   // The log has brought what a snapshot was to bring.
   if (raft.install !== null && raft.install.meta.index <= raft.commitIndex) dropInstall(raft)
   trustTail(raft, message.commitIndex)
   if (entries.length > 0) {
-    const isDurable = raft.log.durableIndex >= prevIndex + entries.length
-    if (isDurable || round > 0) sendResult(raft, role, round, null)
+    const isDurable = raft.log.durableIndex >= taken
+    // What has found no room was lost on its way, as far as the leader can tell: it sends it again after a heartbeat.
+    const isWhole = taken === prevIndex + entries.length
+    if ((isDurable && isWhole) || round > 0) sendResult(raft, role, round, null)
     role.owesResult ||= !isDurable
   } else if (round > 0) {
     sendResult(raft, role, round, null)
   }
 }
 
-/** Appends what is missing; truncates at the first real conflict, and only there (H15). */
-function takeEntries(raft: RaftState, prevIndex: Index, entries: readonly Entry[]): void {
+/**
+ * Appends what is missing, as far as the disk has room; truncates at the first real conflict, and only there (H15).
+ * How many of the entries the log holds then.
+ */
+function takeEntries(raft: RaftState, prevIndex: Index, entries: readonly Entry[]): number {
   const { log } = raft
   let at = Math.max(0, log.base.index - prevIndex)
   while (at < entries.length && termAt(log, entries[at]!.index) === entries[at]!.term) at++
   const next = entries[at]
-  if (next === undefined) return
+  if (next === undefined) return entries.length
   if (next.index <= lastIndex(log)) {
     assert(next.index > raft.commitIndex, `the leader contradicts committed entry ${next.index}`)
     truncate(log, next.index)
   }
-  append(log, at === 0 ? entries : entries.slice(at))
+  const end = endOfRoom(raft, entries, at)
+  append(log, at === 0 && end === entries.length ? entries : entries.slice(at, end))
+  return end
+}
+
+/** Of the entries from `at` on, those before this one fit on the disk, behind what it does not hold yet. */
+function endOfRoom({ log, room }: RaftState, entries: readonly Entry[], at: number): number {
+  if (room.entryBytes === Infinity) return entries.length
+  let left = room.entryBytes - bytesBetween(log, log.durableIndex, lastIndex(log))
+  let end = at
+  while (end < entries.length && (left -= entryBytes(entries[end]!)) >= 0) end++
+  return end
+}
+
+/**
+ * On a full disk: lets go what was received and never stored, as a crash would, so that it stands in nobody's way.
+ * Only a follower may: a candidate is voted for by the log that it has named (3.6.1), and a leader's grows only.
+ */
+export function dropWhatHasNoRoom(raft: RaftState): void {
+  const { log, role, room, persisting } = raft
+  if (room.entryBytes === Infinity || role.kind !== 'follower' || persisting !== null) return
+  const kept = Math.max(
+    lastWithin(log, room.entryBytes),
+    raft.commitIndex,
+    log.snapshot.index,
+    log.base.index,
+  )
+  if (kept >= lastIndex(log)) return
+  truncate(log, kept + 1)
+  role.receivedIndex = Math.min(role.receivedIndex, kept)
 }
 
 /**

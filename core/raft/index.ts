@@ -14,7 +14,7 @@ import type { MembershipChange } from './membership.ts'
 import type { Standing } from './next-membership.ts'
 import { membershipDue as membershipDueIn, promotable as promotableIn } from './promotion.ts'
 import { createRaft as create } from './raft.ts'
-import type { RaftState } from './raft.ts'
+import type { RaftState, Room } from './raft.ts'
 import { leaseRead as leaseReadIn } from './read.ts'
 import { hasReady as hasReadyIn, takeReady as takeReadyOf } from './ready.ts'
 import type { Ready } from './ready.ts'
@@ -52,6 +52,7 @@ export { bury } from './membership.ts'
 export type { MembershipChange } from './membership.ts'
 export { addLearner, changeDue, demote, promote, readdress, remove, replace } from './next-membership.ts'
 export type { Standing } from './next-membership.ts'
+export type { Room } from './raft.ts'
 export type { Removal } from './removal.ts'
 export type { TransferEnd } from './handover.ts'
 export type { MembershipProposal } from './change.ts'
@@ -122,6 +123,11 @@ export function promotable(raft: Raft): readonly NodeId[] {
  */
 export function membershipDue(raft: Raft, voters: number): MembershipChange | undefined {
   return membershipDueIn(inside(raft), voters)
+}
+
+/** What the disk takes now: to be said before each turn. Without it there is room for everything. */
+export function setRoom(raft: Raft, room: Room): void {
+  inside(raft).room = room
 }
 
 /** Whether `takeReady` could bring anything. */

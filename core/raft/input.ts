@@ -14,6 +14,8 @@ export type Input =
   | { readonly type: 'message'; readonly from: NodeId; readonly message: Message }
   /** The write `Ready.persist` of this sequence is durable, whole. Once for each, in order. */
   | { readonly type: 'persisted'; readonly sequence: number }
+  /** It was not done, because there is no room for it; nothing of it is on the disk. Instead of `persisted`. */
+  | { readonly type: 'persistRefused'; readonly sequence: number }
   /** A write or fsync failed. The core says nothing more, ever. */
   | { readonly type: 'storageFailed' }
   /** A linearizable read; answered in `Ready.reads` or `Ready.refusedReads` under this id, exactly once. */

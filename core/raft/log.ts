@@ -254,15 +254,45 @@ export interface Staged {
   readonly last: EntryId
 }
 
-/** The first `maxBytes` of what the disk has not been given yet, and at least one entry; from now on it has. */
-export function stage(log: Log, maxBytes: number): Staged {
+/** Whether the disk lacks entries, and has `roomBytes` for the first of them. */
+export function canStage(log: Log, roomBytes: number): boolean {
+  const first = log.entries[firstUnstaged(log) - log.base.index - 1]
+  return first !== undefined && (roomBytes === Infinity || entryBytes(first) <= roomBytes)
+}
+
+/**
+ * The first `maxBytes` of what the disk has not been given yet, and at least one entry; from now on it has. No more
+ * than `roomBytes`, and then maybe none.
+ */
+export function stage(log: Log, maxBytes: number, roomBytes = Infinity): Staged {
   const { truncateFrom } = log
-  const from = Math.max(log.stagedIndex, log.base.index) + 1
-  const entries = slice(log, from, lastIndex(log), maxBytes)
-  const last = entries.at(-1) ?? lastId(log)
+  const from = firstUnstaged(log)
+  const bytes = Math.min(maxBytes, roomBytes)
+  const entries = canStage(log, roomBytes) ? slice(log, from, lastIndex(log), bytes) : []
+  const last = entries.at(-1) ?? { index: from - 1, term: termAt(log, from - 1) as Term }
   log.truncateFrom = null
   log.stagedIndex = last.index
   return { truncateFrom, entries, last }
+}
+
+function firstUnstaged(log: Log): Index {
+  return Math.max(log.stagedIndex, log.base.index) + 1
+}
+
+/** The disk was not given what was staged behind `stagedIndex`, nor told to truncate from `truncateFrom`. */
+export function unstage(log: Log, stagedIndex: Index, truncateFrom: Index | null): void {
+  // Cut meanwhile: what the disk never had it need not be told to drop.
+  const cut = log.truncateFrom !== null && log.truncateFrom <= stagedIndex ? log.truncateFrom : Infinity
+  const from = Math.min(cut, truncateFrom ?? Infinity)
+  log.truncateFrom = from === Infinity ? null : from
+  log.stagedIndex = Math.min(log.stagedIndex, stagedIndex)
+}
+
+/** The last entry that fits into `roomBytes` together with all that the disk does not hold yet. */
+export function lastWithin(log: Log, roomBytes: number): Index {
+  let through = lastIndex(log)
+  while (through > log.durableIndex && bytesBetween(log, log.durableIndex, through) > roomBytes) through--
+  return through
 }
 
 /**

@@ -6,7 +6,7 @@ import { assert } from '../assert.ts'
 import { countOwnVote } from './election.ts'
 import { sendOwedResult } from './following.ts'
 import { endTransfer } from './handover.ts'
-import { lastIndex, markDurable, stage } from './log.ts'
+import { canStage, markDurable, stage, unstage } from './log.ts'
 import { isHardStateDurable, releaseHeld } from './outbox.ts'
 import type { RaftState } from './raft.ts'
 import { emptyOut } from './raft.ts'
@@ -15,30 +15,54 @@ import { advanceCommit } from './replication.ts'
 import type { HardState } from './types.ts'
 
 export function mustPersist(raft: RaftState): boolean {
-  const { log } = raft
-  const hasNews = raft.resetTo !== null || log.truncateFrom !== null || log.stagedIndex < lastIndex(log)
-  return raft.persisting === null && !raft.storageFailed && (hasNews || !isHardStateDurable(raft))
+  return raft.persisting === null && !raft.storageFailed && wanted(raft) !== 'nothing'
+}
+
+/**
+ * After a refusal term and vote come first, and alone: they never wait behind entries that have no room. What was
+ * refused is tried again after a heartbeat.
+ */
+function wanted(raft: RaftState): 'nothing' | 'hardState' | 'all' {
+  const { log, refusal } = raft
+  const isNews = !isHardStateDurable(raft)
+  if (refusal !== null) {
+    const isDue = raft.time.monotonicMs - refusal.atMs >= raft.config.heartbeatMs
+    if (isNews) return isDue || refusal.hadMore ? 'hardState' : 'nothing'
+    if (!isDue) return 'nothing'
+  }
+  const hasNews = raft.resetTo !== null || log.truncateFrom !== null || canStage(log, raft.room.entryBytes)
+  return hasNews || isNews ? 'all' : 'nothing'
 }
 
 /** What the disk lacks, as one write: bounded, so that to encode and checksum it does not hold the loop. */
 export function takePersist(raft: RaftState): Persist | undefined {
   if (!mustPersist(raft)) return undefined
-  const hardState: HardState = { term: raft.term, votedFor: raft.votedFor }
-  const { truncateFrom, entries, last } = stage(raft.log, raft.config.maxPersistBytes)
-  const meta = raft.resetTo
-  raft.resetTo = null
   raft.persistSequence++
-  raft.persisting = {
-    sequence: raft.persistSequence,
-    hardState,
-    last: { index: last.index, term: last.term },
-  }
+  return wanted(raft) === 'hardState' ? takeHardState(raft) : takeAll(raft)
+}
+
+function takeHardState(raft: RaftState): Persist {
+  const { term, votedFor, log, persistSequence: sequence } = raft
+  const hardState: HardState = { term, votedFor }
+  raft.persisting = { sequence, hardState, last: log.base, before: null }
+  return { sequence, batch: { entries: [], hardState, mustSync: true } }
+}
+
+function takeAll(raft: RaftState): Persist {
+  const { term, votedFor, log, config, room, persistSequence: sequence } = raft
+  const hardState: HardState = { term, votedFor }
+  const { stagedIndex } = log
+  const { truncateFrom, entries, last } = stage(log, config.maxPersistBytes, room.entryBytes)
+  const meta = raft.resetTo
+  const before = { stagedIndex, truncateFrom, resetTo: meta }
+  raft.resetTo = null
+  raft.persisting = { sequence, hardState, last: { index: last.index, term: last.term }, before }
   const isNews = !isHardStateDurable(raft) && meta === null
   // Entries of commands alone follow the fsync mode; everything else is synced in every mode.
   const isPlain = entries.every((entry) => entry.kind === 'commands')
   const mustSync = isNews || meta !== null || truncateFrom !== null || !isPlain
   return {
-    sequence: raft.persistSequence,
+    sequence,
     reset: meta === null ? undefined : { meta, hardState },
     batch: {
       truncateFrom: truncateFrom ?? undefined,
@@ -49,6 +73,21 @@ export function takePersist(raft: RaftState): Persist | undefined {
   }
 }
 
+/** The write was not done, because the volume is full: nothing of it is on the disk, and all of it is still due. */
+export function onPersistRefused(raft: RaftState, sequence: number): void {
+  const done = raft.persisting
+  assert(done?.sequence === sequence, `refused ${sequence}, but ${done?.sequence ?? 'nothing'} is under way`)
+  const { before } = done
+  const { log } = raft
+  raft.persisting = null
+  raft.refusal = { atMs: raft.time.monotonicMs, hadMore: before !== null }
+  // Whatever was refused, the disk's log is to be dropped since then.
+  if (before === null || raft.resetTo !== null) return
+  raft.resetTo = before.resetTo
+  if (before.resetTo === null && before.stagedIndex < log.base.index) raft.resetTo = log.snapshot
+  else unstage(log, before.stagedIndex, before.truncateFrom)
+}
+
 /** The write is durable, whole. It is believed for what the log still holds (H17). */
 export function onPersisted(raft: RaftState, sequence: number): void {
   const done = raft.persisting
@@ -57,6 +96,7 @@ export function onPersisted(raft: RaftState, sequence: number): void {
     `persisted ${sequence}, but ${done?.sequence ?? 'nothing'} is under way`,
   )
   raft.persisting = null
+  raft.refusal = null
   raft.durable = done.hardState
   releaseHeld(raft)
   const rose = markDurable(raft.log, done.last)

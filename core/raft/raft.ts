@@ -52,6 +52,27 @@ export interface Install {
   finishing: boolean
 }
 
+/** A write: what will be durable when it is done, and what was still to be done, if it is refused. */
+export interface Persisting {
+  readonly sequence: number
+  readonly hardState: HardState
+  readonly last: EntryId
+  /** Null: term and vote alone. */
+  readonly before: {
+    readonly stagedIndex: Index
+    readonly truncateFrom: Index | null
+    readonly resetTo: SnapshotMeta | null
+  } | null
+}
+
+/** See `LogRoom` of the ports: bytes of entries that go to the disk without waiting. */
+export interface Room {
+  /** Of new commands. */
+  readonly commandBytes: number
+  /** Of entries that were promised elsewhere; term and vote have space beside them. */
+  readonly entryBytes: number
+}
+
 export interface RaftState {
   readonly config: RaftConfig
   /** What the clocks said at the last input. */
@@ -88,8 +109,12 @@ export interface RaftState {
   /** Messages of this term that may not leave before the term and the vote are durable. */
   held: Envelope[]
   persistSequence: number
-  /** The write under way: what will be durable when it is done. */
-  persisting: { readonly sequence: number; readonly hardState: HardState; readonly last: EntryId } | null
+  /** The write under way. */
+  persisting: Persisting | null
+  /** The last write was not done, for want of room. */
+  refusal: { readonly atMs: number; readonly hadMore: boolean } | null
+  /** What the disk takes now. */
+  room: Room
   /** The disk's log must be dropped before anything else is written. */
   resetTo: SnapshotMeta | null
   out: Out
@@ -154,6 +179,8 @@ export function createRaft(config: RaftConfig, recovered: Recovered, time: Time)
     held: [],
     persistSequence: 0,
     persisting: null,
+    refusal: null,
+    room: { commandBytes: Infinity, entryBytes: Infinity },
     resetTo: stale ? snapshot : null,
     out: emptyOut(),
     touched: stale,

@@ -7,6 +7,7 @@
 import { moveMembershipOn } from './change.ts'
 import { slice } from './log.ts'
 import type { Envelope } from './message.ts'
+import { dropWhatHasNoRoom } from './following.ts'
 import { mustPersist, takePersist } from './persist.ts'
 import { emptyOut } from './raft.ts'
 import type { RaftState } from './raft.ts'
@@ -122,6 +123,7 @@ export function takeReady(raft: RaftState): Ready {
     completeTransfer(raft, leader)
   }
   if (raft.touched) noticeRemoval(raft)
+  dropWhatHasNoRoom(raft)
   raft.touched = false
   const persist = takePersist(raft)
   const committed = takeCommitted(raft)

@@ -18,7 +18,7 @@ import type { Input } from './input.ts'
 import { bytesBetween, lastIndex } from './log.ts'
 import type { Message, Removed } from './message.ts'
 import { send } from './outbox.ts'
-import { onPersisted, onStorageFailed } from './persist.ts'
+import { onPersisted, onPersistRefused, onStorageFailed } from './persist.ts'
 import { createPeer, noteRound } from './progress.ts'
 import type { Peer } from './progress.ts'
 import type { RaftState } from './raft.ts'
@@ -76,6 +76,8 @@ function handle(raft: RaftState, input: Input): void {
       return onMessage(raft, input.from, input.message)
     case 'persisted':
       return onPersisted(raft, input.sequence)
+    case 'persistRefused':
+      return onPersistRefused(raft, input.sequence)
     case 'storageFailed':
       return onStorageFailed(raft)
     case 'read':

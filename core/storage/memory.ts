@@ -5,7 +5,7 @@
  * given to `append` is not kept: Raft holds the entries that anybody may still ask for.
  */
 import { assert } from '../assert.ts'
-import type { Founding, IdentityStore, LogBatch, LogStore, RecoveredLog } from '../ports.ts'
+import type { Founding, IdentityStore, LogBatch, LogRoom, LogStore, RecoveredLog } from '../ports.ts'
 import type { SnapshotReader, SnapshotStore, SnapshotWriter } from '../ports.ts'
 import type { Index, SnapshotMeta } from '../raft/types.ts'
 
@@ -39,6 +39,8 @@ export class MemoryIdentity implements IdentityStore {
   }
 }
 
+const BOUNDLESS: LogRoom = { commandBytes: Infinity, entryBytes: Infinity }
+
 class MemoryLog implements LogStore {
   readonly failed = new Promise<never>(() => {})
   #next: Index = 1
@@ -55,6 +57,10 @@ class MemoryLog implements LogStore {
 
   hasRoom(): boolean {
     return true
+  }
+
+  room(): LogRoom {
+    return BOUNDLESS
   }
 
   async compact(): Promise<void> {}

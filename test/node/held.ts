@@ -3,12 +3,14 @@ import { Door } from '../../core/store/door.ts'
 import { createHooks } from '../../core/hooks.ts'
 import { Kv } from '../../core/store/kv.ts'
 import { createBudget, createMachine } from '../../core/machine/index.ts'
+import { ConcordError } from '../../core/errors.ts'
 import { Driver } from '../../core/node/driver.ts'
 import type { DriverLimits } from '../../core/node/driver-ports.ts'
 import { nobody } from '../../core/node/network.ts'
 import type {
   Clock,
   LogBatch,
+  LogRoom,
   LogStore,
   RecoveredLog,
   SnapshotStore,
@@ -85,6 +87,9 @@ export class HeldLog implements LogStore {
   held = false
   /** What `hasRoom` still promises. */
   roomBytes = Infinity
+  /** What it says that it takes of entries that are promised elsewhere; and above which it refuses a batch. */
+  entryBytes = Infinity
+  volumeBytes = Infinity
   failure: Error | undefined
   /** Breaks the store while no call is under way. */
   breakDown!: (error: Error) => void
@@ -109,7 +114,17 @@ export class HeldLog implements LogStore {
   async append(batch: LogBatch): Promise<void> {
     if (this.held) await new Promise<void>((resolve) => this.#waiting.push(resolve))
     if (this.failure !== undefined) throw this.failure
+    if (batch.entries.reduce((sum, { data }) => sum + data.length, 0) > this.volumeBytes) {
+      // As a disk does that was filled by somebody else: from now on it knows.
+      this.entryBytes = this.volumeBytes
+      throw new ConcordError('STORAGE_FULL', 'no space')
+    }
     this.batches.push(batch)
+  }
+
+  hasSpace(bytes: number): void {
+    this.volumeBytes = bytes
+    if (bytes === Infinity) this.entryBytes = bytes
   }
 
   letGo(): void {
@@ -119,6 +134,10 @@ export class HeldLog implements LogStore {
 
   hasRoom(bytes: number): boolean {
     return bytes <= this.roomBytes
+  }
+
+  room(): LogRoom {
+    return { commandBytes: this.roomBytes, entryBytes: this.entryBytes }
   }
 
   async compact(): Promise<void> {}

@@ -53,6 +53,7 @@ export class DurableLog {
     return {
       failed: log.failed,
       hasRoom: (bytes) => log.hasRoom(bytes),
+      room: () => log.room(),
       close: (clean) => log.close(clean),
       compact: (index) => log.compact(index),
       recover: async (index, term) => {

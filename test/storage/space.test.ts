@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
+import type { ConcordError } from '../../core/errors.ts'
 import type { RecoveredLog } from '../../core/ports.ts'
 import type { FileStorage } from '../../core/storage/file/storage.ts'
 import { openFileStorage } from '../../core/storage/file/storage.ts'
@@ -113,29 +114,44 @@ test('H37: somebody else fills the disk; nothing acknowledged is lost, and a res
   await next.log.append({ entries: [], hardState: voteFor(5), mustSync: true })
 })
 
-test('H37: an append that finds no space waits for it, and is done when it is there', async () => {
+test('H37: an append that finds no space is refused, leaves nothing behind, and is done when there is some', async () => {
   const disk = new CrashDisk()
   disk.totalBytes = 2 * MiB
   const clock = new ManualClock()
   const { storage } = await recoverOn(disk, { clock })
   await settled()
   disk.fillUp('/other')
-  let acknowledged = 0
-  const work = (async () => {
-    for (let index = 1; index <= 300; index++) {
-      await storage.log.append({ entries: [command(index, 1, Buffer.alloc(1500))], mustSync: false })
-      acknowledged = index
-    }
-  })()
-  for (let i = 0; i < 60; i++) await clock.advance(1000)
-  assert.ok(acknowledged > 0 && acknowledged < 300)
-  const before = acknowledged
-  await clock.advance(60_000)
-  assert.equal(acknowledged, before)
+  let done = 0
+  let refusal: unknown
+  const write = async (): Promise<void> => {
+    refusal = undefined
+    const entries = [command(done + 1, 1, Buffer.alloc(1500))]
+    const append = storage.log.append({ entries, mustSync: false })
+    await append.then(
+      () => done++,
+      (error: unknown) => (refusal = error),
+    )
+  }
+  while (done < 300 && refusal === undefined) {
+    await write()
+    await clock.advance(1000)
+  }
+  assert.ok(done > 0 && done < 300)
+  assert.deepEqual(
+    [(refusal as ConcordError).code, (refusal as ConcordError).outcome],
+    ['STORAGE_FULL', 'not-applied'],
+  )
+  // Smaller things have not been waiting behind it: term and vote, and what is known to fit.
+  assert.ok(storage.log.room().entryBytes < 1500)
+  await storage.log.append({ entries: [], hardState: voteFor(2, 'n1/a'), mustSync: true })
   disk.remove('/other')
-  for (let i = 0; i < 200 && acknowledged < 300; i++) await clock.advance(10_000)
-  await work
-  assert.equal((await recoverOn(disk, { seed: 2 })).log.entries.length, 300)
+  for (let i = 0; i < 2000 && done < 300; i++) {
+    await write()
+    await clock.advance(1000)
+  }
+  const { log } = await recoverOn(disk, { seed: 2 })
+  assert.equal(log.entries.length, 300)
+  assert.deepEqual(log.hardState, voteFor(2, 'n1/a'))
 })
 
 test('H37: a sparse segment that meets a full disk goes over to space that was taken', async () => {

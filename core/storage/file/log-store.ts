@@ -8,7 +8,7 @@
 import { assert } from '../../assert.ts'
 import { Writer } from '../../bytes.ts'
 import type { ConcordError } from '../../errors.ts'
-import type { Clock, Entropy, LogBatch, LogStore, RecoveredLog } from '../../ports.ts'
+import type { Clock, Entropy, LogBatch, LogRoom, LogStore, RecoveredLog } from '../../ports.ts'
 import type { HardState, Index, SnapshotMeta, Term } from '../../raft/types.ts'
 import { type Disk, diskFull, isDiskFull, shortWrite } from './disk.ts'
 import { type Damage, storageFailed } from './errors.ts'
@@ -114,7 +114,7 @@ export class FileLog implements LogStore {
       // A snapshot of the leader became durable, and the log was not yet reset behind it (Figure 5.3).
       if (isBehind(image, snapshotIndex, snapshotTerm)) {
         image.entries = []
-        await this.#beginAfresh(snapshotIndex + 1)
+        await this.#beginAfresh(snapshotIndex + 1, image.hardState)
       }
       await this.#options.recovered()
       this.#options.space.work()
@@ -248,7 +248,8 @@ export class FileLog implements LogStore {
   /** Says at the end of the log that all of it is on stable storage; an append that comes waits for that. */
   #rest(): void {
     const current = this.#current
-    if (current === undefined || this.#busy !== undefined || this.#failure !== undefined) return
+    if (current === undefined || this.#busy !== undefined || this.#failure !== undefined || this.#refused)
+      return
     this.#writer.truncate(0)
     const chain = writeRest(this.#writer, frameOf(current), this.#options.runId)
     if (!this.#fits(current)) return
@@ -292,6 +293,7 @@ export class FileLog implements LogStore {
       space.foundFull()
       await this.#makeSegment(await space.take(bytes, false), link)
     }
+    this.#refused = false
     this.#older.push({ path: old.path, maxIndex: old.maxIndex })
     await sealSegment(old, this.#writer)
     await old.file.close()
@@ -319,10 +321,24 @@ export class FileLog implements LogStore {
     const current = this.#current
     if (this.#failure !== undefined) return true
     if (current === undefined) return false
-    const { space } = this.#options
+    return this.#options.space.hasRoom(bytes + BATCH_OVERHEAD_BYTES, this.#leftIn(current))
+  }
+
+  room(): LogRoom {
+    const current = this.#current
+    if (this.#failure !== undefined) return { commandBytes: Infinity, entryBytes: Infinity }
+    if (current === undefined) return { commandBytes: -1, entryBytes: -1 }
+    const { commandBytes, entryBytes } = this.#options.space.room(this.#leftIn(current))
+    return {
+      commandBytes: commandBytes - BATCH_OVERHEAD_BYTES,
+      entryBytes: entryBytes - BATCH_OVERHEAD_BYTES,
+    }
+  }
+
+  /** What the current segment still takes for certain. */
+  #leftIn(current: OpenSegment): number {
     const left = roomIn(current)
-    const trusted = current.sparse ? Math.min(left, space.promised) : left
-    return space.hasRoom(bytes + BATCH_OVERHEAD_BYTES, trusted)
+    return current.sparse ? Math.min(left, this.#options.space.promised) : left
   }
 
   async compact(index: Index): Promise<void> {
@@ -343,8 +359,7 @@ export class FileLog implements LogStore {
   async reset(meta: SnapshotMeta, hardState: HardState): Promise<void> {
     assert(this.#current !== undefined && this.#busy === undefined, 'one call in flight, after recovery')
     this.#busy = this.#guarded('reset', async () => {
-      this.#hardState = hardState
-      await this.#beginAfresh(meta.index + 1)
+      await this.#beginAfresh(meta.index + 1, hardState)
       this.#planSync()
     }).finally(() => (this.#busy = undefined))
     await this.#busy
@@ -352,11 +367,13 @@ export class FileLog implements LogStore {
   }
 
   /** A segment that follows none, durable; only then do the others go. */
-  async #beginAfresh(firstIndex: Index): Promise<void> {
+  async #beginAfresh(firstIndex: Index, hardState: HardState): Promise<void> {
     const old = this.#current!
     await this.#settleSync()
+    const spare = await this.#options.space.take(BATCH_OVERHEAD_BYTES, false)
     this.#next = firstIndex
-    await this.#makeSegment(await this.#options.space.take(BATCH_OVERHEAD_BYTES, false), undefined)
+    this.#hardState = hardState
+    await this.#makeSegment(spare, undefined)
     await old.file.close()
     const paths = [...this.#older.map(({ path }) => path), old.path]
     this.#older = []

@@ -9,13 +9,14 @@
 import { dirname, join } from 'node:path'
 
 import { ConcordError } from '../../errors.ts'
-import type { Clock, Timer } from '../../ports.ts'
+import type { Clock, LogRoom, Timer } from '../../ports.ts'
 import { type Disk, diskFull, errorCode, isDiskFull, writeAll } from './disk.ts'
 import { storageFailed, storageRefused } from './errors.ts'
 import { BALLAST, logDir, parseSpareName, snapshotDir, spareName, temporary } from './layout.ts'
 import { MAX_SEGMENT_BYTES, MIN_SEGMENT_BYTES } from './segment.ts'
 
 const MiB = 1024 * 1024
+const PAGE_BYTES = 4096
 /** Of the first segment of a log, and of the reserve. */
 const SMALL_BYTES = MiB
 /** Written and synced piece by piece, so that the log's own fsync never waits for much. */
@@ -29,6 +30,9 @@ const FREE_SHARE = 4
 const MEASURE_BYTES = 4 * MiB
 /** From here on a batch costs the same in a sparse file. */
 const LARGE_BATCH_BYTES = 128 * 1024
+/** Of the last space on a full volume, what entries leave for term and vote: this much, or this part of the reserve. */
+const HARD_STATE_BYTES = 64 * 1024
+const HARD_STATE_SHARE = 4
 const RETRY_FIRST_MS = 50
 const RETRY_LAST_MS = 5000
 
@@ -56,7 +60,7 @@ interface Missing {
   readonly done: () => void
 }
 
-const wholePages = (bytes: number): number => Math.ceil(bytes / 4096) * 4096
+const wholePages = (bytes: number): number => Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES
 /** The next snapshot may be larger than the last. */
 const withSlack = (bytes: number): number => Math.ceil(bytes * 1.25)
 const powerOfTwoUpTo = (bytes: number): number => 2 ** Math.floor(Math.log2(Math.max(1, bytes)))
@@ -188,10 +192,21 @@ export class Space {
    * nothing says that the volume is full, a spare that is only being made counts.
    */
   hasRoom(bytes: number, left: number): boolean {
-    if (this.#closed) return false
-    const there = bytes <= left || bytes <= (this.#next?.bytes ?? 0)
-    if (this.#full) return there && this.#reserve !== undefined && this.#ballastBytes > 0
-    return there || wholePages(bytes) <= this.#unreservedBytes
+    return bytes <= this.room(left).commandBytes
+  }
+
+  /** The largest batch of new commands, and of entries that were promised elsewhere. */
+  room(left: number): LogRoom {
+    if (this.#closed) return { commandBytes: -1, entryBytes: -1 }
+    const there = Math.max(left, this.#next?.bytes ?? 0)
+    if (!this.#full) {
+      const free = Math.floor(this.#unreservedBytes / PAGE_BYTES) * PAGE_BYTES
+      return { commandBytes: Math.max(there, free), entryBytes: Infinity }
+    }
+    const kept = Math.min(HARD_STATE_BYTES, this.#leastBytes / HARD_STATE_SHARE)
+    if (this.#reserve === undefined) return { commandBytes: -1, entryBytes: there - kept }
+    const isWhole = this.#ballastBytes > 0
+    return { commandBytes: isWhole ? there : -1, entryBytes: Math.max(there, this.#reserve.bytes - kept) }
   }
 
   /** What the volume may be trusted to have still when it is asked for piece by piece. */
@@ -214,14 +229,15 @@ export class Space {
 
   #require(bytes: number): void {
     this.#needBytes = Math.min(MAX_SEGMENT_BYTES, Math.max(this.#needBytes, wholePages(bytes)))
-    if (!this.#full) this.work()
+    this.work()
   }
 
   /**
    * A file for a segment of at least `bytes`: the next one, the reserve when the volume is full, or what has
-   * to be waited for. With `sparse`, a sparse one rather than waiting; that is also better for large batches,
-   * where taking the space with the write costs less than having written it before. The caller gives the file
-   * another name. Rejects when the store is closed or has failed.
+   * to be waited for while it is made. Rejects with `STORAGE_FULL` when the volume is full and none there is large
+   * enough: whoever waited would stand in the way of what is smaller. With `sparse`, a sparse one rather than
+   * waiting; that is also better for large batches, where taking the space with the write costs less than having
+   * written it before. The caller gives the file another name. Rejects when the store is closed or has failed.
    */
   async take(bytes: number, sparse: boolean): Promise<Spare> {
     for (;;) {
@@ -240,6 +256,8 @@ export class Space {
       }
       if (this.#broken !== undefined) throw this.#broken
       if (this.#closed) throw new ConcordError('STORAGE_FULL', 'closed while waiting for space on the volume')
+      if (this.#full)
+        throw new ConcordError('STORAGE_FULL', `the volume has no space for ${bytes} bytes of log`)
       const changed = new Promise<void>((resolve) => (this.#wake = resolve))
       this.#require(bytes)
       await changed
