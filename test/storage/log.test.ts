@@ -403,6 +403,19 @@ describe('relaxed fsync: a log that has come to rest', () => {
     )
   })
 
+  test('does not rest between steady writes: none of them waits for the disk', async () => {
+    const disk = new CrashDisk()
+    const clock = new ManualClock()
+    const { storage } = await recoverOn(disk, { fsync: 'interval', fsyncIntervalMs: 50, clock })
+    await settled()
+    for (let index = 1; index <= 4; index++) {
+      await append(storage, index, 'a')
+      assert.equal((await afterPowerLoss(disk)).log.entries.length, index - 1)
+      await clock.advance(60)
+      await clock.advance(600)
+    }
+  })
+
   test('rests again after more writes, after a restart, and after a snapshot has replaced it', async () => {
     const { disk, clock, storage } = await rested()
     await append(storage, 2, 'b')
