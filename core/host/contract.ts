@@ -17,6 +17,7 @@ import type {
   PutResult,
   ReadOptions,
   Revision,
+  TxnRequest,
   Value,
   WriteOptions,
 } from '../types.ts'
@@ -152,8 +153,14 @@ export interface PluginSpace {
   put(key: Key, value: Value, options?: PutOptions): Promise<PutResult>
   /** As `store.delete`; no hook sees it. */
   delete(key: Key, options?: WriteOptions): Promise<DeleteResult>
-  /** As `put`, if the key is at this revision; 0: absent. Resolves with whether it was. */
-  putIf(key: Key, value: Value, ifRevision: Revision, options?: PutOptions): Promise<{ readonly ok: boolean }>
+  /**
+   * Many keys as one change, if the keys in `compare` are at these revisions (0: absent): `success` is puts and deletes.
+   * Resolves with whether it was so. No hook sees it.
+   */
+  txn(
+    request: Pick<TxnRequest, 'compare' | 'success'>,
+    options?: WriteOptions,
+  ): Promise<{ readonly succeeded: boolean; readonly revision: Revision }>
   /** As `store.getEntry`; no hook sees it. */
   getEntry<T = unknown>(key: Key, options?: ReadOptions): Promise<Entry<T> | undefined>
   /** In key order, one page at a time; not one moment, unlike `store.entries`. */

@@ -4,6 +4,7 @@
  */
 import { type Call, type CallRules, OPTIONS, checkCall, checkTtl } from '../store/calls.ts'
 import { toEntry } from '../store/answers.ts'
+import { checkTxn } from '../store/conditions.ts'
 import { checkKey, openStored } from '../codec.ts'
 import { ConcordError } from '../errors.ts'
 import {
@@ -39,6 +40,7 @@ import type {
   PutResult,
   ReadOptions,
   Revision,
+  TxnRequest,
   Value,
   WriteOptions,
 } from '../types.ts'
@@ -87,25 +89,17 @@ export class PluginState implements PluginSpace {
     return this.#entryNow(key, clusterTime) as Entry<T> | undefined
   }
 
-  async putIf(
-    key: Key,
-    value: Value,
-    ifRevision: Revision,
-    options?: PutOptions,
-  ): Promise<{ readonly ok: boolean }> {
-    const call = this.#check(options, OPTIONS.put)
-    checkKey(key)
-    const ttlMs = checkTtl(call.options.ttl)
+  async txn(
+    request: Pick<TxnRequest, 'compare' | 'success'>,
+    options?: WriteOptions,
+  ): Promise<{ readonly succeeded: boolean; readonly revision: Revision }> {
+    const call = this.#check(options, OPTIONS.write)
+    const txn = checkTxn(request, this.#log().machine.settings.batch)
     const space = await this.#space(call)
-    const txn = {
-      compares: [{ key, revision: ifRevision }],
-      success: [{ op: 'put' as const, key, value, ttlMs }],
-      failure: [],
-    }
-    const { succeeded } = await this.#propose<TxnDone>(call, (writer, machine) =>
+    const { succeeded, revision } = await this.#propose<TxnDone>(call, (writer, machine) =>
       encodeTxn(writer, headerOf(space, call), txn, machine.settings.valueBytes),
     )
-    return { ok: succeeded }
+    return { succeeded, revision }
   }
 
   async put(key: Key, value: Value, options?: PutOptions): Promise<PutResult> {

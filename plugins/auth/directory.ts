@@ -2,7 +2,14 @@
  * Tokens and roles, in the plugin's own replicated space: the same on every node, there after a restart. Every change
  * of rights also changes the key `epoch`, by which calls that were let in before are judged again.
  */
-import { ConcordError, type Context, type PluginSpace } from '../../core/plugin.ts'
+import {
+  ConcordError,
+  type Context,
+  type PluginSpace,
+  type TxnOperation,
+  type TxnRequest,
+  type Value,
+} from '../../core/plugin.ts'
 import type { AuthService, NewToken, TokenInfo } from './index.ts'
 import {
   allowing,
@@ -69,35 +76,40 @@ export class Directory implements Omit<AuthService, 'can'> {
 
   // ----------------------------------------------------------------------------------------- tokens
 
-  async createToken(
-    given: NewToken,
-    by = 'the application',
-  ): Promise<TokenInfo & { readonly token: string }> {
-    const token = makeToken()
-    return this.#create(token, given, by)
+  createToken(given: NewToken, by = 'the application'): Promise<Shown> {
+    return this.#create(makeToken(), given, by)
   }
 
-  async #create(token: Token, given: NewToken, by: string): Promise<TokenInfo & { readonly token: string }> {
-    const { roles = [], grants = [], ttl } = given
-    const name = checkName(given.name, 'name')
-    for (const role of roles) await this.#mustBeRole(role)
-    const record: TokenRecord = {
-      name,
-      hash: new Uint8Array(hashOf(token.secret)),
+  async #create(token: Token, given: NewToken, by: string): Promise<Shown> {
+    const { roles = [], ttl } = given
+    const record = await this.#recordOf(token, given, by)
+    await this.#change(async ({ has }) => {
+      if (await has(TOKENS + token.id)) throw refused('there is a token with this id already')
+      for (const role of roles) await this.#mustBeRole(role)
+      return {
+        seen: [absent(TOKENS + token.id)],
+        writes: [put(TOKENS + token.id, record, ttl)],
+        takesAway: false,
+      }
+    })
+    this.#ctx.log.info({ id: token.id, name: record.name, by }, 'token created')
+    return { ...infoOf(token.id, record, ttl ?? null, null), token: textOf(token) }
+  }
+
+  async #recordOf({ secret }: Token, given: NewToken, by: string): Promise<TokenRecord> {
+    const { name, roles = [], grants = [] } = given
+    return {
+      name: checkName(name, 'name'),
+      hash: new Uint8Array(hashOf(secret)),
       roles: [...new Set(roles)],
       grants: checkGrants(grants, 'grants'),
       createdAt: this.#ctx.clock.wallMs(),
       createdBy: by,
     }
-    const { ok } = await this.#space.putIf(TOKENS + token.id, record, 0, { ttl })
-    if (!ok)
-      throw new ConcordError('CHANGE_REFUSED', 'there is a token with this id already', { retryable: false })
-    await this.#turn()
-    this.#ctx.log.info({ id: token.id, name, by }, 'token created')
-    return { ...infoOf(token.id, record, ttl ?? null, null), token: textOf(token) }
   }
 
   async listTokens(): Promise<TokenInfo[]> {
+    await this.#space.get(EPOCH) // this node has caught up with all that was answered before
     const used = new Map<string, number>()
     for await (const { key, value } of this.#space.scan<number>({ prefix: USED })) {
       const id = key.slice(USED.length).split('/')[0]!
@@ -113,38 +125,57 @@ export class Directory implements Omit<AuthService, 'can'> {
   }
 
   async revokeToken(id: string, { force = false } = {}): Promise<{ readonly revoked: boolean }> {
-    const { record } = (await this.#find(id)) ?? {}
-    if (record === undefined) return { revoked: false }
-    if (!force) await this.#notTheLastAdmin(id)
-    await this.#space.delete(TOKENS + id)
-    await this.#turn()
-    await this.#space.delete(OLD + id)
-    this.#ctx.log.info({ id, name: record.name }, 'token revoked')
-    return { revoked: true }
+    let name: string | undefined
+    await this.#change(async () => {
+      name = (await this.#find(id))?.record.name
+      if (name !== undefined && !force) await this.#leavesAnAdmin({ token: id, as: undefined })
+      // Also when it is gone already: the try that took it may not have got so far as to say so.
+      return { writes: [remove(TOKENS + id), remove(OLD + id)], takesAway: true }
+    })
+    if (name !== undefined) this.#ctx.log.info({ id, name }, 'token revoked')
+    return { revoked: name !== undefined }
   }
 
-  async rotateToken(id: string, { overlap = 0 } = {}): Promise<TokenInfo & { readonly token: string }> {
+  async rotateToken(id: string, { overlap = 0 } = {}): Promise<Shown> {
     const secret = newSecret()
-    const before = await this.#mustFind(id)
-    if (overlap > 0) await this.#space.put(OLD + id, before.record.hash, { ttl: overlap })
-    const record = await this.#change(id, (now) => ({ ...now, hash: new Uint8Array(hashOf(secret)) }))
-    this.#ctx.log.info({ id, name: record.name, overlap }, 'token rotated')
-    return { ...infoOf(id, record, before.ttl, null), token: textOf({ id, secret }) }
+    let rotated!: { record: TokenRecord; ttl: number | null }
+    await this.#change(async () => {
+      const { record, ttl, seen } = await this.#mustFind(id)
+      rotated = { record: { ...record, hash: new Uint8Array(hashOf(secret)) }, ttl }
+      // Without an overlap the one before goes, too, whatever was promised to it.
+      const old = overlap > 0 ? put(OLD + id, record.hash, overlap) : remove(OLD + id)
+      return { seen, writes: [old, put(TOKENS + id, rotated.record, ttl ?? undefined)], takesAway: true }
+    })
+    this.#ctx.log.info({ id, name: rotated.record.name, overlap }, 'token rotated')
+    return { ...infoOf(id, rotated.record, rotated.ttl, null), token: textOf({ id, secret }) }
   }
 
   async grantRole(id: string, role: string): Promise<void> {
-    await this.#mustBeRole(role)
-    await this.#change(id, (now) => ({ ...now, roles: [...new Set([...now.roles, role])] }))
+    await this.#change(async () => {
+      await this.#mustBeRole(role)
+      const { record, ttl, seen } = await this.#mustFind(id)
+      const changed = { ...record, roles: [...new Set([...record.roles, role])] }
+      return { seen, writes: [put(TOKENS + id, changed, ttl ?? undefined)], takesAway: false }
+    })
   }
 
   async revokeRole(id: string, role: string, { force = false } = {}): Promise<void> {
-    if (role === 'admin' && !force) await this.#notTheLastAdmin(id)
-    await this.#change(id, (now) => ({ ...now, roles: now.roles.filter((name) => name !== role) }))
+    await this.#change(async () => {
+      const { record, ttl, seen } = await this.#mustFind(id)
+      const changed = { ...record, roles: record.roles.filter((name) => name !== role) }
+      if (!force) await this.#leavesAnAdmin({ token: id, as: changed })
+      return { seen, writes: [put(TOKENS + id, changed, ttl ?? undefined)], takesAway: true }
+    })
   }
 
-  async setGrants(id: string, grants: readonly Grant[]): Promise<void> {
+  async setGrants(id: string, grants: readonly Grant[], { force = false } = {}): Promise<void> {
     const checked = checkGrants(grants, 'grants')
-    await this.#change(id, (now) => ({ ...now, grants: checked }))
+    await this.#change(async () => {
+      const { record, ttl, seen } = await this.#mustFind(id)
+      const changed = { ...record, grants: checked }
+      if (!force) await this.#leavesAnAdmin({ token: id, as: changed })
+      return { seen, writes: [put(TOKENS + id, changed, ttl ?? undefined)], takesAway: true }
+    })
   }
 
   // ------------------------------------------------------------------------------------------ roles
@@ -152,24 +183,28 @@ export class Directory implements Omit<AuthService, 'can'> {
   async createRole(name: string, grants: readonly Grant[]): Promise<Role> {
     checkName(name, 'name')
     const record: RoleRecord = { grants: checkGrants(grants, 'grants') }
-    const isNew = !PREDEFINED.has(name) && (await this.#space.putIf(ROLES + name, record, 0)).ok
-    if (!isNew)
-      throw new ConcordError('CHANGE_REFUSED', `the role ${name} is there already`, { retryable: false })
-    await this.#turn()
+    await this.#change(async ({ has }) => {
+      if (PREDEFINED.has(name) || (await has(ROLES + name)))
+        throw refused(`the role ${name} is there already`)
+      return { seen: [absent(ROLES + name)], writes: [put(ROLES + name, record)], takesAway: false }
+    })
     return { name, grants: record.grants }
   }
 
-  async deleteRole(name: string): Promise<{ readonly deleted: boolean }> {
+  async deleteRole(name: string, { force = false } = {}): Promise<{ readonly deleted: boolean }> {
     checkName(name, 'name')
-    if (PREDEFINED.has(name)) {
-      throw new ConcordError('CHANGE_REFUSED', `${name} is predefined, and stays`, { retryable: false })
-    }
-    const { deleted } = await this.#space.delete(ROLES + name)
-    await this.#turn()
+    if (PREDEFINED.has(name)) throw refused(`${name} is predefined, and stays`)
+    let deleted = false
+    await this.#change(async ({ has }) => {
+      deleted = await has(ROLES + name)
+      if (deleted && !force) await this.#leavesAnAdmin({ role: name })
+      return { writes: [remove(ROLES + name)], takesAway: true }
+    })
     return { deleted }
   }
 
   async listRoles(): Promise<Role[]> {
+    await this.#space.get(EPOCH)
     const found = [...PREDEFINED.values()]
     for await (const { key, value } of this.#space.scan<RoleRecord>({ prefix: ROLES })) {
       found.push({ name: key.slice(ROLES.length), grants: value.grants })
@@ -179,20 +214,21 @@ export class Directory implements Omit<AuthService, 'can'> {
 
   // ------------------------------------------------------------------------------------- bootstrapping
 
-  /** Once for the whole cluster, whoever asks and however often. */
-  async bootstrap(text?: string): Promise<TokenInfo & { readonly token: string }> {
+  /** Once for the whole cluster, whoever asks and however often: the mark and the token are one change. */
+  async bootstrap(text?: string): Promise<Shown> {
     const token = text === undefined ? makeToken() : parseToken(text)!
-    const { ok } = await this.#space.putIf(BOOTSTRAP, { at: this.#ctx.clock.wallMs(), id: token.id }, 0)
-    if (!ok) {
-      throw new ConcordError(
-        'CHANGE_REFUSED',
-        'the first token of this cluster was made already; whoever has the role admin makes others',
-        {
-          retryable: false,
-        },
-      )
-    }
-    return this.#create(token, { name: 'bootstrap', roles: ['admin'] }, 'bootstrap')
+    const record = await this.#recordOf(token, { name: 'bootstrap', roles: ['admin'] }, 'bootstrap')
+    await this.#change(async ({ has }) => {
+      if (await has(BOOTSTRAP)) {
+        throw refused(
+          'the first token of this cluster was made already; whoever has the role admin makes others',
+        )
+      }
+      const mark = put(BOOTSTRAP, { at: this.#ctx.clock.wallMs(), id: token.id })
+      return { seen: [absent(BOOTSTRAP)], writes: [mark, put(TOKENS + token.id, record)], takesAway: false }
+    })
+    this.#ctx.log.info({ id: token.id, name: record.name, by: 'bootstrap' }, 'token created')
+    return { ...infoOf(token.id, record, null, null), token: textOf(token) }
   }
 
   // -------------------------------------------------------------------------------------------- use
@@ -204,34 +240,34 @@ export class Directory implements Omit<AuthService, 'can'> {
 
   // ------------------------------------------------------------------------------------- small things
 
-  /** What was let in by the rights before is judged again, wherever it is on its way. */
-  async #turn(): Promise<void> {
-    await this.#space.put(EPOCH, newSecret())
+  /**
+   * Every change of tokens and roles is one command, on the state that it was decided on: `EPOCH` is compared, and
+   * rewritten with it. What only gives leaves it as it is, so that nobody who was let in is judged again for nothing;
+   * it is compared all the same, and so is what it was decided on.
+   */
+  async #change(decide: (now: Now) => Promise<Decided>): Promise<void> {
+    const has = async (key: string): Promise<boolean> => (await this.#space.get(key)) !== undefined
+    for (;;) {
+      const epoch = (await this.#space.getEntry(EPOCH))?.revision ?? 0
+      const { seen = [], writes, takesAway } = await decide({ has })
+      const turn = takesAway || epoch === 0 ? [put(EPOCH, newSecret())] : []
+      const compare = [{ key: EPOCH, revision: epoch }, ...seen]
+      const { succeeded } = await this.#space.txn({ compare, success: [...writes, ...turn] })
+      if (succeeded) return
+    }
   }
 
-  async #find(
-    id: string,
-  ): Promise<{ record: TokenRecord; revision: number; ttl: number | null } | undefined> {
+  async #find(id: string): Promise<Found | undefined> {
     const entry = await this.#space.getEntry<TokenRecord>(TOKENS + id)
-    return entry && { record: entry.value, revision: entry.revision, ttl: entry.ttl }
+    return (
+      entry && { record: entry.value, ttl: entry.ttl, seen: [{ key: entry.key, revision: entry.revision }] }
+    )
   }
 
-  async #mustFind(id: string): Promise<{ record: TokenRecord; revision: number; ttl: number | null }> {
+  async #mustFind(id: string): Promise<Found> {
     const found = await this.#find(id)
     if (found !== undefined) return found
     throw new ConcordError('INVALID_ARGUMENT', `no token has the id ${JSON.stringify(id.slice(0, 64))}`)
-  }
-
-  /** Reads, changes and writes a token, again when somebody else came between. */
-  async #change(id: string, change: (now: TokenRecord) => TokenRecord): Promise<TokenRecord> {
-    for (;;) {
-      const { record, revision, ttl } = await this.#mustFind(id)
-      const changed = change(record)
-      const { ok } = await this.#space.putIf(TOKENS + id, changed, revision, { ttl: ttl ?? undefined })
-      if (!ok) continue
-      await this.#turn()
-      return changed
-    }
   }
 
   async #mustBeRole(name: string): Promise<void> {
@@ -239,21 +275,51 @@ export class Directory implements Omit<AuthService, 'can'> {
     throw new ConcordError('INVALID_ARGUMENT', `there is no role ${JSON.stringify(name.slice(0, 64))}`)
   }
 
-  /** Whoever removes the last who may let others in locks everybody out. */
-  async #notTheLastAdmin(id: string): Promise<void> {
-    const isAdmin = ({ roles, grants }: Rights): boolean =>
-      allowing(rulingsOf({ roles, grants }, this.roleNow), { permission: 'admin' }) !== undefined
-    const admins = (await this.listTokens()).filter((token) => token.expiresIn === null && isAdmin(token))
-    if (admins.length > 1 || admins[0]?.id !== id) return
-    throw new ConcordError(
-      'CHANGE_REFUSED',
-      'this is the last token with the permission admin that does not expire: nobody could make another',
-      {
-        retryable: false,
-      },
+  /** Whoever takes the last who may let others in locks everybody out. */
+  async #leavesAnAdmin(change: { token: string; as: Rights | undefined } | { role: string }): Promise<void> {
+    const roleAfter = (name: string): Role | undefined =>
+      'role' in change && change.role === name ? undefined : this.roleNow(name)
+    const isAdmin = (rights: Rights, roleNamed: (name: string) => Role | undefined): boolean =>
+      allowing(rulingsOf(rights, roleNamed), { permission: 'admin' }) !== undefined
+    const lasting = (await this.listTokens()).filter(({ expiresIn }) => expiresIn === null)
+    const after = lasting.flatMap((token): Rights[] => {
+      if (!('token' in change) || change.token !== token.id) return [token]
+      return change.as === undefined ? [] : [change.as]
+    })
+    const had = lasting.some((rights) => isAdmin(rights, this.roleNow))
+    if (!had || after.some((rights) => isAdmin(rights, roleAfter))) return
+    throw refused(
+      'no token with the permission admin would be left that does not expire: nobody could make another',
     )
   }
 }
+
+type Shown = TokenInfo & { readonly token: string }
+
+/** A token as it stands, and where that is compared. */
+interface Found {
+  readonly record: TokenRecord
+  readonly ttl: number | null
+  readonly seen: TxnRequest['compare']
+}
+
+interface Now {
+  has(key: string): Promise<boolean>
+}
+
+interface Decided {
+  /** What it goes by, beside the epoch. */
+  readonly seen?: TxnRequest['compare']
+  readonly writes: readonly TxnOperation[]
+  /** Somebody may do less than before: what was let in has to be judged again. */
+  readonly takesAway: boolean
+}
+
+const absent = (key: string) => ({ key, revision: 0 })
+const put = (key: string, value: Value, ttl?: number): TxnOperation => ({ op: 'put', key, value, ttl })
+const remove = (key: string): TxnOperation => ({ op: 'delete', key })
+
+const refused = (why: string): ConcordError => new ConcordError('CHANGE_REFUSED', why, { retryable: false })
 
 const USED_TTL_SECONDS = 90 * 24 * 3600
 

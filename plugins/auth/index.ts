@@ -80,11 +80,11 @@ export interface AuthService {
   /** @throws `CHANGE_REFUSED` - as `revokeToken`. */
   revokeRole(id: string, role: string, options?: { readonly force?: boolean }): Promise<void>
   /** In place of the grants that it has of its own. */
-  setGrants(id: string, grants: readonly Grant[]): Promise<void>
+  setGrants(id: string, grants: readonly Grant[], options?: { readonly force?: boolean }): Promise<void>
   /** @throws `CHANGE_REFUSED` - it is there already. */
   createRole(name: string, grants: readonly Grant[]): Promise<Role>
   /** Tokens that have it lose what it gave. @throws `CHANGE_REFUSED` - it is predefined. */
-  deleteRole(name: string): Promise<{ readonly deleted: boolean }>
+  deleteRole(name: string, options?: { readonly force?: boolean }): Promise<{ readonly deleted: boolean }>
   /** The predefined ones, too. */
   listRoles(): Promise<Role[]>
   /** The first token, with the role `admin`. @throws `CHANGE_REFUSED` - this cluster has had it. */
@@ -147,9 +147,9 @@ export const auth = definePlugin({
       rotateToken: (id, more) => directory.rotateToken(id, more),
       grantRole: (id, role) => directory.grantRole(id, role),
       revokeRole: (id, role, more) => directory.revokeRole(id, role, more),
-      setGrants: (id, grants) => directory.setGrants(id, grants),
+      setGrants: (id, grants, more) => directory.setGrants(id, grants, more),
       createRole: (name, grants) => directory.createRole(name, grants),
-      deleteRole: (name) => directory.deleteRole(name),
+      deleteRole: (name, more) => directory.deleteRole(name, more),
       listRoles: () => directory.listRoles(),
       bootstrap: () => directory.bootstrap(),
       can: async (token, permission, key) => {

@@ -216,3 +216,88 @@ function hide(_name: string, value: unknown): unknown {
     }
   return value
 }
+
+describe('changes of rights', () => {
+  test('are whole: a first token whose making is cut off is made by the next who asks', async () => {
+    for (let cutMs = 1; cutMs <= 10; cutMs++) {
+      const t = await testCluster({ seed: cutMs, config })
+      try {
+        const leader = await t.leader()
+        const follower = t.nodes.find(({ name }) => name !== leader.name)!
+        const made = outcome(follower.db.plugin('auth').bootstrap())
+        await t.advance(cutMs)
+        t.crash(follower.name)
+        await made
+        await t.advance(1000)
+        const auth = leader.db.plugin('auth')
+        const again = await outcome(auth.bootstrap())
+        const tokens = await auth.listTokens()
+        assert.equal(tokens.length, 1, `${cutMs} ms: ${again}`)
+      } finally {
+        await t.close()
+      }
+    }
+  })
+
+  test('of one token at once, on two nodes, are all there', async () => {
+    const t = await testCluster({ seed: 9, config })
+    try {
+      const [one, two] = t.nodes.map(({ db }) => db.plugin('auth'))
+      await one!.bootstrap()
+      const { id } = await one!.createToken({ name: 'app' })
+      await Promise.all([
+        one!.grantRole(id, 'viewer'),
+        two!.grantRole(id, 'editor'),
+        one!.setGrants(id, [{ prefix: 'a/', permissions: ['read'] }]),
+        two!.grantRole(id, 'none'),
+      ])
+      const found = (await two!.listTokens()).find((token) => token.id === id)!
+      assert.deepEqual([...found.roles].sort(), ['editor', 'none', 'viewer'])
+      assert.equal(found.grants.length, 1)
+    } finally {
+      await t.close()
+    }
+  })
+
+  test('a rotation without an overlap ends the secrets before it, those too that were to go on', async () => {
+    const t = await testCluster({ nodes: 1, config })
+    try {
+      const { db } = t.node('n1')
+      const auth = db.plugin('auth')
+      const first = await auth.createToken({ name: 'app', roles: ['viewer'] })
+      const second = await auth.rotateToken(first.id, { overlap: 3600 })
+      assert.equal(await outcome(db.get('a', { token: first.token })), 'done')
+      const third = await auth.rotateToken(first.id)
+      const codes = [first, second, third].map(({ token }) => outcome(db.get('a', { token })))
+      assert.deepEqual(await Promise.all(codes), ['UNAUTHORIZED', 'UNAUTHORIZED', 'done'])
+    } finally {
+      await t.close()
+    }
+  })
+
+  test('leave somebody who may make tokens, unless they are forced', async () => {
+    const t = await testCluster({ nodes: 3, seed: 8, config })
+    try {
+      const [one, two] = t.nodes.map(({ db }) => db.plugin('auth'))
+      await one!.createRole('boss', [{ prefix: '', permissions: ['admin'] }])
+      const boss = await one!.createToken({ name: 'boss', roles: ['boss'] })
+      await one!.createToken({ name: 'brief', roles: ['admin'], ttl: 3600 })
+      assert.equal(await outcome(one!.revokeToken(boss.id)), 'CHANGE_REFUSED')
+      assert.equal(await outcome(one!.revokeRole(boss.id, 'boss')), 'CHANGE_REFUSED')
+      assert.equal(await outcome(one!.deleteRole('boss')), 'CHANGE_REFUSED')
+      const other = await one!.createToken({
+        name: 'other',
+        grants: [{ prefix: '', permissions: ['admin'] }],
+      })
+      assert.equal(await outcome(one!.setGrants(other.id, [])), 'done')
+      await one!.setGrants(other.id, [{ prefix: '', permissions: ['admin'] }])
+      const both = await Promise.all([
+        outcome(one!.revokeToken(boss.id)),
+        outcome(two!.revokeToken(other.id)),
+      ])
+      assert.deepEqual([...both].sort(), ['CHANGE_REFUSED', 'done'], 'one of them is the last')
+    } finally {
+      await t.close()
+    }
+  })
+})
