@@ -110,9 +110,9 @@ export interface RecoveredLog {
   readonly cut?: { readonly file: string; readonly offset: number; readonly bytes: number } | undefined
 }
 
-/** In bytes of entries, in one batch. Infinity where nothing bounds it. */
+/** In bytes of entries. Infinity where nothing bounds it. */
 export interface LogRoom {
-  /** What `hasRoom` promises: for new commands. */
+  /** For new commands, in batches of any size; one alone may find more, as `hasRoom` says. */
   readonly commandBytes: number
   /**
    * What is taken of entries that somebody has promised already, the reserve included: all there is but for what

@@ -8,7 +8,7 @@ import type { Writer } from '../bytes.ts'
 import { AbortError, ConcordError } from '../errors.ts'
 import type { CommandResult } from '../machine/index.ts'
 import type { LogStore } from '../ports.ts'
-import { propose, status, uncommittedBytes } from '../raft/index.ts'
+import { propose, quorumRoomBytes, status, uncommittedBytes } from '../raft/index.ts'
 import type { EntryId, Raft, Time } from '../raft/index.ts'
 import type { Proposals } from './proposals.ts'
 import type { Patience } from './replicated-log.ts'
@@ -69,7 +69,7 @@ export class Intake {
       return Promise.reject(error instanceof OutgrownError ? tooLarge() : error)
     }
     // Asked when the command itself is counted: it may be larger than all that is free.
-    if (!mayUseReserve && !this.#log.hasRoom(this.#proposals.queuedBytes)) {
+    if (!mayUseReserve && !this.#hasRoom(this.#proposals.queuedBytes)) {
       writer.truncate(start)
       // The turn sees what can be done about it.
       this.#owner.plan()
@@ -89,7 +89,7 @@ export class Intake {
     const raft = this.#owner.raft()
     const bytes = datas.reduce((sum, data) => sum + data.length, 0)
     if (this.#owner.isFarBehind() || uncommittedBytes(raft) + bytes > this.#queueBytes) throw overloaded()
-    if (!this.#log.hasRoom(this.#proposals.queuedBytes + bytes)) {
+    if (!this.#hasRoom(this.#proposals.queuedBytes + bytes)) {
       this.#owner.plan()
       throw storageFull()
     }
@@ -99,6 +99,11 @@ export class Intake {
     const { role, transferTo } = status(raft)
     if (role === 'leader' && transferTo === null) throw overloaded()
     throw new ConcordError('NOT_LEADER', 'this node hands its leadership over')
+  }
+
+  /** Here, where it is applied; and on the disks of a quorum, where it could not be committed without. */
+  #hasRoom(bytes: number): boolean {
+    return this.#log.hasRoom(bytes) && bytes <= quorumRoomBytes(this.#owner.raft())
   }
 
   #wait<R>(start: number, patience: Patience, map?: (result: CommandResult) => R): Promise<R> {

@@ -16,6 +16,7 @@ import {
   termAt,
   truncate,
 } from './log.ts'
+import { ROOM_MAX_BYTES } from './message.ts'
 import type { AppendEntries, InstallSnapshot, Refusal } from './message.ts'
 import { dropInstall, send } from './outbox.ts'
 import type { RaftState } from './raft.ts'
@@ -141,7 +142,14 @@ export function sendResult(raft: RaftState, role: Follower, round: number, refus
     receivedIndex,
     refusal,
     promiseMs: raft.config.leaseMs,
+    roomBytes: roomBehind(raft),
   })
+}
+
+/** For new commands, when all that the log holds is on the disk. */
+export function roomBehind({ log, room }: RaftState): number {
+  const bytes = room.commandBytes - bytesBetween(log, log.durableIndex, lastIndex(log))
+  return Math.floor(Math.max(0, Math.min(ROOM_MAX_BYTES, bytes)))
 }
 
 /** The disk has more: the leader is told what it waited for. */

@@ -18,6 +18,7 @@ import type { RaftState, Room } from './raft.ts'
 import { leaseRead as leaseReadIn } from './read.ts'
 import { hasReady as hasReadyIn, takeReady as takeReadyOf } from './ready.ts'
 import type { Ready } from './ready.ts'
+import { quorumRoomBytes as quorumRoomBytesOf } from './replication.ts'
 import { snapshotMeta as snapshotMetaOf } from './snapshot.ts'
 import { contactAtMs, status as statusOf } from './status.ts'
 import type { Status } from './status.ts'
@@ -128,6 +129,15 @@ export function membershipDue(raft: Raft, voters: number): MembershipChange | un
 /** What the disk takes now: to be said before each turn. Without it there is room for everything. */
 export function setRoom(raft: Raft, room: Room): void {
   inside(raft).room = room
+}
+
+/**
+ * Of new commands, so many bytes find room on the disks of a quorum, behind all that this leader's log holds: more is
+ * not to be proposed. As the followers have said last, one heartbeat ago or less; whether this node has room its log
+ * store knows better. Infinity on a node that does not lead.
+ */
+export function quorumRoomBytes(raft: Raft): number {
+  return quorumRoomBytesOf(inside(raft))
 }
 
 /** Whether `takeReady` could bring anything. */

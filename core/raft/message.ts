@@ -92,7 +92,15 @@ export interface AppendEntriesResult {
   readonly refusal: Refusal | null
   /** For so long since it heard this round the follower votes for nobody; in ms of its own clock. */
   readonly promiseMs: number
+  /**
+   * Room on the follower's disk for entries of new commands, behind all that it has received; in bytes, up to
+   * `ROOM_MAX_BYTES`, which stands for as much as anybody could want. 0: such entries may find none.
+   */
+  readonly roomBytes: number
 }
+
+/** More room than this is not told apart. */
+export const ROOM_MAX_BYTES = 1024 * 1024 * 1024
 
 /** The follower lacks the entry (`prevIndex`, its term), and says where to look next (3.5, end). */
 export interface Refusal {

@@ -9,6 +9,7 @@
  * What is under way is not counted but read off the pointers: the entries above matchIndex and below
  * nextIndex. A count that is derived cannot leak (H22).
  */
+import { ROOM_MAX_BYTES } from './message.ts'
 import type { Index, NodeId, SnapshotMeta } from './types.ts'
 
 /** Looking for the place where the logs agree: one message at a time. */
@@ -53,6 +54,8 @@ export interface Peer {
   heardAtMs: number
   /** What its last answer has promised: see `AppendEntriesResult`; 0 before it has answered in this term. */
   promiseMs: number
+  /** The room on its disk behind the entry `index`, by its last answer; see `AppendEntriesResult`. */
+  room: { readonly bytes: number; readonly index: Index }
   /** The highest round of heartbeats it has answered. */
   ackedRound: number
   /** The highest commitIndex it has been sent. */
@@ -77,6 +80,7 @@ export function createPeer(id: NodeId, nextIndex: Index, nowMs: number): Peer {
     matchIndex: 0,
     heardAtMs: nowMs,
     promiseMs: 0,
+    room: { bytes: ROOM_MAX_BYTES, index: nextIndex - 1 },
     ackedRound: 0,
     toldCommitIndex: 0,
     round: { throughIndex: nextIndex - 1, startedAtMs: nowMs, wasQuick: false },

@@ -18,6 +18,7 @@ import {
   termAt,
 } from './log.ts'
 import { memberIds } from './membership.ts'
+import { ROOM_MAX_BYTES } from './message.ts'
 import type { AppendEntriesResult } from './message.ts'
 import { send } from './outbox.ts'
 import { accepted, acknowledge, becomeProbe, becomeSnapshot, createPeer, refused } from './progress.ts'
@@ -30,6 +31,9 @@ import type { Entry, EntryId, EntryKind, Index, Membership, NodeId } from './typ
 
 /** Most entries under way to one follower, whatever their size. */
 const INFLIGHT_ENTRIES_MAX = 4096
+
+/** Bytes under way to a follower that has no room, about. */
+const FULL_WINDOW_BYTES = 64 * 1024
 
 const NO_DATA = new Uint8Array(0)
 
@@ -82,8 +86,10 @@ export function replicate(raft: RaftState, leader: Leader): void {
 
 function stream(raft: RaftState, peer: Peer, progress: Replicate): void {
   const { log, config } = raft
+  // To one without room goes no more than it takes to learn when it has some; an expiry finds its reserve.
+  const windowBytes = peer.room.bytes > 0 ? config.inflightBytes : FULL_WINDOW_BYTES
   const hasWindow = () =>
-    bytesBetween(log, peer.matchIndex, progress.nextIndex - 1) < config.inflightBytes &&
+    bytesBetween(log, peer.matchIndex, progress.nextIndex - 1) < windowBytes &&
     progress.nextIndex - 1 - peer.matchIndex < INFLIGHT_ENTRIES_MAX
   while (progress.nextIndex <= lastIndex(log) && hasWindow()) {
     progress.nextIndex = sendEntries(raft, peer, progress.nextIndex) + 1
@@ -125,13 +131,32 @@ export function onAppendEntriesResult(
   message: AppendEntriesResult,
 ): void {
   const { log } = raft
-  const { matchIndex, receivedIndex, refusal, round } = message
+  const { matchIndex, receivedIndex, refusal, round, roomBytes } = message
+  peer.room = { bytes: roomBytes, index: receivedIndex }
   const rose = acknowledge(peer, Math.min(matchIndex, lastIndex(log)))
   if (peer.progress.kind === 'snapshot') resumeFromLog(raft, peer)
   else if (refusal === null) accepted(peer, receivedIndex, round)
   else refused(peer, refusal.prevIndex, agreeAt(raft, refusal.hintIndex, refusal.hintTerm), receivedIndex)
   if (rose) advanceCommit(raft, leader)
   answerRound(raft, leader, peer, message)
+}
+
+/** For new commands: what the peer's disk takes behind all that our log holds. */
+export function roomOf(raft: RaftState, { room }: Peer): number {
+  if (room.bytes === ROOM_MAX_BYTES) return Infinity
+  return room.bytes - bytesBetween(raft.log, room.index, lastIndex(raft.log))
+}
+
+/** New commands find so many bytes on the disks of a quorum, this one's set aside; Infinity for one that leads not. */
+export function quorumRoomBytes(raft: RaftState): number {
+  const { role, config } = raft
+  if (role.kind !== 'leader') return Infinity
+  const room = (id: NodeId): number => {
+    if (id === config.id) return Infinity
+    const peer = role.peers.get(id)
+    return peer === undefined ? 0 : roomOf(raft, peer)
+  }
+  return quorumValue(effectiveMembership(raft.log).membership, room)
 }
 
 /** Where our log may agree with a follower whose last entry of interest is (index, term). */

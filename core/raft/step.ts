@@ -16,6 +16,7 @@ import {
 import { onAppendEntries } from './following.ts'
 import type { Input } from './input.ts'
 import { bytesBetween, lastIndex } from './log.ts'
+import { ROOM_MAX_BYTES } from './message.ts'
 import type { Message, Removed } from './message.ts'
 import { send } from './outbox.ts'
 import { onPersisted, onPersistRefused, onStorageFailed } from './persist.ts'
@@ -160,6 +161,7 @@ function answerStale(raft: RaftState, from: NodeId, message: Exclude<Message, Re
         receivedIndex: 0,
         refusal: null,
         promiseMs: 0,
+        roomBytes: ROOM_MAX_BYTES,
       })
     case 'preVoteResult':
       // Our question asked for the next term, so the answer of a voter that is behind us still counts.

@@ -109,9 +109,10 @@ function writeAppendEntries(writer: Writer, message: AppendEntries): void {
 }
 
 function writeAppendResult(writer: Writer, message: AppendEntriesResult): void {
-  const { round, matchIndex, receivedIndex, refusal, promiseMs } = message
+  const { round, matchIndex, receivedIndex, refusal, promiseMs, roomBytes } = message
   writer.varint(round)
   writer.varint(promiseMs)
+  writer.varint(roomBytes)
   writer.varint(matchIndex)
   writer.varint(receivedIndex)
   writeFlag(writer, refusal !== null)
@@ -245,6 +246,7 @@ function readEntries(reader: Reader, prev: { index: Index; term: Term }, highest
 function readAppendResult(reader: Reader, term: Term): AppendEntriesResult {
   const round = reader.varint()
   const promiseMs = reader.varint()
+  const roomBytes = reader.varint()
   const matchIndex = reader.varint()
   const at = reader.offset
   const receivedIndex = reader.varint()
@@ -254,7 +256,8 @@ function readAppendResult(reader: Reader, term: Term): AppendEntriesResult {
   const refusal = readFlag(reader)
     ? { prevIndex: reader.varint(), hintIndex: reader.varint(), hintTerm: reader.varint() }
     : null
-  return { type: 'appendEntriesResult', term, round, matchIndex, receivedIndex, refusal, promiseMs }
+  const indexes = { matchIndex, receivedIndex }
+  return { type: 'appendEntriesResult', term, round, ...indexes, refusal, promiseMs, roomBytes }
 }
 
 function readInstallSnapshot(reader: Reader, term: Term): InstallSnapshot {

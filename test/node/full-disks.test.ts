@@ -75,6 +75,43 @@ test('H37: what a volume has refused is written in pieces that it takes', async 
   await cluster.stop()
 })
 
+test('H37: a leader whose followers have no room refuses commands before they are appended; expiry goes on', async () => {
+  const cluster = new TestCluster(3)
+  const leader = await cluster.elect()
+  const [one, other] = cluster.followers(leader)
+  const brief = outcome(leader.db.put('brief', 1, { ttl: 1 }))
+  await cluster.clock.settle()
+  assert.ok(brief.value)
+  one!.log.roomBytes = 0
+  await cluster.clock.advance(100)
+  const kept = outcome(leader.db.put('kept', 1))
+  await cluster.clock.settle()
+  assert.ok(kept.value, 'two of three have room')
+
+  other!.log.roomBytes = 10 * KIB
+  await cluster.clock.advance(100)
+  const { lastIndex } = leader.driver.status()
+  const refused = outcome(leader.db.put('large', 'x'.repeat(20 * KIB)))
+  const forwarded = outcome(other!.db.put('large', 'x'.repeat(9 * KIB) + 'y'.repeat(2 * KIB)))
+  await cluster.clock.settle()
+  for (const { error } of [refused, forwarded])
+    assert.deepEqual([error?.code, error?.outcome], ['STORAGE_FULL', 'not-applied'])
+  assert.equal(leader.driver.status().lastIndex, lastIndex)
+  const small = outcome(leader.db.put('small', 'x'.repeat(5 * KIB)))
+  await cluster.clock.settle()
+  assert.ok(small.value, 'what fits is written')
+
+  other!.log.roomBytes = 0
+  await cluster.clock.advance(1500)
+  assert.equal(leader.driver.machine.users.count, 2, 'the reserve is for expiries')
+  one!.log.roomBytes = Infinity
+  await cluster.clock.advance(100)
+  const again = outcome(leader.db.put('large', 'x'.repeat(20 * KIB)))
+  await cluster.clock.settle()
+  assert.ok(again.value, 'writes resume when there is room')
+  await cluster.stop()
+})
+
 async function electedOf(cluster: TestCluster, nodes: readonly TestNode[]): Promise<TestNode> {
   for (let tries = 0; tries < 100; tries++) {
     await cluster.clock.advance(100)

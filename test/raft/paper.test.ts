@@ -9,6 +9,8 @@ import type { AppendEntries, Entry, Message, NodeId } from '../../core/raft/inde
 import { Cluster, DEFAULTS, entriesOf, founding, membership } from './cluster.ts'
 import type { Disk, Options } from './cluster.ts'
 
+const ROOM = 1024 ** 3
+
 interface Start {
   readonly voters?: readonly NodeId[]
   readonly term?: number
@@ -99,6 +101,7 @@ function matched(term: number, matchIndex: number, round = 0): Message {
     receivedIndex: matchIndex,
     refusal: null,
     promiseMs: 150,
+    roomBytes: ROOM,
   }
 }
 
@@ -388,6 +391,7 @@ describe('Figure 3.1, rules for servers', () => {
       receivedIndex: 0,
       refusal: { prevIndex: 5, hintIndex: 4, hintTerm: 3 },
       promiseMs: 0,
+      roomBytes: ROOM,
     })
     assert.ok(retry?.type === 'appendEntries')
     assert.equal(retry.prevIndex, 2, 'terms 4 and 5 are skipped at once')

@@ -67,10 +67,11 @@ const appendEntriesResult: fc.Arbitrary<Message> = fc
     term: natural,
     round: natural,
     promiseMs: natural,
+    roomBytes: natural,
     indexes: fc.tuple(natural, natural),
     refusal: fc.option(fc.record({ prevIndex: natural, hintIndex: natural, hintTerm: natural }, plainly)),
   })
-  .map(({ term, round, promiseMs, indexes: [one, other], refusal }) => ({
+  .map(({ term, round, promiseMs, roomBytes, indexes: [one, other], refusal }) => ({
     type: 'appendEntriesResult',
     term,
     round,
@@ -78,6 +79,7 @@ const appendEntriesResult: fc.Arbitrary<Message> = fc
     receivedIndex: Math.max(one, other),
     refusal,
     promiseMs,
+    roomBytes,
   }))
 
 const record = <T>(shape: { [K in keyof T]: fc.Arbitrary<T[K]> }) => fc.record<T>(shape, plainly)

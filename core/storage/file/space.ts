@@ -192,16 +192,19 @@ export class Space {
    * nothing says that the volume is full, a spare that is only being made counts.
    */
   hasRoom(bytes: number, left: number): boolean {
+    if (!this.#full && !this.#closed && wholePages(bytes) <= this.#unreservedBytes) return true
     return bytes <= this.room(left).commandBytes
   }
 
-  /** The largest batch of new commands, and of entries that were promised elsewhere. */
+  /**
+   * What is taken of new commands and of entries that were promised elsewhere, in batches of any size. Of what is
+   * only free no more than a part is counted: of each batch its segment may leave some unused.
+   */
   room(left: number): LogRoom {
     if (this.#closed) return { commandBytes: -1, entryBytes: -1 }
     const there = Math.max(left, this.#next?.bytes ?? 0)
     if (!this.#full) {
-      const free = Math.floor(this.#unreservedBytes / PAGE_BYTES) * PAGE_BYTES
-      return { commandBytes: Math.max(there, free), entryBytes: Infinity }
+      return { commandBytes: Math.max(there, this.#unreservedBytes / FREE_SHARE), entryBytes: Infinity }
     }
     const kept = Math.min(HARD_STATE_BYTES, this.#leastBytes / HARD_STATE_SHARE)
     if (this.#reserve === undefined) return { commandBytes: -1, entryBytes: there - kept }
