@@ -5,7 +5,15 @@
  * that meets a newer one stops before it applies anything. Page: docs/internals/disk-format.md.
  */
 import { MalformedError, type Reader, type Writer } from './bytes.ts'
-import type { Entry, EntryKind, HardState, MemberInfo, Membership, SnapshotMeta } from './raft/types.ts'
+import type {
+  Entry,
+  EntryKind,
+  HardState,
+  MemberInfo,
+  Membership,
+  SnapshotMeta,
+  WallMark,
+} from './raft/types.ts'
 
 const FORMAT = 1
 
@@ -94,20 +102,34 @@ export function readMembership(reader: Reader): Membership {
   return { voters, outgoing, learners, members: Object.fromEntries(members), removed }
 }
 
-export function writeHardState(writer: Writer, { term, votedFor }: HardState): void {
+const HAS_VOTE = 1
+const HAS_MARK = 2
+
+export function writeHardState(writer: Writer, { term, votedFor, wallMark }: HardState): void {
   writer.u8(FORMAT)
   writer.varint(term)
-  writer.u8(votedFor === null ? 0 : 1)
+  writer.u8((votedFor === null ? 0 : HAS_VOTE) + (wallMark === undefined ? 0 : HAS_MARK))
   if (votedFor !== null) writer.utf8(votedFor)
+  if (wallMark === undefined) return
+  writer.f64le(wallMark.offsetMs)
+  writer.varint(wallMark.term)
 }
 
 export function readHardState(reader: Reader): HardState {
   readFormat(reader, 'hard state')
   const term = reader.varint()
   const at = reader.offset
-  const voted = reader.u8()
-  if (voted > 1) throw new MalformedError('0 or 1 expected before a vote', at)
-  return { term, votedFor: voted === 0 ? null : reader.utf8() }
+  const has = reader.u8()
+  if (has > HAS_VOTE + HAS_MARK) throw new MalformedError('0 to 3 expected before a vote', at)
+  const votedFor = (has & HAS_VOTE) === 0 ? null : reader.utf8()
+  return (has & HAS_MARK) === 0 ? { term, votedFor } : { term, votedFor, wallMark: readWallMark(reader) }
+}
+
+function readWallMark(reader: Reader): WallMark {
+  const at = reader.offset
+  const offsetMs = reader.f64le()
+  if (!Number.isFinite(offsetMs)) throw new MalformedError(`a time expected, found ${offsetMs}`, at)
+  return { offsetMs, term: reader.varint() }
 }
 
 export function writeSnapshotMeta(writer: Writer, meta: SnapshotMeta): void {

@@ -13,7 +13,7 @@ import type { Machine, Slice } from '../machine/index.ts'
 import { snapshotSource, stateHash } from '../machine/index.ts'
 import { beginning, idOf } from '../node/beginning.ts'
 import { bury } from '../raft/index.ts'
-import type { Membership, SnapshotMeta } from '../raft/index.ts'
+import type { HardState, Membership, SnapshotMeta } from '../raft/index.ts'
 import { nodeDisk } from '../storage/file/disk.ts'
 import { readIdentity } from '../storage/file/identity.ts'
 import { identityPath, logDir, snapshotDir } from '../storage/file/layout.ts'
@@ -64,7 +64,7 @@ export async function recoverDirectory(dir: string, examined: Examined): Promise
   const storage = await openFileStorage({ dir: building, name: content.identity.name, ...systemWorld })
   let isWhole = false
   try {
-    await write(storage, machine, old, log.image.hardState.term)
+    await write(storage, machine, old, log.image.hardState)
     isWhole = true
   } finally {
     await storage.close(isWhole)
@@ -73,7 +73,12 @@ export async function recoverDirectory(dir: string, examined: Examined): Promise
   return swap(dir, [...machine.slices.values()])
 }
 
-async function write(storage: FileStorage, machine: Machine, old: SnapshotMeta, term: number): Promise<void> {
+async function write(
+  storage: FileStorage,
+  machine: Machine,
+  old: SnapshotMeta,
+  { term, wallMark }: HardState,
+): Promise<void> {
   const { identity, log, snapshots } = storage
   const { name, incarnation } = identity
   const { clock, entropy } = systemWorld
@@ -99,7 +104,7 @@ async function write(storage: FileStorage, machine: Machine, old: SnapshotMeta, 
     await writer.write(chunk)
   }
   await writer.commit()
-  await log.reset(meta, { term: Math.max(term, appliedTerm), votedFor: null })
+  await log.reset(meta, { term: Math.max(term, appliedTerm), votedFor: null, wallMark })
 }
 
 /** Until it says otherwise, others find it where they found the one before. */

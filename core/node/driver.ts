@@ -46,7 +46,6 @@ import type { LogStatus, Patience, ReplicatedLog } from './replicated-log.ts'
 import { Room } from './room.ts'
 import { serve, type Served } from './serving.ts'
 import { Snapshots, type SnapshotDone } from './snapshots.ts'
-import { Stamps } from './stamps.ts'
 import { Ticker } from './ticker.ts'
 import { Writing } from './writing.ts'
 
@@ -70,7 +69,6 @@ export class Driver implements ReplicatedLog, Served {
   readonly #reading: Reading
   readonly #installs: Installs
   readonly #expiry: Expiry
-  readonly #stamps: Stamps
   readonly #snapshots: Snapshots
   readonly #room: Room
   readonly #ticker: Ticker
@@ -117,7 +115,6 @@ export class Driver implements ReplicatedLog, Served {
     }
     this.#applying = new Applying(start, ports, parts, events)
     this.#expiry = new Expiry(this, ports.telemetry.event('ttl.cleanup'))
-    this.#stamps = new Stamps(this, ports.clock)
     this.#ticker = this.#ticking()
     this.#reading = this.#answeringReads(ports)
   }
@@ -504,7 +501,6 @@ export class Driver implements ReplicatedLog, Served {
     this.#proposals.expire(this.nowMs(), this.#leadership.leader !== null)
     this.#reading.expire()
     this.#expiry.consider()
-    this.#stamps.consider()
     this.operations.considerPolicy()
     this.consultation.consider()
     this.#installs.tidy()
@@ -528,7 +524,8 @@ export class Driver implements ReplicatedLog, Served {
   /** Takes no new commands; resolves when nobody waits any more, or at the deadline. */
   async drain(timeoutMs: number): Promise<void> {
     if (this.#stopped !== undefined || this.#drained !== undefined) return
-    this.#stamps.consider()
+    // What the clocks have done since the last tick is remembered, too.
+    this.#inputs.push({ type: 'tick' })
     const drained = new Promise<void>((resolve) => {
       this.#drained = resolve
     })

@@ -6,7 +6,8 @@
  * asks, but never less than lease and drift unless the leader itself has let go of both.
  */
 import { farewell } from './change.ts'
-import { estimate, hearVoterTime, startClock } from './clock.ts'
+import { hearVoterTime, startClock, voterTime } from './clock.ts'
+import type { VoterTime } from './clock.ts'
 import { endTransfer, giveUpTransfer } from './handover.ts'
 import { effectiveMembership, isUpToDate, lastId } from './log.ts'
 import { isSoleVoter, isVoter, memberIds } from './membership.ts'
@@ -138,17 +139,15 @@ function standForElection(raft: RaftState, reason: CampaignReason): void {
 
 /** The own vote counts like any other, once it is durable (H01). */
 export function countOwnVote(raft: RaftState): void {
-  const { role, config, time } = raft
+  const { role, config } = raft
   if (role.kind !== 'candidate' || role.answers.has(config.id) || !isHardStateDurable(raft)) return
   countVote(raft, role, config.id, {
     granted: true,
-    clusterTime: estimate(raft, time),
-    clockTerm: raft.clock?.term ?? 0,
-    wallMs: time.wallMs,
+    ...voterTime(raft),
   })
 }
 
-type Vote = Pick<RequestVoteResult, 'granted' | 'clusterTime' | 'clockTerm' | 'wallMs'>
+type Vote = Pick<RequestVoteResult, 'granted'> & VoterTime
 
 function countVote(raft: RaftState, role: Candidate, from: NodeId, vote: Vote): void {
   const { membership } = effectiveMembership(raft.log)
@@ -221,9 +220,7 @@ export function onRequestVote(raft: RaftState, from: NodeId, message: RequestVot
     type: 'requestVoteResult',
     term: raft.term,
     granted,
-    clusterTime: estimate(raft, raft.time),
-    clockTerm: raft.clock?.term ?? 0,
-    wallMs: raft.time.wallMs,
+    ...voterTime(raft),
   })
 }
 

@@ -55,12 +55,12 @@ export interface RequestVoteResult {
   readonly type: 'requestVoteResult'
   readonly term: Term
   readonly granted: boolean
-  /** The voter's estimate of cluster time when it answered; null when it has restarted and has none. */
+  /** The voter's estimate of cluster time when it answered; null when it has none. */
   readonly clusterTime: number | null
   /** Of the leader from whom that estimate is; 0 without one. */
   readonly clockTerm: Term
-  /** The voter's wall clock; used only when no voter has an estimate (clock.ts). */
-  readonly wallMs: number
+  /** The voter has restarted, and has measured by its own wall clock how long it was down (clock.ts). */
+  readonly isReckoned: boolean
 }
 
 /** Entries, a heartbeat (no entries, `round` > 0) or a notice of commitment (no entries, `round` 0). */

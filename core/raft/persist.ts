@@ -3,6 +3,7 @@
  * gathers meanwhile is the next: that is group commit. This is the only place that learns of durability.
  */
 import { assert } from '../assert.ts'
+import { isMarkWrong } from './clock.ts'
 import { countOwnVote } from './election.ts'
 import { sendOwedResult } from './following.ts'
 import { endTransfer } from './handover.ts'
@@ -31,7 +32,7 @@ function wanted(raft: RaftState): 'nothing' | 'hardState' | 'all' {
     if (!isDue) return 'nothing'
   }
   const hasNews = raft.resetTo !== null || log.truncateFrom !== null || canStage(log, raft.room.entryBytes)
-  return hasNews || isNews ? 'all' : 'nothing'
+  return hasNews || isNews || isMarkWrong(raft) ? 'all' : 'nothing'
 }
 
 /** What the disk lacks, as one write: bounded, so that to encode and checksum it does not hold the loop. */
@@ -41,26 +42,31 @@ export function takePersist(raft: RaftState): Persist | undefined {
   return wanted(raft) === 'hardState' ? takeHardState(raft) : takeAll(raft)
 }
 
+function hardStateOf({ term, votedFor, wallMark }: RaftState): HardState {
+  return { term, votedFor, ...(wallMark && { wallMark }) }
+}
+
 function takeHardState(raft: RaftState): Persist {
-  const { term, votedFor, log, persistSequence: sequence } = raft
-  const hardState: HardState = { term, votedFor }
+  const { log, persistSequence: sequence } = raft
+  const hardState = hardStateOf(raft)
   raft.persisting = { sequence, hardState, last: log.base, before: null }
   return { sequence, batch: { entries: [], hardState, mustSync: true } }
 }
 
 function takeAll(raft: RaftState): Persist {
-  const { term, votedFor, log, config, room, persistSequence: sequence } = raft
-  const hardState: HardState = { term, votedFor }
+  const { log, config, room, wallMark, persistSequence: sequence } = raft
+  const hardState = hardStateOf(raft)
   const { stagedIndex } = log
   const { truncateFrom, entries, last } = stage(log, config.maxPersistBytes, room.entryBytes)
   const meta = raft.resetTo
   const before = { stagedIndex, truncateFrom, resetTo: meta }
   raft.resetTo = null
   raft.persisting = { sequence, hardState, last: { index: last.index, term: last.term }, before }
-  const isNews = !isHardStateDurable(raft) && meta === null
+  const mustTell = !isHardStateDurable(raft) || isMarkWrong(raft)
+  const isNews = meta === null && (mustTell || wallMark !== raft.durable.wallMark)
   // Entries of commands alone follow the fsync mode; everything else is synced in every mode.
   const isPlain = entries.every((entry) => entry.kind === 'commands')
-  const mustSync = isNews || meta !== null || truncateFrom !== null || !isPlain
+  const mustSync = mustTell || meta !== null || truncateFrom !== null || !isPlain
   return {
     sequence,
     reset: meta === null ? undefined : { meta, hardState },

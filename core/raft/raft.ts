@@ -5,6 +5,7 @@
  * Volatile state is rebuilt as Figure 3.1 says: commitIndex and appliedIndex start at the snapshot.
  */
 import { assert } from '../assert.ts'
+import { reckon } from './clock.ts'
 import type { Anchor } from './clock.ts'
 import { effectiveMembership, recoverLog } from './log.ts'
 import type { Log } from './log.ts'
@@ -25,6 +26,7 @@ import type {
   SnapshotMeta,
   Term,
   Time,
+  WallMark,
 } from './types.ts'
 
 /** What the next `Ready` takes along. */
@@ -88,6 +90,10 @@ export interface RaftState {
   appliedIndex: Index
   /** Where cluster time stood, and when, by our monotonic clock; null when we have restarted and not heard. */
   clock: Anchor | null
+  /** The same by our own wall clock, which says for how long we were down; null when the disk had no mark. */
+  reckoning: Anchor | null
+  /** What our wall clock is worth: to be on disk with the entries of whoever said so. */
+  wallMark: WallMark | undefined
   /** State of the generator that draws election timeouts. */
   random: number
   electionDeadlineMs: number
@@ -164,6 +170,8 @@ export function createRaft(config: RaftConfig, recovered: Recovered, time: Time)
     commitIndex: snapshot.index,
     appliedIndex: snapshot.index,
     clock: null,
+    reckoning: reckon(hardState.wallMark, time),
+    wallMark: hardState.wallMark,
     random: state,
     electionDeadlineMs: now + config.electionTimeoutMs * (1 + value),
     leaderHeardAtMs: -Infinity,

@@ -5,6 +5,7 @@
  * `send` may leave at once, in that order. What depends on the disk is held back until `persisted`.
  */
 import { moveMembershipOn } from './change.ts'
+import { markWall } from './clock.ts'
 import { slice } from './log.ts'
 import type { Envelope } from './message.ts'
 import { dropWhatHasNoRoom } from './following.ts'
@@ -122,7 +123,10 @@ export function takeReady(raft: RaftState): Ready {
     readChunks(raft, leader)
     completeTransfer(raft, leader)
   }
-  if (raft.touched) noticeRemoval(raft)
+  if (raft.touched) {
+    noticeRemoval(raft)
+    markWall(raft)
+  }
   dropWhatHasNoRoom(raft)
   raft.touched = false
   const persist = takePersist(raft)

@@ -37,10 +37,11 @@ export interface Candidate {
   readonly answers: Map<NodeId, boolean>
   /** Of those of that term: highest estimate of cluster time, as its distance from our monotonic clock. */
   clusterOffsetMs: number | null
-  /** The latest term of a leader from whom any of them has an estimate; 0: none has. */
+  /** The latest term of a leader whom any of them has heard in this run; 0: none has. */
   clockTerm: Term
-  /** Of those who granted: the lowest wall clock. */
-  wallMs: number
+  /** Of all of them, whoever has restarted included: the lowest, and the latest term. */
+  lowestOffsetMs: number | null
+  lowestTerm: Term
 }
 
 export interface PendingRead {
@@ -118,7 +119,8 @@ export function becomeCandidate(raft: RaftState, reason: CampaignReason): Candid
     answers: new Map(),
     clusterOffsetMs: null,
     clockTerm: 0,
-    wallMs: Infinity,
+    lowestOffsetMs: null,
+    lowestTerm: 0,
   }
   raft.role = role
   return role

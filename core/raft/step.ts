@@ -148,7 +148,7 @@ function answerStale(raft: RaftState, from: NodeId, message: Exclude<Message, Re
         granted: false,
         clusterTime: null,
         clockTerm: 0,
-        wallMs: raft.time.wallMs,
+        isReckoned: false,
       })
     case 'appendEntries':
     case 'installSnapshot':

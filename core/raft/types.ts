@@ -23,7 +23,7 @@ export interface EntryId {
 export interface Time {
   /** Milliseconds of a clock that never goes back and knows no wall time. */
   readonly monotonicMs: number
-  /** Milliseconds since 1970 UTC; may jump. Stamped into entries for people, never compared. */
+  /** Milliseconds since 1970 UTC; may jump. Stamped into entries for people; compared with itself alone. */
   readonly wallMs: number
 }
 
@@ -68,6 +68,16 @@ export interface Membership {
 export interface HardState {
   readonly term: Term
   readonly votedFor: NodeId | null
+  /** Absent until a leader has been heard. */
+  readonly wallMark?: WallMark | undefined
+}
+
+/** What a node's own wall clock says of cluster time. Never told to anybody: wall clocks differ. */
+export interface WallMark {
+  /** Cluster time minus the wall clock, in milliseconds. */
+  readonly offsetMs: number
+  /** Of the leader who said what cluster time was. */
+  readonly term: Term
 }
 
 /** What a snapshot covers, and the facts of the log at that point. Index 0 is the founding state. */

@@ -90,12 +90,12 @@ function writeCandidate(writer: Writer, message: PreVote | RequestVote): void {
 }
 
 function writeVoteResult(writer: Writer, vote: RequestVoteResult): void {
-  const { granted, clusterTime, clockTerm, wallMs } = vote
+  const { granted, clusterTime, clockTerm, isReckoned } = vote
   writeFlag(writer, granted)
   writeFlag(writer, clusterTime !== null)
   if (clusterTime !== null) writer.f64le(clusterTime)
   writer.varint(clockTerm)
-  writer.f64le(wallMs)
+  writeFlag(writer, isReckoned)
 }
 
 function writeAppendEntries(writer: Writer, message: AppendEntries): void {
@@ -210,7 +210,7 @@ function readVoteResult(reader: Reader, term: Term): RequestVoteResult {
   const granted = readFlag(reader)
   const clusterTime = readFlag(reader) ? readTime(reader) : null
   const clockTerm = reader.varint()
-  return { type: 'requestVoteResult', term, granted, clusterTime, clockTerm, wallMs: readTime(reader) }
+  return { type: 'requestVoteResult', term, granted, clusterTime, clockTerm, isReckoned: readFlag(reader) }
 }
 
 function readAppendEntries(reader: Reader, term: Term): AppendEntries {

@@ -118,6 +118,8 @@ export class Cluster {
   readonly options: Options
   monotonicMs = 1000
   wallMs = 1_000_000
+  /** By how much wall clocks differ from that. */
+  readonly skewMs = new Map<NodeId, number>()
   isQuiet = false
 
   constructor(options: Options = {}) {
@@ -139,7 +141,7 @@ export class Cluster {
 
   #start(id: NodeId, disk: Disk, tailInDoubt = false): Raft {
     const config = { ...DEFAULTS, ...this.options, id }
-    return createRaft(config, { ...disk, tailInDoubt }, this.time())
+    return createRaft(config, { ...disk, tailInDoubt }, this.time(id))
   }
 
   node(id: NodeId): Node {
@@ -148,8 +150,8 @@ export class Cluster {
     return node
   }
 
-  time() {
-    return { monotonicMs: this.monotonicMs, wallMs: this.wallMs }
+  time(id: NodeId = '') {
+    return { monotonicMs: this.monotonicMs, wallMs: this.wallMs + (this.skewMs.get(id) ?? 0) }
   }
 
   advance(ms: number): void {
@@ -163,25 +165,25 @@ export class Cluster {
 
   /** One input and the turn that it makes. */
   step(id: NodeId, input: Input): Ready[] {
-    step(this.node(id).raft, this.time(), input)
+    step(this.node(id).raft, this.time(id), input)
     return this.turn(id)
   }
 
   /** One input, and no turn yet: several inputs in a turn. */
   stepOnly(id: NodeId, input: Input): void {
-    step(this.node(id).raft, this.time(), input)
+    step(this.node(id).raft, this.time(id), input)
   }
 
   propose(id: NodeId, count = 1, bytes = 0): readonly EntryId[] | undefined {
     const datas = Array.from({ length: count }, () => new Uint8Array(bytes))
-    const ids = propose(this.node(id).raft, this.time(), datas)
+    const ids = propose(this.node(id).raft, this.time(id), datas)
     this.turn(id)
     return ids
   }
 
   /** As work that was decided in `term` does. */
   proposeFenced(id: NodeId, term: number): readonly EntryId[] | undefined {
-    const ids = propose(this.node(id).raft, this.time(), [new Uint8Array(0)], term)
+    const ids = propose(this.node(id).raft, this.time(id), [new Uint8Array(0)], term)
     this.turn(id)
     return ids
   }
@@ -198,7 +200,7 @@ export class Cluster {
   }
 
   proposeChange(id: NodeId, change: MembershipChange) {
-    const proposal = proposeMembership(this.node(id).raft, this.time(), change)
+    const proposal = proposeMembership(this.node(id).raft, this.time(id), change)
     this.turn(id)
     return proposal
   }
@@ -253,7 +255,7 @@ export class Cluster {
     assert.equal(node.writing, undefined, 'two writes at once')
     node.writing = ready.persist
     this.say(`${id} ${node.isDiskFast ? 'wrote' : 'is writing'} ${showPersist(ready.persist)}`)
-    if (node.isDiskFast) step(raft, this.time(), this.#written(node))
+    if (node.isDiskFast) step(raft, this.time(id), this.#written(node))
   }
 
   #written(node: Node): Input {

@@ -66,7 +66,7 @@ class Lone {
         granted: true,
         clusterTime: null,
         clockTerm: 0,
-        wallMs: 0,
+        isReckoned: false,
       }),
     )
   }
@@ -253,7 +253,14 @@ describe('Figure 3.1, rules for servers', () => {
     for (const message of [
       append({ term: 9 }),
       matched(9, 0),
-      { type: 'requestVoteResult', term: 9, granted: false, clusterTime: null, clockTerm: 0, wallMs: 0 },
+      {
+        type: 'requestVoteResult',
+        term: 9,
+        granted: false,
+        clusterTime: null,
+        clockTerm: 0,
+        isReckoned: false,
+      },
       { type: 'preVoteResult', term: 9, round: 1, granted: false },
       { type: 'timeoutNow', term: 9 },
     ] satisfies Message[]) {
@@ -336,7 +343,7 @@ describe('Figure 3.1, rules for servers', () => {
       granted: true,
       clusterTime: null,
       clockTerm: 0,
-      wallMs: 0,
+      isReckoned: false,
     })
     assert.equal(node.status.role, 'leader')
   })

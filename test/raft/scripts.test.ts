@@ -88,8 +88,11 @@ const commands: Readonly<Record<string, Command>> = {
     cluster.isQuiet = false
   },
   advance: (cluster, { words }) => cluster.advance(Number(words[0])),
+  /** Sets the wall clocks of these nodes (all). */
   wall(cluster, { words }) {
-    cluster.wallMs += Number(words[0])
+    const [ms, ...ids] = words
+    if (ids.length === 0) cluster.wallMs += Number(ms)
+    for (const id of ids) cluster.skewMs.set(id, (cluster.skewMs.get(id) ?? 0) + Number(ms))
   },
   deliver: (cluster, { words }) => void cluster.deliver(link(words[0])),
   again: (cluster, { words }) => void cluster.deliver(link(words[0]), true),

@@ -66,7 +66,9 @@ export function showPersist({ reset, batch }: Persist): string {
   if (batch.truncateFrom !== undefined) parts.push(`truncate ${batch.truncateFrom}`)
   if (batch.entries.length > 0) parts.push(showEntries(batch.entries))
   if (batch.hardState !== undefined) {
-    parts.push(`term ${batch.hardState.term} vote ${batch.hardState.votedFor ?? 'none'}`)
+    const { term, votedFor, wallMark } = batch.hardState
+    parts.push(`term ${term} vote ${votedFor ?? 'none'}`)
+    if (wallMark !== undefined) parts.push(`wall clock of term ${wallMark.term}`)
   }
   return parts.join(', ') + (batch.mustSync ? '' : ' (may be lazy)')
 }

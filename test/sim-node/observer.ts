@@ -73,11 +73,15 @@ function hear(world: World, name: string, { changes, replay, clusterTime }: Appl
   }
 }
 
-/** While nobody has restarted, the cluster's time is that of its leaders' clocks, and no faster. */
+/**
+ * The cluster's time is that of its leaders' clocks, and no faster; over a restart of all it is that of wall clocks,
+ * however far apart, if none was set.
+ */
 function judgeExpiry(world: World, value: string): void {
   const { simulation, profile, counters, lives } = world
   const life = lives.get(value)
-  if (life === undefined || counters.restarts > profile.nodes) return
+  const mayBeSet = counters.restarts > profile.nodes && counters['wall-step'] > 0
+  if (life === undefined || mayBeSet) return
   const lived = simulation.now - life.fromMs
   if (lived < life.ttlMs * (1 - 2 * profile.drift) - 1)
     throw new Violation('nothing expires early', `${value} after ${lived} of ${life.ttlMs} ms`)

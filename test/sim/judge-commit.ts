@@ -98,8 +98,8 @@ export function judgeCommitIndex(node: Witness, termBefore: Term, commitIndex: I
 }
 
 /**
- * clusterTime is a duration: it runs no faster than the fastest monotonic clock since the first entry, however
- * wall clocks jump and machines sleep. Only a quorum that has restarted may let wall clocks move it.
+ * clusterTime is a duration: it runs no faster than the fastest clock since the first entry, however far apart wall
+ * clocks are, and machines sleep, and all restart. Only in a restart may a wall clock move it that was set meanwhile.
  */
 export function judgeClusterTime(judge: Judge, entry: Entry, passedMs: number): void {
   const mostMs = judge.committedTimes[1]! + passedMs

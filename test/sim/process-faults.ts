@@ -25,6 +25,8 @@ export function strikeNode(world: World, node: Node, fault: Exclude<NodeFault, {
       break
     case 'wall-step':
       stepWall(node.clocks, fault.byMs)
+      if (node.raft) node.wallSetMs += fault.byMs
+      else world.wallAheadMs += Math.max(0, fault.byMs)
       break
     case 'disk-stall':
       node.diskStalledUntil = world.now + fault.forMs

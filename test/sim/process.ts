@@ -147,6 +147,8 @@ export function stopCleanly(world: World, node: Node): void {
 }
 
 function endProcess(world: World, node: Node): void {
+  world.wallAheadMs += Math.max(0, node.wallSetMs)
+  node.wallSetMs = 0
   node.raft = undefined
   node.life++
   node.mailbox = []

@@ -3,6 +3,7 @@
  * compacting. Every step takes its time, and a crash may fall into each.
  */
 import {
+  type HardState,
   type Input,
   type Persist,
   snapshotMeta,
@@ -36,6 +37,7 @@ export function beginPersist(world: World, node: Node, persist: Persist): void {
     )
   }
   node.persisting = persist
+  node.markingMs = node.wallSetMs
   later(world, latency(world, node), 'persisted', () => persisted(world, node, persist), node)
 }
 
@@ -71,7 +73,7 @@ export function finishPersist(node: Node, persist: Persist): void {
   if (fault) throw new Violation('a batch fits the log on disk', `${node.id}: ${fault}`)
 }
 
-function writeHardState(node: Node, next: { readonly term: number; readonly votedFor: string | null }): void {
+function writeHardState(node: Node, next: HardState): void {
   const { disk } = node
   const old = disk.hardState
   const keepsVote = next.term > old.term || old.votedFor === null || next.votedFor === old.votedFor
@@ -80,6 +82,10 @@ function writeHardState(node: Node, next: { readonly term: number; readonly vote
       'term and vote never go back',
       `${node.id} ${JSON.stringify(old)} to ${JSON.stringify(next)}`,
     )
+  }
+  if (next.wallMark !== disk.hardState.wallMark) {
+    node.wallSetMs -= node.markingMs
+    node.markingMs = 0
   }
   disk.hardState = next
 }

@@ -67,6 +67,9 @@ export interface Node extends Witness {
   pausedUntil: number
   /** The longest lease that it has promised, as its directory remembers it. */
   promisedMs: number
+  /** By how much the wall clock was set that the disk does not know of, and of that, what is being written. */
+  wallSetMs: number
+  markingMs: number
   /** True time since when the monotonic clock has stood still too; undefined when it runs. */
   suspendedAt: number | undefined
   mailbox: Work[]
@@ -142,6 +145,8 @@ export interface World {
   nextReadId: number
   /** The plan ends no process, so every clock anchor survives. */
   readonly noRestarts: boolean
+  /** By how much wall clocks were set forward while their nodes did not run, all together. */
+  wallAheadMs: number
   /** Called when a node begins to make a received snapshot durable. */
   whenInstalling: ((node: Node) => void) | undefined
   /** Faults are over: what is healed stays so. */
@@ -187,6 +192,7 @@ export function createWorld(plan: Plan, trace?: (line: string) => void): World {
     noRestarts: !plan.faults.some(
       (fault) => ending.has(fault.kind) || (fault.kind === 'membership' && fault.crashAfterMs > 0),
     ),
+    wallAheadMs: 0,
     whenInstalling: undefined,
     calm: false,
   }
@@ -235,6 +241,8 @@ export function addNode(world: World, slot: number): Node {
     isHandingOver: false,
     pausedUntil: 0,
     promisedMs: 0,
+    wallSetMs: 0,
+    markingMs: 0,
     suspendedAt: undefined,
     mailbox: [],
     turnPending: false,
@@ -265,12 +273,15 @@ export function addNode(world: World, slot: number): Node {
   return node
 }
 
+const DAY_MS = 86_400_000
+
+/** Monotonic clocks drift within bounds; wall clocks are days apart. */
 function drawClocks(world: World, stream: Stream): Clocks {
   const { drift } = world.profile
   return {
     rate: 1 + drift * stream.pick([-1, 1, 2 * stream.float() - 1]),
     origin: stream.between(0, 1e6),
-    wallOffset: 1.7e12 + stream.between(-1000, 1000),
+    wallOffset: 1.7e12 + stream.between(-DAY_MS, DAY_MS),
     suspendedMs: 0,
   }
 }

@@ -43,7 +43,14 @@ const entry: fc.Arbitrary<Entry> = fc.oneof(
   fc.record({ ...head, kind: fc.constant('commands' as const), data: fc.uint8Array() }),
   fc.record({ ...head, kind: fc.constant('membership' as const), data: none, membership }),
 )
-const hardState: fc.Arbitrary<HardState> = fc.record({ term: natural, votedFor: fc.option(text) })
+const wallMark = fc.record(
+  { offsetMs: fc.double({ noNaN: true, noDefaultInfinity: true }), term: natural },
+  { noNullPrototype: true },
+)
+const hardState: fc.Arbitrary<HardState> = fc.record(
+  { term: natural, votedFor: fc.option(text), wallMark },
+  { requiredKeys: ['term', 'votedFor'] },
+)
 const meta: fc.Arbitrary<SnapshotMeta> = fc.record({ ...head, membership })
 
 interface Codec<T> {

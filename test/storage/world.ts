@@ -100,7 +100,8 @@ export function command(index: number, term: number, data: Uint8Array | string):
   return { index, term, kind: 'commands', clusterTime: index * 10, wallTime: 1000 + index, data: bytes }
 }
 
-export const voteFor = (term: number, votedFor: string | null = null): HardState => ({ term, votedFor })
+export const voteFor = (term: number, votedFor: string | null = null): HardState =>
+  term === 0 ? { term, votedFor } : { term, votedFor, wallMark: { offsetMs: 0.5 - 1e12 - term, term } }
 
 export const alone: Membership = {
   voters: ['n1/a'],

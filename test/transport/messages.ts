@@ -100,7 +100,7 @@ export const messages: { readonly [Type in Message['type']]: fc.Arbitrary<Messag
     granted: fc.boolean(),
     clusterTime: fc.option<number>(time),
     clockTerm: natural,
-    wallMs: time,
+    isReckoned: fc.boolean(),
   }),
   appendEntries,
   appendEntriesResult,

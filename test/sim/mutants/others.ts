@@ -108,7 +108,24 @@ export const otherMutants: readonly Mutant[] = [
   {
     id: 'N12',
     name: 'moves cluster time on by the wall clocks of those who elected it',
-    edits: [edit('clock.ts', 'isKnown ? elected.clusterOffsetMs! + monotonicMs : byWall', 'byWall')],
+    edits: [
+      edit(
+        'clock.ts',
+        'offset === null ? last.clusterTime : offset + monotonicMs',
+        'last.clusterTime + Math.max(0, raft.time.wallMs - last.wallTime)',
+      ),
+    ],
+  },
+  {
+    id: 'N19',
+    name: 'goes by the highest wall clock of those who elected it',
+    edits: [
+      edit(
+        'clock.ts',
+        'Math.min(candidate.lowestOffsetMs ?? offset, offset)',
+        'Math.max(candidate.lowestOffsetMs ?? offset, offset)',
+      ),
+    ],
   },
   {
     id: 'N13',
