@@ -39,6 +39,7 @@ export function createProgram(): Program {
   addConfig(program, run)
   addCluster(program, run)
   addPlugins(program, run)
+  addTls(program, run)
   return { command: program, exitCode: () => exitCode, verb: () => ran }
 }
 
@@ -383,4 +384,24 @@ function addPlugins(program: Command, run: Run): void {
     .command('retire <NAME>')
     .description('Take the commands of a plugin out of the replicated state.')
     .action(run(load, ({ retire }) => retire))
+}
+
+function addTls(program: Command, run: Run): void {
+  const load = () => import('./tls.ts')
+  const tls = program
+    .command('tls')
+    .usage('init|issue NAME')
+    .helpCommand(false)
+    .description('Make certificates for development, for peers and for HTTP.')
+  const place = (command: Command, days: string): Command =>
+    command
+      .option('--dir <DIR>', 'where the authority and its certificates are', 'tls')
+      .option('--days <N>', 'how long it is good', days)
+  place(tls.command('init'), '3650')
+    .description('An authority: ca.pem, and ca.key, with which it signs.')
+    .action(run(load, ({ init }) => init))
+  place(tls.command('issue <NAME>'), '365')
+    .description('A certificate of the authority for the node NAME: NAME.pem and NAME.key.')
+    .option('--san <NAME...>', 'DNS names and addresses by which it is called, beside NAME')
+    .action(run(load, ({ issue }) => issue))
 }
