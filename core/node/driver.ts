@@ -502,6 +502,7 @@ export class Driver implements ReplicatedLog, Served {
     this.#reading.expire()
     this.#expiry.consider()
     this.operations.considerPolicy()
+    if (this.#room.isTight) this.operations.considerRoom()
     this.consultation.consider()
     this.#installs.tidy()
     this.#writing.settleTail(status(this.#raft).tailInDoubt)

@@ -4,7 +4,13 @@
  * is what was asked for, and whoever asked is answered when that is committed.
  */
 import { ConcordError } from '../errors.ts'
-import { isMembershipSettled, membershipDue, membershipNow, proposeMembership } from '../raft/index.ts'
+import {
+  heirWithRoom,
+  isMembershipSettled,
+  membershipDue,
+  membershipNow,
+  proposeMembership,
+} from '../raft/index.ts'
 import type {
   Input,
   Membership,
@@ -55,6 +61,10 @@ interface Handover {
 
 /** Wishes that wait for others to be carried out. */
 const MAX_PENDING = 256
+/** So much room at least has whoever is to lead in place of a node whose volume is full: plenty, or it goes back. */
+const HEIR_BYTES = 4 * 1024 * 1024
+/** After a hand-over for want of room that has come to nothing. */
+const YIELD_AGAIN_MS = 5000
 /** Reasons that pass by themselves. */
 const PASSING: ReadonlySet<string> = new Set(['notEstablished', 'inProgress', 'changedMeanwhile'])
 
@@ -67,6 +77,7 @@ export class Operations implements Leader {
   readonly #voters: number
   #pending: Pending[] = []
   #handovers: Handover[] = []
+  #yieldsFromMs = -Infinity
 
   /** @param voters how many there are to be; see `membershipDue`. */
   constructor(owner: OperationsOwner, network: Network, voters: number) {
@@ -205,6 +216,16 @@ export class Operations implements Leader {
     if (!this.#owner.leads || this.membership.voters.length < 2) return
     const patience = { deadlineMs: this.#owner.time().monotonicMs + timeoutMs }
     await this.#owner.within(this.handOver(), patience).catch(() => undefined)
+  }
+
+  /** The volume here is full: leadership goes to a voter that has room, if there is one. At every tick. */
+  considerRoom(): void {
+    const { monotonicMs } = this.#owner.time()
+    if (!this.#owner.leads || monotonicMs < this.#yieldsFromMs) return
+    const to = heirWithRoom(this.#owner.raft(), HEIR_BYTES)
+    if (to === undefined) return
+    this.#yieldsFromMs = monotonicMs + YIELD_AGAIN_MS
+    this.#owner.input({ type: 'transfer', to })
   }
 
   /** The core says how each hand-over has ended. */

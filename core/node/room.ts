@@ -8,6 +8,9 @@ import type { LogRoom, LogStore } from '../ports.ts'
 /** A volume that does not take this much any more is full: a few small commands may still fit. */
 const ORDINARY_BYTES = 64 * 1024
 
+/** What a turn under load may bring. */
+const TURN_BYTES = 1024 * 1024
+
 export class Room {
   readonly #log: Pick<LogStore, 'hasRoom' | 'room'>
   readonly #changed: (isFull: boolean) => void
@@ -25,6 +28,11 @@ export class Room {
   /** What the log takes now. */
   measure(): LogRoom {
     return this.#log.room()
+  }
+
+  /** Of ordinary commands, a turn's worth may find none: whoever has plenty is the better leader. */
+  get isTight(): boolean {
+    return !this.#log.hasRoom(TURN_BYTES)
   }
 
   look(): void {

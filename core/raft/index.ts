@@ -28,6 +28,7 @@ import {
   step as stepIn,
   uncommittedBytes as uncommittedIn,
 } from './step.ts'
+import { heirWithRoom as heirWithRoomOf } from './transfer.ts'
 import { nextDeadline as nextDeadlineOf } from './timer.ts'
 import type { EntryId, Index, NodeId, RaftConfig, Recovered, SnapshotMeta, Term, Time } from './types.ts'
 
@@ -138,6 +139,14 @@ export function setRoom(raft: Raft, room: Room): void {
  */
 export function quorumRoomBytes(raft: Raft): number {
   return quorumRoomBytesOf(inside(raft))
+}
+
+/**
+ * To whom leadership may go when this leader's disk is full: a voter that keeps up and has room for `bytes` of new
+ * commands. Undefined when there is none, or while it is being handed over already.
+ */
+export function heirWithRoom(raft: Raft, bytes: number): NodeId | undefined {
+  return heirWithRoomOf(inside(raft), bytes)
 }
 
 /** Whether `takeReady` could bring anything. */

@@ -8,8 +8,9 @@ import type { TransferOutcome } from './handover.ts'
 import { effectiveMembership, lastIndex } from './log.ts'
 import { send } from './outbox.ts'
 import type { Peer } from './progress.ts'
-import { isAnswering } from './promotion.ts'
+import { isAnswering, isCaughtUp } from './promotion.ts'
 import type { RaftState } from './raft.ts'
+import { roomOf } from './replication.ts'
 import type { Leader } from './role.ts'
 import type { NodeId } from './types.ts'
 
@@ -35,6 +36,19 @@ function chooseHeir(raft: RaftState, leader: Leader, voters: readonly NodeId[]):
   for (const id of voters) {
     const peer = leader.peers.get(id)
     if (peer === undefined || !isAnswering(raft, peer)) continue
+    if (heir === undefined || peer.matchIndex > heir.matchIndex) heir = peer
+  }
+  return heir?.id
+}
+
+/** Of the voters that keep up and have room for so much of new commands, the one that lacks least. */
+export function heirWithRoom(raft: RaftState, bytes: number): NodeId | undefined {
+  const { role, log } = raft
+  if (role.kind !== 'leader' || role.transfer !== null) return undefined
+  let heir: Peer | undefined
+  for (const id of effectiveMembership(log).membership.voters) {
+    const peer = role.peers.get(id)
+    if (peer === undefined || !isCaughtUp(raft, peer) || roomOf(raft, peer) < bytes) continue
     if (heir === undefined || peer.matchIndex > heir.matchIndex) heir = peer
   }
   return heir?.id

@@ -112,6 +112,32 @@ test('H37: a leader whose followers have no room refuses commands before they ar
   await cluster.stop()
 })
 
+test('H37: a leader whose disk is full hands over to a voter that has room, and keeps leading while there is none', async () => {
+  const cluster = new TestCluster(3)
+  const leader = await cluster.elect()
+  const [one, other] = cluster.followers(leader)
+  for (const { log } of [one!, other!]) log.roomBytes = 0
+  await cluster.clock.advance(100)
+  leader.log.roomBytes = 0
+  await cluster.clock.advance(3000)
+  assert.ok(leader.driver.leads, 'nobody is better off')
+
+  one!.log.roomBytes = Infinity
+  await cluster.clock.advance(3000)
+  assert.ok(one!.driver.leads)
+  const early = outcome(one!.db.put('a', 1))
+  await cluster.clock.settle()
+  assert.equal(early.error?.code, 'STORAGE_FULL', 'it has room, and a quorum has none')
+  other!.log.roomBytes = Infinity
+  await cluster.clock.advance(100)
+  const put = outcome(one!.db.put('a', 1))
+  await cluster.clock.settle()
+  assert.ok(put.value)
+  await cluster.clock.advance(10_000)
+  assert.ok(one!.driver.leads, 'and it stays there')
+  await cluster.stop()
+})
+
 async function electedOf(cluster: TestCluster, nodes: readonly TestNode[]): Promise<TestNode> {
   for (let tries = 0; tries < 100; tries++) {
     await cluster.clock.advance(100)
