@@ -29,7 +29,8 @@ export type Fault =
   | { at: number; kind: 'disk-stall'; target: Target; forMs: number }
   /** The next fsync fails, once, and the power soon after. */
   | { at: number; kind: 'fsync-failure'; target: Target; downMs: number }
-  | { at: number; kind: 'disk-full'; target: Target; forMs: number }
+  /** One disk, or all of them at once. */
+  | { at: number; kind: 'disk-full'; target: Target; all: boolean; forMs: number }
   /** A byte of the log has changed when a node starts again. */
   | { at: number; kind: 'rot'; target: number; bits: number; downMs: number }
   /** The next command of a plugin's slice throws, on one node alone: a bug, which that node must not outlive. */
@@ -122,6 +123,7 @@ export function drawFaults(
     kind: 'disk-full',
     target: target(s),
     forMs: s.scaled(50, timeout * 6),
+    all: (s.uint32() & 1) === 1,
   }))
   classes.add('bug', 0.2, 1000, 6000, (s, at) => ({ at, kind: 'bug', target: target(s) }))
   classes.add('snapshot', 0.3, 300, 5000, (s, at) => ({ at, kind: 'snapshot', target: target(s) }))

@@ -57,6 +57,10 @@ function act(world: World, fault: Fault): boolean {
     case 'fsync-failure':
       return withMember(world, fault.target, (member) => failFsync(world, member, fault.downMs))
     case 'disk-full':
+      if (fault.all) {
+        for (const member of world.members) fillDisk(world, member, fault.forMs)
+        return true
+      }
       return withMember(world, fault.target, (member) => fillDisk(world, member, fault.forMs))
     case 'rot':
       return rot(world, world.members[fault.target]!, fault.bits, fault.downMs)
@@ -172,10 +176,12 @@ function failFsync(world: World, member: Member, downMs: number): void {
 function fillDisk(world: World, member: Member, forMs: number): void {
   say(world, `the disk of ${member.name} is full`)
   const { computer } = member
-  const before = computer.disk.totalBytes
-  computer.disk.totalBytes = 0
+  const { disk } = computer
+  const before = disk.totalBytes
+  if (before === 0) return
+  disk.totalBytes = 0
   world.simulation.after(forMs, () => {
-    computer.disk.totalBytes = before
+    disk.totalBytes = before
   })
 }
 
