@@ -23,6 +23,11 @@ export function isAnswering(raft: RaftState, peer: Peer): boolean {
   return hasAnswered && raft.time.monotonicMs - peer.heardAtMs < raft.config.electionTimeoutMs
 }
 
+/** Not heard for an election timeout, in which it could have been: a peer counts from the beginning of the term. */
+function isSilent(raft: RaftState, peer: Peer | undefined): boolean {
+  return peer === undefined || raft.time.monotonicMs - peer.heardAtMs >= raft.config.electionTimeoutMs
+}
+
 /** What its log lacks durably is less than an election timeout's worth. */
 export function isCaughtUp(raft: RaftState, peer: Peer): boolean {
   const { throughIndex, startedAtMs, wasQuick } = peer.round
@@ -54,7 +59,7 @@ export function membershipDue(raft: RaftState, voters: number): MembershipChange
   if (role.kind !== 'leader' || role.transfer !== null || !isEstablished(raft)) return undefined
   const standing = effectiveMembership(log)
   if (standing.index > raft.commitIndex || isJoint(standing.membership)) return undefined
-  const answering = [...role.peers.values()].filter((peer) => isAnswering(raft, peer)).map(({ id }) => id)
+  const answering = [...role.peers.values()].filter((peer) => !isSilent(raft, peer)).map(({ id }) => id)
   return changeDue(standing, {
     voters,
     caughtUp: promotable(raft),
@@ -86,7 +91,7 @@ export function problemNow(
     (id) => !Object.hasOwn(change.members, id) && names.has(current.members[id]!.name),
   )
   for (const { id, peer } of peers(replaced)) {
-    if (!answers(peer)) continue
+    if (isSilent(raft, peer)) continue
     return { reason: 'stillAnswers', message: `${id} is to be replaced, but it still answers` }
   }
   const silent = peers(change.voters).filter(({ peer }) => !answers(peer))

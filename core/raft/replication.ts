@@ -54,7 +54,11 @@ export function appendOwn(raft: RaftState, leader: Leader, contents: readonly Co
     return membership === undefined ? entry : { ...entry, membership }
   })
   append(log, entries)
-  if (entries.some((entry) => entry.membership !== undefined)) welcomePeers(raft, leader)
+  if (entries.some((entry) => entry.membership !== undefined)) {
+    // Its voters have promised nothing yet, or less: the lease begins anew with the next round that they confirm.
+    leader.leaseFrom = null
+    welcomePeers(raft, leader)
+  }
   return entries.map((entry) => ({ index: entry.index, term: entry.term }))
 }
 
