@@ -304,7 +304,7 @@ interface Found {
 }
 
 interface Now {
-  has(key: string): Promise<boolean>
+  readonly has: (key: string) => Promise<boolean>
 }
 
 interface Decided {
