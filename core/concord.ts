@@ -235,7 +235,12 @@ class Assembly {
     await peers?.peering.listen(driver, peers.founder)
     driver.start()
     const waits = { promisedMs, leaseMs: config.raft.leaseMs, driftMs: DRIFT_MS }
-    forgetPromise({ clock, identity }, waits, (error) => void node.stop({ reason: 'failed', error }))
+    forgetPromise(
+      { clock, identity },
+      waits,
+      () => driver.isStopped,
+      (error) => void node.stop({ reason: 'failed', error }),
+    )
     tellStatus(driver, clock, this.telemetry)
     if (peers === undefined) await agreeOnSettings(driver, config)
     else await this.#meet(peers, driver, consensus)

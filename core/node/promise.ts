@@ -13,18 +13,20 @@ export async function rememberPromise(identity: IdentityStore, leaseMs: number):
 }
 
 /**
- * Once this run has waited for longer than was promised, only what it promises itself counts.
+ * Once this run has waited for longer than was promised, only what it promises itself counts. A node that was stopped
+ * before writes nothing any more: its directory may be the next run's.
  *
  * @param failed the node, by a disk that does not take it.
  */
 export function forgetPromise(
   { clock, identity }: { readonly clock: Clock; readonly identity: IdentityStore },
   waits: { readonly promisedMs: number; readonly leaseMs: number; readonly driftMs: number },
+  isStopped: () => boolean,
   failed: (error: Error) => void,
 ): void {
   const { promisedMs, leaseMs, driftMs } = waits
   if (promisedMs === leaseMs) return
   clock.after(promisedMs + driftMs, () => {
-    identity.update({ promisedMs: leaseMs }).catch(failed)
+    if (!isStopped()) identity.update({ promisedMs: leaseMs }).catch(failed)
   })
 }

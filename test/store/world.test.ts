@@ -145,7 +145,7 @@ test('a call for a snapshot ends at its deadline, or with its signal; the snapsh
   await already
   giveUp.abort('enough')
   await aborted
-  await clock.advance(5001)
+  await clock.advance(5_101)
   await byDefault
   go()
   const { index } = await settled(clock, patient)
