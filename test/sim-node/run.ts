@@ -17,8 +17,12 @@ import { createWorld, fail, leaderOf, type Member, running, type World } from '.
 const MOST_NODES = 7
 /** Events between two looks at the states of all nodes. */
 const COMPARE_EVERY = 100
+/** At one instant: more, and nodes keep each other or themselves busy for ever. */
+const MOST_EVENTS_AT_ONCE = 100_000
 /** Until a cluster that is whole and well serves again, on every node. */
 const LIFE_MS = 60_000
+/** Between a refusal and the next try. A refusal can come at once: without a pause no time would ever pass. */
+const PAUSE_MS = 50
 
 export async function run(plan: Plan, trace?: (line: string) => void): Promise<Outcome<Counters>> {
   await prepareConfigs(MOST_NODES, plan.profile.nodes)
@@ -51,7 +55,10 @@ export async function run(plan: Plan, trace?: (line: string) => void): Promise<O
 
 async function step(world: World): Promise<void> {
   const { simulation } = world
+  const { now } = simulation
   if (!(await simulation.step())) throw new Violation('something happens', 'the world stands still')
+  world.atOnce = simulation.now === now ? world.atOnce + 1 : 0
+  if (world.atOnce > MOST_EVENTS_AT_ONCE) throw new Violation('time passes', `it stands at ${now} ms`)
   if (simulation.events % COMPARE_EVERY === 0) await compare(world)
   if (world.failure !== undefined) throw world.failure as Error
 }
@@ -130,9 +137,12 @@ function ask(world: World, member: Member, waiting: Map<Member, 'asked' | 'serve
   }
   // Whoever is killed meanwhile answers nothing; he is asked again when he is back.
   world.simulation.after(3000, again)
-  node.put(`life ${member.name}`, 1, { timeoutMs: 2000 }).then(() => {
-    if (member.node === node) waiting.set(member, 'served')
-  }, again)
+  node.put(`life ${member.name}`, 1, { timeoutMs: 2000 }).then(
+    () => {
+      if (member.node === node) waiting.set(member, 'served')
+    },
+    () => world.simulation.after(PAUSE_MS, again),
+  )
 }
 
 async function agree(world: World, top: number): Promise<boolean> {

@@ -53,6 +53,8 @@ export interface World {
   readonly trace: ((line: string) => void) | undefined
   /** Calls under way. */
   calls: number
+  /** Events since time last passed. */
+  atOnce: number
   names: number
 }
 
@@ -92,6 +94,7 @@ export function createWorld(plan: Plan, trace?: (line: string) => void): World {
     traceHash: 0,
     trace,
     calls: 0,
+    atOnce: 0,
     names: 0,
   }
   for (let at = 0; at < profile.nodes; at++) addMember(world)
