@@ -208,8 +208,8 @@ export interface Context<Command = never, Result = never> {
     token: string | undefined,
   ): Promise<{ readonly actor: string | undefined }>
   /**
-   * How long ago this node's state was known to be what a leader has, in ms: since a follower heard its leader, since a
-   * quorum answered a leader. Infinity: not since it started.
+   * How long ago this node's state was known to be what a leader has, in ms: since a follower heard its leader and
+   * applied what that had committed, since a quorum answered a leader. Infinity: not since it started.
    */
   contactMs(): number
   /** Only during `setup`: a setting that trades safety away, in words, for the log and `status().unsafe`. */

@@ -274,7 +274,7 @@ export class Driver implements ReplicatedLog, Served {
     return clusterTimeNow(this.#raft, this.#now)
   }
 
-  /** How long ago this node was in touch with a leader whom a quorum follows, which may be itself; in ms. */
+  /** How long ago the state here was known to be a leader's, whom a quorum follows and which may be itself; in ms. */
   contactMs(): number {
     return this.#stopped === undefined ? contactMs(this.#raft, this.#now) : Infinity
   }

@@ -5,6 +5,7 @@
  */
 import { assert } from '../assert.ts'
 import { hearTime } from './clock.ts'
+import { hearCommit } from './contact.ts'
 import { endTransfer } from './handover.ts'
 import {
   append,
@@ -47,6 +48,7 @@ export function followLeader(
 
 export function onAppendEntries(raft: RaftState, from: NodeId, message: AppendEntries): void {
   const role = followLeader(raft, from, message)
+  hearCommit(raft, message.commitIndex)
   const { prevIndex, prevTerm, entries, round } = message
   const term = termAt(raft.log, prevIndex)
   // What lies below our log is committed, and so the same in the leader's.

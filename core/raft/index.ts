@@ -5,6 +5,7 @@
 import { proposeMembership as proposeMembershipIn } from './change.ts'
 import type { MembershipProposal } from './change.ts'
 import { clusterTimeNow as clusterTimeIn } from './clock.ts'
+import { contactAtMs } from './contact.ts'
 import type { Input } from './input.ts'
 import { checkInvariants as checkInvariantsOf } from './invariants.ts'
 import type { Checked } from './invariants.ts'
@@ -20,7 +21,7 @@ import { hasReady as hasReadyIn, takeReady as takeReadyOf } from './ready.ts'
 import type { Ready } from './ready.ts'
 import { quorumRoomBytes as quorumRoomBytesOf } from './replication.ts'
 import { snapshotMeta as snapshotMetaOf } from './snapshot.ts'
-import { contactAtMs, status as statusOf } from './status.ts'
+import { status as statusOf } from './status.ts'
 import type { Status } from './status.ts'
 import {
   advanceTime,
@@ -172,7 +173,7 @@ export function leaseRead(raft: Raft, time: Time): Index | undefined {
   return leaseReadIn(inside(raft), time)
 }
 
-/** How long ago this node was in touch with a leader whom a quorum follows, which may be itself. */
+/** How long ago what is applied here was known to be all that a leader had committed: see contact.ts. */
 export function contactMs(raft: Raft, { monotonicMs }: Time): number {
   return Math.max(0, monotonicMs - contactAtMs(inside(raft)))
 }

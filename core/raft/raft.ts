@@ -7,6 +7,8 @@
 import { assert } from '../assert.ts'
 import { reckon } from './clock.ts'
 import type { Anchor } from './clock.ts'
+import { NO_CONTACT } from './contact.ts'
+import type { Contact } from './contact.ts'
 import { effectiveMembership, recoverLog } from './log.ts'
 import type { Log } from './log.ts'
 import { isSolitary, isSoleVoter } from './membership.ts'
@@ -99,6 +101,7 @@ export interface RaftState {
   electionDeadlineMs: number
   /** When a message of a leader was last accepted: what loyalty and leases are counted from (4.2.3). */
   leaderHeardAtMs: number
+  contact: Contact
   /** No vote before this: a node that has restarted does not know what lease it had helped to (6.4.1). */
   votesFromMs: number
   /** Until then the leader is taken to be dead, because its connection is. */
@@ -175,6 +178,7 @@ export function createRaft(config: RaftConfig, recovered: Recovered, time: Time)
     random: state,
     electionDeadlineMs: now + config.electionTimeoutMs * (1 + value),
     leaderHeardAtMs: -Infinity,
+    contact: NO_CONTACT,
     votesFromMs: hasNoPast ? now : now + Math.max(config.leaseMs, config.promisedMs ?? 0) + config.driftMs,
     leaderLostUntilMs: -Infinity,
     preVoteRound: 0,

@@ -7,7 +7,6 @@ import type { Leadership } from './ready.ts'
 import type { Removal } from './removal.ts'
 import { isEstablished, leaderOf } from './role.ts'
 import { uncommittedBytes } from './step.ts'
-import { quorumHeardAtMs } from './timer.ts'
 import type { Index, Membership, NodeId, Term } from './types.ts'
 
 export interface PeerStatus {
@@ -91,11 +90,4 @@ export function status(raft: RaftState): Status {
       caughtUp: isCaughtUp(raft, peer),
     })),
   }
-}
-
-/** Up to when this node has been in touch with a leader whom a quorum follows: itself, or the one it hears. */
-export function contactAtMs(raft: RaftState): number {
-  const { role } = raft
-  if (role.kind !== 'leader') return raft.leaderHeardAtMs
-  return isEstablished(raft) ? quorumHeardAtMs(raft, role) : -Infinity
 }

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { leaseRead, nextDeadline, status, step } from '../../core/raft/index.ts'
+import { contactMs, leaseRead, nextDeadline, status, step } from '../../core/raft/index.ts'
 import type { AppendEntries, Entry, Message, NodeId } from '../../core/raft/index.ts'
 import { Cluster, DEFAULTS, entriesOf, founding, membership } from './cluster.ts'
 import type { Disk, Options } from './cluster.ts'
@@ -617,6 +617,50 @@ describe('ReadIndex (6.4)', () => {
     node.cluster.lines.length = 0
     node.hear('n2', matched(2, 2, rounds[0]))
     assert.deepEqual(node.cluster.lines, ['n1 read 1 at 1', 'n1 read 2 at 2'])
+  })
+})
+
+describe('touch with a leader', () => {
+  const touch = ({ cluster }: Lone): number => {
+    const { monotonicMs, wallMs } = cluster
+    return contactMs(cluster.node('n1').raft, { monotonicMs, wallMs })
+  }
+  const heartbeat = (commitIndex: number): AppendEntries =>
+    append({ term: 2, prevIndex: 1, prevTerm: 1, commitIndex })
+
+  test('a follower is in touch when it has applied what the leader it hears had committed', () => {
+    const node = new Lone({ term: 2, log: [1] })
+    assert.equal(touch(node), Infinity)
+    node.hear('n2', heartbeat(1))
+    assert.equal(touch(node), 0)
+    node.cluster.advance(50)
+    assert.equal(touch(node), 50)
+  })
+
+  test('to hear a leader whose entries do not come is not enough', () => {
+    const node = new Lone({ term: 2, log: [1] })
+    node.hear('n2', heartbeat(1))
+    for (let beats = 0; beats < 10; beats++) {
+      node.cluster.advance(50)
+      node.hear('n2', heartbeat(2))
+    }
+    assert.equal(touch(node), 500)
+    node.cluster.advance(10)
+    node.hear('n2', { ...heartbeat(2), entries: entriesOf([2], 2) })
+    assert.equal(touch(node), 460, 'up to when it had committed that')
+    node.hear('n2', heartbeat(2))
+    assert.equal(touch(node), 0)
+  })
+
+  test('nor to have received what the disk does not have yet', () => {
+    const node = new Lone({ term: 2, log: [1] })
+    node.hear('n2', heartbeat(1))
+    node.cluster.node('n1').isDiskFast = false
+    node.cluster.advance(50)
+    node.hear('n2', { ...heartbeat(2), entries: entriesOf([2], 2) })
+    assert.equal(touch(node), 50)
+    node.cluster.finishWrite('n1')
+    assert.equal(touch(node), 0)
   })
 })
 
