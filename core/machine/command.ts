@@ -312,7 +312,7 @@ export function encodeHashes(writer: Writer, { index, voters, hashes }: HashTabl
 /** Numbers and bigints up to about 8,000 bits. */
 const MAX_BY_BYTES = 1024
 
-function writeHeader(writer: Writer, kind: number, flags: number, header: Header): void {
+export function writeHeader(writer: Writer, kind: number, flags: number, header: Header): void {
   const { space, actor, requestId, trace, guard, fingerprint } = header
   writer.u8(COMMAND_VERSION)
   writer.u8(kind)

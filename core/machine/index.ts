@@ -22,6 +22,7 @@ export {
   encodeTouch,
   encodeTxn,
 } from './command.ts'
+export { encodeInto, encodeUnder } from './command-bytes.ts'
 export { decodeCommand, decodeCommands } from './decode.ts'
 export {
   type Keyspace,

@@ -3,23 +3,15 @@
  * promise for whoever waits. What others forward arrives here, encoded. What cannot be taken is refused before it
  * leaves a trace.
  */
-import { OutgrownError } from '../bytes.ts'
 import type { Writer } from '../bytes.ts'
 import { AbortError, ConcordError } from '../errors.ts'
-import type { CommandResult } from '../machine/index.ts'
+import { type CommandResult, encodeInto } from '../machine/index.ts'
 import type { LogStore } from '../ports.ts'
 import { propose, quorumRoomBytes, status, uncommittedBytes } from '../raft/index.ts'
 import type { EntryId, Raft, Time } from '../raft/index.ts'
 import type { Proposals } from './proposals.ts'
 import type { Patience } from './replicated-log.ts'
 import type { Waiter } from './waiters.ts'
-
-/**
- * The largest command: the largest value that can be configured (16 MiB), with its key and what is said of the
- * call. The same on every node, whatever it is configured with, and less than what one frame between peers carries:
- * an entry that no follower can be sent would stand in the way of all that follow (H77).
- */
-const COMMAND_BYTES_MAX = 16 * 1024 * 1024 + 64 * 1024
 
 export interface IntakeOwner {
   /** Why nothing is taken any more; undefined while all is well. */
@@ -57,16 +49,11 @@ export class Intake {
       return Promise.reject(overloaded())
     }
     const { writer } = this.#proposals
-    if (writer.busy) {
-      const why = 'a getter of a value that is being written must not write itself'
-      return Promise.reject(new ConcordError('INVALID_VALUE', why))
-    }
-    const start = writer.length
+    let start: number
     try {
-      encodeWithin(start + COMMAND_BYTES_MAX, writer, encode)
+      start = encodeInto(writer, encode)
     } catch (error) {
-      writer.truncate(start)
-      return Promise.reject(error instanceof OutgrownError ? tooLarge() : error)
+      return Promise.reject(error)
     }
     // Asked when the command itself is counted: it may be larger than all that is free.
     if (!mayUseReserve && !this.#hasRoom(this.#proposals.queuedBytes)) {
@@ -137,24 +124,6 @@ export class Intake {
     return result.finally(() => signal.removeEventListener('abort', abort))
   }
 }
-
-/** It is refused before the rest of it takes time and memory: a call of 500 values may be half a GB. */
-function encodeWithin(limit: number, writer: Writer, encode: (writer: Writer) => void): void {
-  writer.limit = limit
-  try {
-    encode(writer)
-  } finally {
-    writer.limit = Infinity
-  }
-  if (writer.length > limit) throw new OutgrownError('a command is too long')
-}
-
-const tooLarge = (): ConcordError =>
-  new ConcordError(
-    'BATCH_TOO_LARGE',
-    `found more than ${COMMAND_BYTES_MAX} bytes in one call: fewer keys, or smaller values`,
-    { details: { limit: COMMAND_BYTES_MAX } },
-  )
 
 const overloaded = (): ConcordError =>
   new ConcordError('OVERLOADED', 'too many writes wait for the log; slow down and try again')

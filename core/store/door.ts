@@ -2,10 +2,12 @@
  * The door: where a call is let in, its values rewritten on the way in and on the way out. When no
  * plugin stands there, `isOpenIn` and `isOpenOut` say so, and the short ways pass by.
  */
+import { Writer } from '../bytes.ts'
 import type { Call } from './calls.ts'
 import { openStored } from '../codec.ts'
 import { type Hooks, callWrite } from '../hooks.ts'
 import { ConcordError } from '../errors.ts'
+import { GuardedOrder } from './guarded-order.ts'
 import type { Access, DoorRequest, Write, WriteRequest } from '../hook-events.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
 import { type Guard, type Machine, type RecordView, find, pluginSpace, revisionAt } from '../machine/index.ts'
@@ -29,6 +31,10 @@ export class Door {
   #heldBytes = 0
   /** Nobody taps `authorize` or `write`. Known once the hooks are sealed. */
   readonly isOpenIn: boolean
+  /** Of writes that were let in by rights that may change. */
+  readonly order: GuardedOrder
+  /** Where their commands are written until it is their turn. */
+  readonly bare = new Writer(0)
   /** Somebody taps `write`. */
   readonly rewrites: boolean
   /** Nobody taps `authorize` or `read`. */
@@ -42,6 +48,7 @@ export class Door {
     this.#hooks = hooks
     this.#machine = machine
     this.#limitBytes = limitBytes
+    this.order = new GuardedOrder(limitBytes)
     this.isOpenIn = !hooks.authorize.isUsed() && !hooks.write.isUsed()
     this.rewrites = hooks.write.isUsed()
     this.isOpenOut = !hooks.authorize.isUsed() && !hooks.read.isUsed()

@@ -17,11 +17,14 @@ import {
   USERS,
   encodeDelete,
   encodeIncrement,
+  encodeInto,
   encodePut,
   encodeTouch,
   encodeTxn,
+  encodeUnder,
 } from '../machine/index.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
+import { promised } from './promised.ts'
 
 /** What a call that waits at the door takes beside its keys and values, and each of its writes. */
 const HELD_CALL_BYTES = 512
@@ -77,24 +80,55 @@ export class WritePath {
   }
 
   #propose<R>(
-    admitted: Admitted,
+    { request, guard }: Admitted,
     writes: readonly Write[],
     call: Call,
     encode: Encode,
     map: MapResult<R> | undefined,
   ): Promise<R> {
-    const { request, guard } = admitted
-    const proposed = this.#log.propose<R>(
-      (writer) => encode(writer, headerOf(call, request.actor, guard), writes, this.#valueBytes),
-      call,
-      map === undefined ? undefined : (done) => map(done, request),
-    )
-    if (guard === undefined) return proposed
-    return proposed.catch((error: unknown) => {
+    if (guard === undefined) {
+      const header = headerOf(call, request.actor)
+      return this.#log.propose<R>(
+        (writer) => encode(writer, header, writes, this.#valueBytes),
+        call,
+        map && ((done) => map(done, request)),
+      )
+    }
+    // Encoded now: the caller may go on with his objects, and the command may have to be proposed again.
+    const { bare } = this.#door
+    return promised(() => {
+      encodeInto(bare, (writer) => encode(writer, PLAIN_HEADER, writes, this.#valueBytes))
+      return this.#inTurn({ request, guard }, bare.take(), call, map)
+    })
+  }
+
+  #inTurn<R>(admitted: Admitted, bare: Uint8Array, call: Call, map: MapResult<R> | undefined): Promise<R> {
+    const { order } = this.#door
+    const propose = (held: Admitted): Promise<R> =>
+      order.count(held.guard, this.#proposeGuarded(held, bare, call, map))
+    if (order.isTurnOf(admitted.guard)) return propose(admitted)
+    const patience = (turn: Promise<void>): Promise<void> => this.#log.within(turn, call)
+    return order.inTurn(bare.length, patience, () => propose(this.#door.still(admitted)))
+  }
+
+  async #proposeGuarded<R>(
+    { request, guard }: Admitted,
+    bare: Uint8Array,
+    call: Call,
+    map: MapResult<R> | undefined,
+  ): Promise<R> {
+    const header = headerOf(call, request.actor, guard)
+    try {
+      return await this.#log.propose<R>(
+        (writer) => encodeUnder(writer, header, bare),
+        call,
+        map && ((done) => map(done, request)),
+      )
+    } catch (error) {
       if (!ConcordError.is(error) || error.code !== 'RIGHTS_CHANGED') throw error
       // What this node has applied by now is newer than what it went by: it says whether the call may be made still.
-      return this.#propose(this.#door.still(admitted), writes, call, encode, map)
-    })
+      return this.#proposeGuarded(this.#door.still({ request, guard }), bare, call, map)
+    }
   }
 
   /** The short way of a put that nobody at the door wants to see. */

@@ -117,6 +117,72 @@ describe('a token', () => {
     }
   })
 
+  /** Two tokens, and a follower that does not hear yet of what is done to the one; it serves the other. */
+  async function besideOneThatGoes(t: Awaited<ReturnType<typeof testCluster>>) {
+    const leader = await t.leader()
+    const slow = t.nodes.find(({ name }) => name !== leader.name)!
+    const auth = leader.db.plugin('auth')
+    const { id } = await auth.createToken({ name: 'goes', roles: ['editor'] })
+    const { token } = await auth.createToken({ name: 'stays', roles: ['editor'] })
+    const store = slow.db.with({ token })
+    await store.put('k', 0)
+    return { slow, store, takeAway: () => auth.revokeToken(id) }
+  }
+
+  test('writes what it was given, also when rights have changed and it is proposed again', async () => {
+    const t = await testCluster({ seed: 2, config })
+    try {
+      const { slow, store, takeAway } = await besideOneThatGoes(t)
+      t.pause(slow.name)
+      await takeAway()
+      const value = { n: 1 }
+      const request = {
+        compare: [{ key: 'new', revision: 0 }],
+        success: [{ op: 'put', key: 'new', value } as const],
+      }
+      const calls = [
+        store.put('put', value),
+        store.putMany([{ key: 'many', value }]),
+        store.putIf('if', value, { ifAbsent: true }),
+        store.txn(request),
+      ]
+      value.n = 2
+      request.compare[0]!.revision = 99
+      t.resume(slow.name)
+      await Promise.all(calls)
+      const keys = ['put', 'many', 'if', 'new']
+      assert.deepEqual(
+        await store.getMany(keys),
+        keys.map(() => ({ n: 1 })),
+      )
+    } finally {
+      await t.close()
+    }
+  })
+
+  test('writes in the order of its calls, also when rights change between them', async () => {
+    const t = await testCluster({ seed: 2, config })
+    try {
+      const { slow, store, takeAway } = await besideOneThatGoes(t)
+      t.pause(slow.name)
+      await takeAway()
+      const calls = [store.put('k', 1)]
+      t.resume(slow.name)
+      for (let each = 2; each < 100; each++) {
+        await t.advance(0.1)
+        calls.push(store.put('k', each))
+      }
+      const revisions = (await Promise.all(calls)).map(({ revision }) => revision)
+      assert.deepEqual(
+        revisions,
+        revisions.toSorted((a, b) => a - b),
+      )
+      assert.equal(await store.get('k'), 99)
+    } finally {
+      await t.close()
+    }
+  })
+
   test('is taken by no node that has lost touch with its leader, unless the config says so', async () => {
     for (const staleReads of [false, true]) {
       const t = await testCluster({ seed: 5, config: { plugins: { auth: { staleReads } } } })
