@@ -33,7 +33,7 @@ import { VERSION } from './version.ts'
 import { type World, systemWorld } from './world.ts'
 
 /** What one turn applies before others run: a millisecond or two of small commands. */
-const READY_BYTES = 128 * 1024
+const READY_BYTES = 64 * 1024
 /** What one write to the log encodes and checksums before others run. */
 const PERSIST_BYTES = 4 * 1024 * 1024
 

@@ -5,7 +5,7 @@
 import { createMachine, snapshotLoader } from '../machine/index.ts'
 import type { Machine, Slice } from '../machine/index.ts'
 import type { Clock, LogStore, RecoveredLog, SnapshotReader, SnapshotStore } from '../ports.ts'
-import { createRaft } from '../raft/index.ts'
+import { recoverRaft } from '../raft/index.ts'
 import type { Raft, RaftConfig, SnapshotMeta } from '../raft/index.ts'
 import { whyUnusable } from './unusable.ts'
 
@@ -54,21 +54,41 @@ export async function recover(
   const { hardState, entries, cut } = await ports.log.recover(snapshot.index, snapshot.term)
   const tailInDoubt = await ports.tailInDoubt?.()
   const time = { monotonicMs: ports.clock.monotonicMs(), wallMs: ports.clock.wallMs() }
-  const raft = createRaft(config, { hardState, snapshot, entries, tailInDoubt }, time)
+  const raft = await inSteps(
+    recoverRaft(config, { hardState, snapshot, entries, tailInDoubt }, time),
+    ports.clock,
+  )
   const recoveredIndex = entries.at(-1)?.index ?? snapshot.index
   return { raft, machine, recoveredIndex, cut, loaded }
+}
+
+/** What is called between two steps: when they have taken long enough, others have their turn. */
+function rests(clock: Clock): () => Promise<void> {
+  let sinceMs = clock.monotonicMs()
+  return async () => {
+    if (clock.monotonicMs() - sinceMs < STEP_MS) return
+    await new Promise<void>((resolve) => clock.soon(resolve))
+    sinceMs = clock.monotonicMs()
+  }
+}
+
+async function inSteps<R>(steps: Iterator<void, R>, clock: Clock): Promise<R> {
+  const rest = rests(clock)
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+    await rest()
+  }
 }
 
 async function load(reader: SnapshotReader, slices: readonly Slice[], clock: Clock): Promise<Machine> {
   const loader = snapshotLoader(slices)
   try {
-    let sinceMs = clock.monotonicMs()
+    const rest = rests(clock)
     for await (const chunk of reader.chunks()) {
       for (let at = 0; at < chunk.length; at += PIECE_BYTES) {
         loader.push(chunk.subarray(at, at + PIECE_BYTES))
-        if (clock.monotonicMs() - sinceMs < STEP_MS) continue
-        await new Promise<void>((resolve) => clock.soon(resolve))
-        sinceMs = clock.monotonicMs()
+        await rest()
       }
     }
     return loader.finish()

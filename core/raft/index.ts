@@ -14,7 +14,7 @@ import { isJoint } from './membership.ts'
 import type { MembershipChange } from './membership.ts'
 import type { Standing } from './next-membership.ts'
 import { membershipDue as membershipDueIn, promotable as promotableIn } from './promotion.ts'
-import { createRaft as create } from './raft.ts'
+import { recoverRaft as recover } from './raft.ts'
 import type { RaftState, Room } from './raft.ts'
 import { leaseRead as leaseReadIn } from './read.ts'
 import { hasReady as hasReadyIn, takeReady as takeReadyOf } from './ready.ts'
@@ -64,9 +64,23 @@ export type { Checked } from './invariants.ts'
 
 const inside = (raft: Raft) => raft as unknown as RaftState
 
-/** A core over what the disk held. Throws when the log does not reach back to the snapshot (H49). */
+/**
+ * A core over what the disk held, in steps of a few milliseconds, between which others may have their turn. Throws when
+ * the log does not reach back to the snapshot (H49).
+ *
+ * @param time no later than now: what was promised before the restart is reckoned from it.
+ */
+export function* recoverRaft(config: RaftConfig, recovered: Recovered, time: Time): Generator<void, Raft> {
+  return (yield* recover(config, recovered, time)) as unknown as Raft
+}
+
+/** As `recoverRaft`, at once. */
 export function createRaft(config: RaftConfig, recovered: Recovered, time: Time): Raft {
-  return create(config, recovered, time) as unknown as Raft
+  const steps = recoverRaft(config, recovered, time)
+  for (;;) {
+    const taken = steps.next()
+    if (taken.done === true) return taken.value
+  }
 }
 
 /** Any input in any state. Monotonic time never goes back from one call to the next. */

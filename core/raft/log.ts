@@ -72,12 +72,18 @@ export interface RecoveredEntries {
   readonly stale: boolean
 }
 
+/** Entries that are taken in at a time when a node starts: about two milliseconds. */
+const STEP_ENTRIES = 4096
+
 /**
- * The log from what the disk held, by the rule of Figure 5.3: entries are kept only if they lead through
+ * The log from what the disk held, in steps, by the rule of Figure 5.3: entries are kept only if they lead through
  * the snapshot's last entry; a crash between installing a snapshot and dropping the log is mended here.
  * Throws when entries between the snapshot and the log are missing (H49).
  */
-export function recoverLog(snapshot: SnapshotMeta, entries: readonly Entry[]): RecoveredEntries {
+export function* recoverLog(
+  snapshot: SnapshotMeta,
+  entries: readonly Entry[],
+): Generator<void, RecoveredEntries> {
   const log = createLog(snapshot)
   const first = entries[0]
   if (first === undefined) return { log, stale: false }
@@ -87,14 +93,16 @@ export function recoverLog(snapshot: SnapshotMeta, entries: readonly Entry[]): R
         'the entries between are missing',
     )
   }
-  if (first.index === snapshot.index + 1) {
-    append(log, entries)
-  } else {
+  const hasLed = first.index <= snapshot.index
+  if (hasLed) {
     const last = entries.at(-1)!
     const atSnapshot = entries[snapshot.index - first.index]
     if (last.index < snapshot.index || atSnapshot?.term !== snapshot.term) return { log, stale: true }
     log.base = { index: first.index, term: first.term }
-    append(log, entries.slice(1))
+  }
+  for (let at = hasLed ? 1 : 0; at < entries.length; at += STEP_ENTRIES) {
+    append(log, entries.slice(at, at + STEP_ENTRIES))
+    yield
   }
   log.durableIndex = lastIndex(log)
   log.stagedIndex = lastIndex(log)

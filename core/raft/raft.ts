@@ -146,10 +146,15 @@ export function emptyOut(): Out {
   }
 }
 
-export function createRaft(config: RaftConfig, recovered: Recovered, time: Time): RaftState {
+/** In steps: the log that the disk held may be long. */
+export function* recoverRaft(
+  config: RaftConfig,
+  recovered: Recovered,
+  time: Time,
+): Generator<void, RaftState> {
   assert(config.leaseMs + config.driftMs <= config.electionTimeoutMs, 'leaseMs + driftMs > electionTimeoutMs')
   const { hardState, snapshot } = recovered
-  const { log, stale } = recoverLog(snapshot, recovered.entries)
+  const { log, stale } = yield* recoverLog(snapshot, recovered.entries)
   const lastTerm = recovered.entries.at(-1)?.term ?? 0
   if (hardState.term < lastTerm) {
     throw new Error(`the log has an entry of term ${lastTerm}, but the saved term is ${hardState.term}`)

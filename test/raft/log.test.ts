@@ -244,6 +244,15 @@ describe('snapshots', () => {
   })
 })
 
+/** How many steps it takes, and what comes of them. */
+function recover(snapshot: SnapshotMeta, entries: readonly Entry[]) {
+  const work = recoverLog(snapshot, entries)
+  for (let steps = 0; ; steps++) {
+    const step = work.next()
+    if (step.done === true) return { ...step.value, steps }
+  }
+}
+
 describe('recovery (Figure 5.3)', () => {
   const cases: readonly [name: string, from: number, terms: number[], kept: number[], stale: boolean][] = [
     ['an empty log', 4, [], [], false],
@@ -256,7 +265,7 @@ describe('recovery (Figure 5.3)', () => {
   ]
   for (const [name, from, terms, kept, stale] of cases) {
     test(`${name}: ${stale ? 'dropped' : `[${kept.join(' ')}] is kept`}`, () => {
-      const recovered = recoverLog(at(3, 2), entriesOf(terms, from))
+      const recovered = recover(at(3, 2), entriesOf(terms, from))
       assert.deepEqual(
         recovered.log.entries.map(({ index }) => index),
         kept,
@@ -268,7 +277,17 @@ describe('recovery (Figure 5.3)', () => {
     })
   }
 
+  test('a long log is taken in step by step', () => {
+    const terms = Array.from({ length: 10_000 }, () => 2)
+    for (const from of [3, 4]) {
+      const { log, steps } = recover(at(3, 2), entriesOf(terms, from))
+      assert.equal(lastIndex(log), from + 9999)
+      assert.equal(bytesBetween(log, 3, lastIndex(log)), log.entries.length * entryBytes(sized(1, 0)))
+      assert.equal(steps, 3)
+    }
+  })
+
   test('H49: a hole after the snapshot', () => {
-    assert.throws(() => recoverLog(at(3, 2), entriesOf([2], 5)), /begins at index 5.*ends at 3/)
+    assert.throws(() => recover(at(3, 2), entriesOf([2], 5)), /begins at index 5.*ends at 3/)
   })
 })
