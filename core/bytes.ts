@@ -52,8 +52,9 @@ export class Writer {
   /** How large the next slab is at least. */
   #slabBytes = SLAB_BYTES
 
-  constructor(capacityBytes = SLAB_BYTES) {
-    this.buffer = Buffer.allocUnsafeSlow(capacityBytes)
+  /** @param capacityBytes of the first slab; 0: it is taken when there is something to write. */
+  constructor(capacityBytes = 0) {
+    this.buffer = capacityBytes === 0 ? NO_SLAB : Buffer.allocUnsafeSlow(capacityBytes)
   }
 
   /** Makes room for `n` more bytes; afterwards `buffer[length .. length + n)` may be written. */

@@ -34,7 +34,7 @@ export class Door {
   /** Of writes that were let in by rights that may change. */
   readonly order: GuardedOrder
   /** Where their commands are written until it is their turn. */
-  readonly bare = new Writer(0)
+  readonly bare = new Writer()
   /** Somebody taps `write`. */
   readonly rewrites: boolean
   /** Nobody taps `authorize` or `read`. */

@@ -22,10 +22,16 @@ export class Simulation {
   now = 0
   /** Events that have happened. */
   events = 0
+  readonly #settle: (done: () => void) => void
   readonly #agenda = new Agenda<Event>()
 
-  constructor(seed: number) {
+  /**
+   * @param settle calls back when all microtasks have run. By default in the next macrotask: what is real in a world, a
+   *   plugin that reads a file, goes on between two events.
+   */
+  constructor(seed: number, settle: (done: () => void) => void = (done) => systemWorld.clock.soon(done)) {
     this.seed = seed
+    this.#settle = settle
     this.clock = {
       monotonicMs: () => this.now,
       wallMs: () => this.now,
@@ -69,9 +75,9 @@ export class Simulation {
     return true
   }
 
-  /** All microtasks have run: they do before the next macrotask. */
+  /** All that promises make of the last event has happened. */
   settled(): Promise<void> {
-    return new Promise((resolve) => systemWorld.clock.soon(resolve))
+    return new Promise(this.#settle)
   }
 }
 

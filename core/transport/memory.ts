@@ -34,8 +34,6 @@ const RETRY_MS = 50
 const HANDSHAKE_MS = 5000
 /** How long a connection that is to end waits for its calls. */
 const RETIRE_MS = 5000
-/** Room for most messages: whatever is on its way keeps it. */
-const MESSAGE_BYTES = 256
 
 /** `listen`: `host:port` in that network; port 0 takes a free one. `clock`: this node's own, for deadlines. */
 export function memoryTransport(
@@ -68,6 +66,7 @@ class MemoryTransport implements Transport, Station {
   readonly #calls = new Map<MemorySession, Calls>()
   readonly #peers = new Map<NodeId, Dialled>()
   readonly #guests = new Map<string, Dialled>()
+  readonly #writer = new Writer()
   #wanted: readonly PeerAddress[] = []
   #address = ''
   #stopped = false
@@ -211,9 +210,8 @@ class MemoryTransport implements Transport, Station {
       if (peer !== undefined) peer.dropped++
       return
     }
-    const writer = new Writer(MESSAGE_BYTES)
-    writeMessage(writer, message)
-    const bytes = writer.take()
+    writeMessage(this.#writer, message)
+    const bytes = this.#writer.take()
     const there = otherEnd(session, this)
     const arrive = () => {
       if (!session.isOpen || session.members.get(there) !== true) return
@@ -256,11 +254,10 @@ class MemoryTransport implements Transport, Station {
     session.calls++
     const asked = calls.ask(there.id, patience, (id) => {
       const reply = (status: number, answer: Uint8Array) => {
-        const writer = new Writer(MESSAGE_BYTES)
-        writer.varint(id)
-        writer.u8(status)
-        writer.bytes(answer)
-        const bytes = writer.take()
+        this.#writer.varint(id)
+        this.#writer.u8(status)
+        this.#writer.bytes(answer)
+        const bytes = this.#writer.take()
         const arrive = () => session.isOpen && calls.answered(new Reader(bytes))
         this.#network.carry(there.id, this.id, 'control', arrive, 'answer')
       }
