@@ -6,7 +6,7 @@ import type { Encoded } from '../codec.ts'
 import type { Entry } from '../raft/types.ts'
 import type { CommandHeader } from './command.ts'
 import type { Keyspace } from './keyspace.ts'
-import { dueAt, extend, find, insert, recordAt, remove, replace, revisionAt } from './keyspace.ts'
+import { dueAt, extend, find, insert, nextDueIn, recordAt, remove, replace, revisionAt } from './keyspace.ts'
 import type { Machine } from './machine.ts'
 import type { Change, RecordView } from './result.ts'
 
@@ -39,6 +39,7 @@ export function meet(run: Run, space: Keyspace, key: string): number {
 
 /** Lets all keys that are due go, together at one revision. Returns how many. */
 export function meetAll(run: Run, space: Keyspace, keys: Iterable<{ readonly key: string }>): number {
+  if (nextDueIn(space) > run.machine.clusterTime) return 0
   const revision = nextRevision(run)
   let expired = 0
   for (const { key } of keys) {

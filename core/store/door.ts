@@ -39,6 +39,8 @@ export class Door {
   readonly rewrites: boolean
   /** Nobody taps `authorize` or `read`. */
   readonly isOpenOut: boolean
+  /** Nobody stands here. */
+  readonly isOpen: boolean
 
   /**
    * @param machine this node's applied state, as it is now.
@@ -52,6 +54,7 @@ export class Door {
     this.isOpenIn = !hooks.authorize.isUsed() && !hooks.write.isUsed()
     this.rewrites = hooks.write.isUsed()
     this.isOpenOut = !hooks.authorize.isUsed() && !hooks.read.isUsed()
+    this.isOpen = this.isOpenIn && this.isOpenOut
   }
 
   /** Throws what refuses the call. */

@@ -53,7 +53,7 @@ export class WritePath {
     map?: MapResult<R>,
     reads: readonly Access[] = [],
   ): Promise<R> {
-    const access = [...writes.map(writeAccess), ...reads]
+    const access = this.#door.isOpen ? NOTHING : [...writes.map(writeAccess), ...reads]
     const admitted = this.#door.enter(this.#log, operation, access, call)
     if (!(admitted instanceof Promise)) return this.#admitted(admitted, operation, writes, call, encode, map)
     // Captured now: the caller may go on with his objects while the state is waited for.
@@ -170,6 +170,9 @@ export function encodeRewritten(txn: CheckedTxn): Encode {
     encodeTxn(writer, header, { compares: txn.compares, success, failure }, maxBytes)
   }
 }
+
+/** What a call needs is asked by nobody where no plugin stands at the door. */
+const NOTHING: readonly Access[] = []
 
 const PLAIN_HEADER: Header = { space: USERS }
 
