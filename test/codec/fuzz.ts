@@ -1,11 +1,10 @@
-// Wrong bytes, without end: `node test/codec/fuzz.ts --seconds 600 [--seed 1]`.
+// Wrong bytes for the codec of values; without end: `npm run fuzz -- --only codec`.
 //
 // Sound envelopes of every kind are damaged and given to the decoder. Each must be refused with a
 // MalformedError or open to a value; what opens must be written again as the very same bytes, unless it is
 // compressed; and nothing may be left behind on Object.prototype.
 
 import assert from 'node:assert/strict'
-import { parseArgs } from 'node:util'
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 
 import { MalformedError, Reader } from '../../core/bytes.ts'
@@ -51,11 +50,12 @@ export function seeded(seed: number): Random {
 export function fuzzOnce(random: Random): boolean {
   const below = (n: number) => Math.floor(random() * n)
   let bytes: Buffer = Buffer.from(corpus[below(corpus.length)]!)
-  for (let i = below(4); i >= 0; i--) bytes = damage(bytes, below)
+  for (let i = below(4); i >= 0; i--) bytes = damage(bytes, below, corpus)
   return check(bytes)
 }
 
-function damage(bytes: Buffer, below: (n: number) => number): Buffer {
+/** @param others of which a piece may be put in. */
+export function damage(bytes: Buffer, below: (n: number) => number, others: readonly Buffer[]): Buffer {
   const at = below(bytes.length + 1)
   switch (below(7)) {
     case 0:
@@ -71,7 +71,7 @@ function damage(bytes: Buffer, below: (n: number) => number): Buffer {
     case 4:
       return Buffer.concat([bytes.subarray(0, at), bytes.subarray(Math.min(bytes.length, at + 1 + below(4)))])
     case 5: {
-      const other = corpus[below(corpus.length)]!
+      const other = others[below(others.length)]!
       return Buffer.concat([bytes.subarray(0, at), other.subarray(below(other.length))])
     }
     default: {
@@ -101,21 +101,3 @@ export function check(bytes: Buffer): boolean {
     assert.deepEqual(Object.keys(Object.prototype), [])
   }
 }
-
-function main(): void {
-  const { values: given } = parseArgs({ options: { seconds: { type: 'string' }, seed: { type: 'string' } } })
-  const seconds = Number(given.seconds ?? 10)
-  const seed = Number(given.seed ?? Date.now() % 1e9)
-  console.log(`fuzzing for ${seconds} s, seed ${seed}`)
-  const random = seeded(seed)
-  const end = Date.now() + seconds * 1000
-  let runs = 0
-  let refused = 0
-  while (Date.now() < end) {
-    for (let i = 0; i < 100; i++) if (fuzzOnce(random)) refused++
-    runs += 100
-  }
-  console.log(`${runs} envelopes, ${refused} refused, the others opened and came out the same`)
-}
-
-if (import.meta.main) main()

@@ -3,59 +3,17 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { MalformedError } from '../../core/bytes.ts'
+import { seeded } from '../codec/fuzz.ts'
 import {
   UnknownCommand,
-  UnsupportedByThisNode,
   createMachine,
   decodeCommand,
   decodeCommands,
   stateHash,
 } from '../../core/machine/index.ts'
-import { type Encode, Log, c, encode, entryData, load, random, snapshotBytes } from './harness.ts'
+import { Log, c, encode, entryData, load, random, snapshotBytes } from './harness.ts'
+import { fuzzOnce, isTyped, samples } from './fuzz.ts'
 import { commitAny, notes } from './workload.ts'
-
-const header = { actor: 'ann', requestId: 'r1', trace: '00-00', fingerprint: 'call' }
-
-const samples: readonly Encode[] = [
-  c.nothing(),
-  c.put('key', 'value'),
-  c.put('clé', { a: [1, 2n] }, { ...header, space: 16, ttlMs: 2.5 }),
-  c.delete('key', header),
-  c.touch('key', 1e12),
-  c.increment('n', -5n, { ttlMs: 7 }),
-  c.batch([
-    { op: 'put', key: 'a', value: null, ttlMs: 4 },
-    { op: 'delete', key: 'b' },
-    { op: 'touch', key: 'c', ttlMs: 4 },
-    { op: 'increment', key: 'd', by: 0.5 },
-    { op: 'get', key: 'e' },
-  ]),
-  c.txn(
-    [{ key: 'a', revision: 2 ** 53 - 1 }],
-    [{ op: 'get', key: 'a' }],
-    [{ op: 'delete', key: 'a' }],
-    header,
-  ),
-  c.expire(9, [
-    { space: 0, key: 'a' },
-    { space: 16, key: 'b' },
-  ]),
-  c.settings({ batch: 9, auth: true }),
-  c.space('plugin'),
-  c.sliceRegister('notes', 1),
-  c.sliceRetire('notes'),
-  c.slice(16, 1, { add: 'x' }, header),
-  c.hashes({
-    index: 300,
-    voters: 3,
-    hashes: [
-      ['n1/x', '0123456789abcdef'],
-      ['n2/y', 'fedcba9876543210'],
-    ],
-  }),
-]
-
-const isTyped = (error: unknown) => error instanceof MalformedError || error instanceof UnsupportedByThisNode
 
 describe('commands', () => {
   test('are read as they were written', () => {
@@ -143,21 +101,9 @@ describe('H66: apply is total', () => {
     const chance = random(12)
     const log = new Log([notes])
     for (let i = 0; i < 150; i++) commitAny(log, chance, 40)
+    const fuzzer = seeded(12)
     let survivors = 0
-    for (let i = 0; i < 3000; i++) {
-      const bytes = Buffer.from(encode(samples[chance(samples.length)]!))
-      for (let n = chance(3); n >= 0; n--) bytes[chance(bytes.length)] = chance(256)
-      const data = Buffer.concat([Buffer.from([bytes.length]), bytes])
-      const before = log.machine.appliedIndex
-      try {
-        log.commitData(data)
-        survivors++
-      } catch (error) {
-        assert.ok(isTyped(error), `${bytes.toString('hex')}: ${(error as Error).stack}`)
-        assert.equal(log.machine.appliedIndex, before)
-        log.entries.pop()
-      }
-    }
+    for (let i = 0; i < 8000; i++) if (!fuzzOnce(log, fuzzer)) survivors++
     assert.ok(survivors > 500, `${survivors} entries applied`)
     // Not opened: a value may be sound outside and broken inside.
     const snapshot = snapshotBytes(log.machine)

@@ -1,4 +1,4 @@
-// A short run of the fuzzer, the same every time. Longer: `node test/storage/fuzz.ts --seconds 600`.
+// A short run of the fuzzer, the same every time. Longer: `npm run fuzz`.
 
 import { test } from 'node:test'
 

@@ -1,11 +1,10 @@
-// Wrong bytes, without end: `node test/transport/fuzz.ts --seconds 600 [--seed 1]`.
+// Wrong bytes for what nodes say to each other; without end: `npm run fuzz -- --only transport`.
 //
 // Sound messages, greetings and announcements are damaged and given to whoever reads them; and streams of frames,
 // cut anywhere, to the reader of frames, with checksums that fit. Each must be refused as it should be, or read;
 // what is read must be written again as something that reads the same.
 
 import assert from 'node:assert/strict'
-import { parseArgs } from 'node:util'
 import { crc32 } from 'node:zlib'
 
 import fc from 'fast-check'
@@ -16,7 +15,7 @@ import type { Message } from '../../core/raft/message.ts'
 import { FrameReader, FrameWriter, HANDSHAKE_BYTES, KIND, MAGIC } from '../../core/transport/frames.ts'
 import { type Greeting, NoCommonVersion, readGreeting, writeGreeting } from '../../core/transport/hello.ts'
 import { readMessage, writeMessage } from '../../core/transport/message-codec.ts'
-import { type Random, seeded } from '../codec/fuzz.ts'
+import type { Random } from '../codec/fuzz.ts'
 import { messages, plain } from './messages.ts'
 
 const written = <T>(write: (writer: Writer, value: T) => void, value: T): Buffer => {
@@ -158,19 +157,3 @@ function refuses(read: () => void): boolean {
     throw error
   }
 }
-
-function main(): void {
-  const { values: given } = parseArgs({ options: { seconds: { type: 'string' }, seed: { type: 'string' } } })
-  const seconds = Number(given.seconds ?? 10)
-  const seed = Number(given.seed ?? Date.now() % 1e9)
-  console.log(`fuzzing for ${seconds} s, seed ${seed}`)
-  const random = seeded(seed)
-  const end = Date.now() + seconds * 1000
-  let [runs, refused] = [0, 0]
-  while (Date.now() < end) {
-    for (let n = 0; n < 1000; n++, runs++) if (fuzzOnce(random)) refused++
-  }
-  console.log(`${runs} inputs, ${refused} refused, none wrong`)
-}
-
-if (import.meta.main) main()
