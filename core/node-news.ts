@@ -46,7 +46,8 @@ export function newsOf({ id, hooks, log, telemetry, peering, configured, node }:
       log.info({ role, term, leader, established }, 'leadership')
       if (change.isWanted) change.emit({ role, term, leader })
       if (established) peering?.leads()
-      node()?.tellLeader({ leader, term, isSelf: leader === id })
+      // To others a leader is one that may decide.
+      if (role !== 'leader' || established) node()?.tellLeader({ leader, term, isSelf: leader === id })
     },
     stall: (durationMs) => {
       log.warn({ durationMs: Math.round(durationMs) }, 'the event loop stood still')

@@ -90,6 +90,9 @@ function withoutNoise(errors: readonly ErrorObject[]): ErrorObject[] {
   return kept
 }
 
+/** What a config has beside the options of core: other chapters check it. */
+const BESIDE_CORE = ['plugins', 'use', 'env']
+
 function messageOf(error: ErrorObject, keys: readonly string[]): string {
   const schema = (error.parentSchema ?? {}) as Schema
   const params = error.params as Record<string, unknown>
@@ -110,7 +113,10 @@ function messageOf(error: ErrorObject, keys: readonly string[]): string {
       return unionMessage(found, schema, error.data)
     case 'additionalProperties':
     case 'unevaluatedProperties':
-      return unknownOption(extraKey(error)!, schema)
+      return unknownOption(extraKey(error)!, [
+        ...Object.keys(schema.properties ?? {}),
+        ...(keys.length === 0 ? BESIDE_CORE : []),
+      ])
     case 'required':
       return `missing required option "${String(params['missingProperty'])}"`
     case 'dependentRequired':
@@ -154,8 +160,7 @@ function unionMessage(found: string, schema: Schema, data: unknown): string {
   return `${found} is not allowed. Expected ${allowed}.${near}`
 }
 
-function unknownOption(name: string, schema: Schema): string {
-  const known = Object.keys(schema.properties ?? {})
+function unknownOption(name: string, known: readonly string[]): string {
   const near = didYouMean(name, known)
   const all = near === '' && known.length > 0 && known.length <= 16 ? ` Expected ${listed(known)}.` : near
   return `unknown option "${name}".${all}`

@@ -6,6 +6,7 @@ import { ConcordError } from '../errors.ts'
 import type { Context, JsonSchema, Plugin, PluginCommand, Slice } from './contract.ts'
 import { didYouMean } from '../suggest.ts'
 import { PERMISSIONS } from './routes.ts'
+import { CORE_VERBS } from './verbs.ts'
 
 /** A definition whose type arguments nobody knows any more. */
 export interface AnyDefinition {
@@ -115,6 +116,14 @@ function checkCommands(plugin: string, commands: unknown): void {
         `${field}.name`,
         name,
         `words in lower case, each command once, such as "${plugin} list"`,
+      )
+    }
+    if (CORE_VERBS.includes(name.split(' ')[0]!)) {
+      refuse(
+        plugin,
+        `${field}.name`,
+        name,
+        `another first word than Concord's own verbs have, such as "${plugin} list"`,
       )
     }
     seen.add(name)

@@ -7,6 +7,7 @@ import type { Command } from 'commander'
 import { sentenceOf } from '../../core/cli/failure.ts'
 import { createProgram } from '../../core/cli/program.ts'
 import { ConcordError } from '../../core/errors.ts'
+import { CORE_VERBS } from '../../core/host/verbs.ts'
 
 interface Verb {
   readonly name: string
@@ -43,6 +44,11 @@ test('every verb stands in the table of docs/cli.md, with its options', () => {
       if (row?.includes(long!) === false) missing.push(`${name} ${long}`)
   }
   assert.deepEqual(missing, [])
+})
+
+test('the first words that plugins may not take are those of the verbs', () => {
+  const own = createProgram().command.commands.map((verb) => verb.name())
+  assert.deepEqual([...CORE_VERBS].toSorted(), [...own, 'help'].toSorted())
 })
 
 test('the help of a verb says where the options of every verb are', () => {

@@ -69,6 +69,11 @@ describe('a definition', () => {
     ['commands that are no array', { commands: command }, /commands is an object/],
     ['a command without run', { commands: [{ ...command, run: 3 }] }, /commands\[0\]\.run is 3/],
     ['a command twice', { commands: [command, command] }, /commands\[1\]\.name is "acme list".*once/],
+    [
+      'a command of the name of a verb of Concord',
+      { commands: [{ ...command, name: 'put x' }] },
+      /"put x".*own verbs/,
+    ],
     ['a command with a misspelt field', { commands: [{ ...command, sumary: '' }] }, /Did you mean "summary"/],
     [
       'a command with an option of no type',

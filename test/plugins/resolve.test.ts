@@ -174,8 +174,8 @@ describe('a plugin that cannot be had', () => {
   })
 
   test('takes a verb of the command line that is not its own', async () => {
-    const greedy = plugin('greedy', undefined, { commands: [{ name: 'put', summary: '', run: () => 1 }] })
-    await fails(use(greedy), 'PLUGIN_INVALID', /"put" must begin with the plugin's name: "greedy …"/)
+    const greedy = plugin('greedy', undefined, { commands: [{ name: 'take', summary: '', run: () => 1 }] })
+    await fails(use(greedy), 'PLUGIN_INVALID', /"take" must begin with the plugin's name: "greedy …"/)
   })
 })
 

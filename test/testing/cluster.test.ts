@@ -43,6 +43,25 @@ describe('a test cluster', () => {
     await cluster.close()
   })
 
+  test('each node tells once who leads, when that is one who may decide', async () => {
+    const cluster = await testCluster({ seed: 4 })
+    const old = await cluster.leader()
+    const told = cluster.nodes.map(({ db }) => {
+      const events: string[] = []
+      db.on('leader', ({ leader, isSelf }) => events.push(`${leader?.split('/')[0]} ${isSelf}`))
+      return events
+    })
+    const heir = cluster.nodes.find(({ name }) => name !== old.name)!
+    await old.db.cluster.transferLeadership(heir.name)
+    await heir.db.put('a', 1)
+    await cluster.until(() => told.every((events) => events.some((event) => event.startsWith(heir.name))))
+    for (const [at, { name }] of cluster.nodes.entries()) {
+      const ofLeaders = told[at]!.filter((event) => !event.startsWith('undefined'))
+      assert.deepEqual(ofLeaders, [`${heir.name} ${name === heir.name}`])
+    }
+    await cluster.close()
+  })
+
   test('a leader cut off from the others steps down; its callers are told, and the others go on', async () => {
     const cluster = await testCluster({ seed: 3 })
     const leader = await cluster.leader()
