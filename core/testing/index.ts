@@ -1,5 +1,8 @@
-/** `concord-kv/testing`: a cluster in one process, for the tests of applications and plugins. */
+/** `concord-kv/testing`: a cluster in one process, for the tests of applications and plugins; and a judge of plugins. */
 import { builtins } from '../../plugins/index.ts'
+import type { Plugin } from '../plugin.ts'
+import { type ConformanceOptions, conformance } from './conformance/index.ts'
+import type { Finding } from './conformance/findings.ts'
 import { foundCluster, type TestCluster, type TestClusterOptions } from './cluster.ts'
 
 /**
@@ -12,4 +15,19 @@ import { foundCluster, type TestCluster, type TestClusterOptions } from './clust
 export const testCluster = (options: TestClusterOptions = {}): Promise<TestCluster> =>
   foundCluster(options, builtins)
 
+/**
+ * Whether a plugin keeps the contract of plugins: gives what it breaks, nothing when all is well. It opens nodes with the
+ * plugin in this process, in memory, and closes them; nothing else may come and go in the process meanwhile, since what
+ * is there afterwards and was not before counts as left behind. Takes a second or two.
+ *
+ * @throws `CONFIG_INVALID` - `options` or `config` is not what a config may say.
+ * @throws `INVALID_OPTION` - there is no option of that name.
+ */
+export const pluginConformance = <O, S>(
+  plugin: Plugin<string, O, S>,
+  options: ConformanceOptions<O, S> = {},
+): Promise<Finding[]> => conformance(plugin, options, builtins)
+
+export type { ConformanceOptions } from './conformance/index.ts'
+export type { ConformanceRule, Finding } from './conformance/findings.ts'
 export type { TestCluster, TestClusterOptions, TestNode } from './cluster.ts'

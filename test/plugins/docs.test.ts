@@ -35,6 +35,8 @@ function blocksOf(markdown: string): Block[] {
 const blocks = blocksOf(page)
 const modules = blocks.filter(({ language }) => language === 'ts')
 
+const isTest = (file: string): boolean => file.endsWith('.test.ts')
+
 let at: Project
 before(() => {
   at = project()
@@ -63,10 +65,17 @@ describe('docs/plugins.md', () => {
   })
 
   test('every module runs', () => {
-    const imports = modules.map(({ file }) => `import ${JSON.stringify(`./${file}`)}\n`)
+    const imports = modules
+      .filter(({ file }) => !isTest(file))
+      .map(({ file }) => `import ${JSON.stringify(`./${file}`)}\n`)
     at.write('all.ts', imports.join(''))
     run('all.ts')
   })
+
+  for (const { file } of modules) {
+    // By itself: it looks at all that is in its process.
+    if (isTest(file)) test(`${file} passes`, () => assert.match(run(file).stdout, /tests 1\n.*\n.* pass 1\n/))
+  }
 
   for (const { file, prints } of modules) {
     if (prints === undefined) continue
