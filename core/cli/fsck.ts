@@ -9,8 +9,9 @@ import type { Slice } from '../machine/index.ts'
 import { type DirectoryContents, type WholeSnapshot, readDirectory } from '../storage/file/check.ts'
 import { setAside } from '../storage/file/directory.ts'
 import { cannotOpen } from '../storage/file/errors.ts'
+import { mayHaveLost } from '../storage/file/identity.ts'
 import { identityPath } from '../storage/file/layout.ts'
-import { lockDirectory } from '../storage/file/lock.ts'
+import { bootId, lockDirectory } from '../storage/file/lock.ts'
 import type { ReadLog } from '../storage/file/recovery.ts'
 import type { Cli } from './cli.ts'
 import { CliError, EXIT, NODE_EXIT, nodeExitCodeOf, sentenceOf } from './failure.ts'
@@ -27,6 +28,8 @@ interface Report {
   readonly log: LogReport | null
   /** Of a log with damage: up to which entry each segment can be read by itself. */
   readonly readable: readonly { readonly file: string; readonly lastIndex: number }[]
+  /** The machine went down under a relaxed fsync, and writes that were acknowledged may be missing at the end. */
+  readonly inDoubt: boolean
   /** Files that a node removes when it starts. */
   readonly halfWritten: readonly string[]
   /** What the files amount to; null when that was not asked for, or cannot be said. */
@@ -127,8 +130,13 @@ export async function examine(
   }
 }
 
+/** As a node that starts on the directory would say of itself. */
+export const isInDoubt = ({ content, log }: DirectoryContents): boolean =>
+  content !== undefined && mayHaveLost(content, bootId(), log?.isMarked === true)
+
 async function check(dir: string, slices: (() => Promise<readonly Slice[]>) | undefined): Promise<Report> {
-  const { content, snapshots, log, readable, halfWritten, loaded, problems } = await examine(dir, slices)
+  const examined = await examine(dir, slices)
+  const { content, snapshots, log, readable, halfWritten, loaded, problems } = examined
   return {
     dir,
     ok: problems.length === 0,
@@ -137,6 +145,7 @@ async function check(dir: string, slices: (() => Promise<readonly Slice[]>) | un
     snapshots: snapshots.map(({ path, meta: { index }, bytes }) => ({ file: basename(path), index, bytes })),
     log: log === undefined ? null : reportOf(log),
     readable: readable.map(({ path, lastIndex }) => ({ file: basename(path), lastIndex })),
+    inDoubt: isInDoubt(examined),
     halfWritten: halfWritten.map((path) => relative(dir, path)),
     state: loaded?.state ?? null,
     needs: loaded?.needs ?? null,
@@ -181,6 +190,10 @@ function exitCodeFor({ problems }: Report): number {
   return worst.find((code) => codes.includes(code)) ?? EXIT.unexpected
 }
 
+const IN_DOUBT =
+  'the machine went down with storage.fsync other than "always": writes that were acknowledged may be missing at the end. ' +
+  'A member of a cluster does not vote until a leader has given them back'
+
 function describe(report: Report): string {
   const { dir, ok, node, clusterId, snapshots, log, readable, halfWritten, state, needs, problems } = report
   const pairs: [string, string][] = [
@@ -202,6 +215,7 @@ function describe(report: Report): string {
       pairs.push(['torn', `${log.tornBytes} bytes of a write that was never acknowledged; a node cuts them`])
     }
   }
+  if (report.inDoubt) pairs.push(['in doubt', IN_DOUBT])
   for (const { file, lastIndex } of readable) pairs.push(['readable', `${file} up to entry ${lastIndex}`])
   for (const file of halfWritten) pairs.push(['half-written', `${file}; a node removes it when it starts`])
   if (state !== null) {

@@ -5,11 +5,10 @@
  */
 import { ConcordError } from '../errors.ts'
 import type { SnapshotMeta } from '../raft/index.ts'
-import { mayHaveLost } from '../storage/file/identity.ts'
-import { bootId, lockDirectory } from '../storage/file/lock.ts'
+import { lockDirectory } from '../storage/file/lock.ts'
 import type { Cli } from './cli.ts'
 import { CliError, COMMAND, EXIT, nodeExitCodeOf, sentenceOf } from './failure.ts'
-import { type Examined, examine, requireDirectory, slicesOf, storageError } from './fsck.ts'
+import { type Examined, examine, isInDoubt, requireDirectory, slicesOf, storageError } from './fsck.ts'
 import { dataDirectory } from './node.ts'
 import { askMembers } from './recover-peers.ts'
 import { type Recovered, recoverDirectory, resumeRecovery, standing } from './recover-directory.ts'
@@ -86,11 +85,11 @@ const IN_DOUBT =
 
 function prospect(
   dir: string,
-  { content, log }: Examined,
+  examined: Examined,
   { index, term, wallTime, membership }: SnapshotMeta,
   silent: string,
 ): [string, string][] {
-  const isShort = mayHaveLost(content!, bootId(), log?.isMarked === true)
+  const { content } = examined
   const { name, incarnation, clusterId } = content!.identity
   const isVoter = membership.voters.includes(`${name}/${incarnation}`)
   const since = wallTime === 0 ? '' : `, written ${new Date(wallTime).toISOString()}`
@@ -98,7 +97,7 @@ function prospect(
     ['directory', dir],
     ['node', `${name}, ${isVoter ? 'a voter' : 'a learner'} of cluster ${clusterId}`],
     ['last entry', `index ${index} of term ${term}${since}`],
-    ...(isShort ? [['in doubt', IN_DOUBT] satisfies [string, string]] : []),
+    ...(isInDoubt(examined) ? [['in doubt', IN_DOUBT] satisfies [string, string]] : []),
     ['others', silent],
     ['lost', 'every write, acknowledged or not, that only the others have: all behind this last entry'],
     ['kept', 'whatever this log has; its last writes may never have been acknowledged'],

@@ -6,6 +6,9 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import type { Config, Status } from '../../core/index.ts'
+import { decodeIdentity, encodeIdentity } from '../../core/storage/file/identity.ts'
+import { identityPath } from '../../core/storage/file/layout.ts'
+import { bootId } from '../../core/storage/file/lock.ts'
 import { openFileStorage } from '../../core/storage/file/storage.ts'
 import { systemWorld } from '../../core/world.ts'
 import { fileNode, temporary } from '../store/node.ts'
@@ -13,6 +16,7 @@ import { commands, type Run } from './command.ts'
 
 interface Report {
   readonly ok: boolean
+  readonly inDoubt: boolean
   readonly state: {
     readonly index: number
     readonly revision: number
@@ -42,8 +46,16 @@ async function filled(t: TestContext, cwd: string, config: Config = {}): Promise
   return status
 }
 
-/** More entries at the end of the log of a node that does not run, as if the node had written them. */
-async function append(data: string, from: number, ...commandsOf: readonly Uint8Array[]): Promise<void> {
+/** More entries at the end of the log of a node that does not run, as if the node had written them and stopped. */
+const append = (data: string, from: number, ...commandsOf: readonly Uint8Array[]): Promise<void> =>
+  appendTo(data, from, commandsOf, true)
+
+async function appendTo(
+  data: string,
+  from: number,
+  commandsOf: readonly Uint8Array[],
+  isCleanStop: boolean,
+): Promise<void> {
   const storage = await openFileStorage({ ...systemWorld, dir: data, name: 'n1' })
   const snapshot = await storage.snapshots.latest()
   await storage.log.recover(snapshot?.meta.index ?? 0, snapshot?.meta.term)
@@ -59,7 +71,7 @@ async function append(data: string, from: number, ...commandsOf: readonly Uint8A
     } as const
   })
   await storage.log.append({ entries, mustSync: true })
-  await storage.close(true)
+  await storage.close(isCleanStop)
 }
 
 const NOTHING_OF = Uint8Array.of(5, 1, 1)
@@ -97,6 +109,30 @@ test('--no-load only reads the files', async (t) => {
   await filled(t, cwd)
   const { code, report } = await fsck(commands(t, cwd), '--no-load')
   assert.deepEqual([code, report.ok, report.state], [0, true, null])
+})
+
+test('a log that a loss of power may have shortened is said to be in doubt, and is no damage', async (t) => {
+  const cwd = await temporary(t)
+  const run = commands(t, cwd)
+  const { lastIndex } = await filled(t, cwd)
+  assert.equal((await fsck(run)).report.inDoubt, false)
+  // As a kill leaves it: without the mark of a clean stop.
+  await appendTo(join(cwd, 'data'), lastIndex + 1, [new Uint8Array(0)], false)
+  const path = identityPath(join(cwd, 'data'))
+  const content = decodeIdentity(await readFile(path), path)
+  const before = { id: 'run', bootId: 'the one before', fsync: 'interval', closed: false } as const
+  const runs = [
+    { run: { ...before, bootId: bootId() }, inDoubt: false },
+    { run: { ...before, fsync: 'always' as const }, inDoubt: false },
+    { run: before, inDoubt: true },
+  ]
+  for (const { run: last, inDoubt } of runs) {
+    await writeFile(path, encodeIdentity({ ...content, run: last }))
+    const { code, report } = await fsck(run)
+    assert.deepEqual([code, report.ok, report.inDoubt], [0, true, inDoubt], JSON.stringify(last))
+  }
+  const { stdout } = await run(['fsck', '-o', 'table'])
+  assert.match(stdout, /^in doubt +the machine went down/m)
 })
 
 test('a log with damage says how far each segment can be read', async (t) => {

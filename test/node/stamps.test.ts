@@ -79,3 +79,21 @@ test('the disk remembers what the wall clock is worth when it was set, once, and
   assert.equal(marks.length, 1)
   assert.ok(marks[0]!.hardState?.wallMark && marks[0]!.entries.length === 0)
 })
+
+test('a directory without such a mark counts no time for its first restart, and all of it from then on', async () => {
+  const node = await withTtl(HOUR)
+  await node.clock.advance(60_000)
+  // As a version that made no marks has left it.
+  const { batches } = node.log
+  for (const [at, { hardState, ...rest }] of batches.entries()) {
+    if (hardState === undefined) continue
+    const { wallMark: _, ...unmarked } = hardState
+    batches[at] = { ...rest, hardState: unmarked }
+  }
+  const first = await restarted(node, 120_000)
+  const left = await ttlOf(first)
+  assert.ok(left! > HOUR - 62 && left! <= HOUR, `nothing of the two minutes, found ${left}`)
+  const second = await restarted(first, 120_000)
+  const then = await ttlOf(second)
+  assert.ok(Math.abs(left! - 120 - then!) < 2, `two minutes of ${left}, found ${then}`)
+})
