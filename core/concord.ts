@@ -201,7 +201,14 @@ class Assembly {
     }
     if (cut !== undefined) nodeLog.log.warn({ ...cut }, 'cut a write that was never acknowledged')
     const driver = (this.driver = new Driver(
-      { raft, machine, slices: host.slices, recoveredIndex, wanted: peers && wantedSettings(config) },
+      {
+        raft,
+        machine,
+        slices: host.slices,
+        recoveredIndex,
+        wanted: peers && wantedSettings(config),
+        urls: host.urls,
+      },
       {
         clock,
         telemetry: this.telemetry,

@@ -276,6 +276,8 @@ export interface MemberState {
   readonly stateHash: { readonly hash: string; readonly index: number }
   /** Of its wall clock when it answered, in ms since 1970: how far the clocks of the members are apart. */
   readonly wallMs: number
+  /** Where clients reach its plugins, by their names: `http`. Only those that have said so. */
+  readonly urls?: Readonly<Record<string, string>> | undefined
 }
 
 /** A member as the node that was asked sees it. */

@@ -53,6 +53,7 @@ export interface ContextHost {
   readonly routes: Routes
   /** What plugins have said of settings that trade safety away. */
   readonly unsafe: string[]
+  readonly urls: Map<string, string>
   phase(): Phase
   /** The service of a plugin that `definition` has named. */
   neighbour(definition: AnyDefinition, name: string, optional: boolean): unknown
@@ -83,6 +84,7 @@ export function contextOf(plugin: Installed, host: ContextHost): Context<unknown
       host.unsafe.push(`plugins.${name}: ${text}`)
       log.warn(text)
     },
+    reachedAt: (url: string) => void host.urls.set(name, url),
     routes: routesOf(plugin, host),
     telemetry: telemetryOf(plugin, host),
     clock: ports.clock,

@@ -214,6 +214,8 @@ export interface Context<Command = never, Result = never> {
   contactMs(): number
   /** Only during `setup`: a setting that trades safety away, in words, for the log and `status().unsafe`. */
   unsafe(text: string): void
+  /** Where clients find this plugin on this node: `cluster.status()` of any node has it, in `state.urls`. */
+  reachedAt(url: string): void
   /** What the plugin offers over HTTP, and what all plugins offer: complete from `onReady` on. */
   readonly routes: {
     /**

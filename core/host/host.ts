@@ -56,6 +56,8 @@ export class PluginHost {
   readonly #routes = new Routes()
   /** Settings of plugins that trade safety away, in words. */
   readonly unsafe: string[] = []
+  /** Where clients reach plugins of this node, by their names. */
+  readonly urls = new Map<string, string>()
   readonly #steps: Steps
   #phase: Phase = 'new'
   #drained: Promise<void> | undefined
@@ -168,6 +170,7 @@ export class PluginHost {
       guard: this.#guard,
       routes: this.#routes,
       unsafe: this.unsafe,
+      urls: this.urls,
       phase: () => this.#phase,
       neighbour: (asking, other, optional) => this.#neighbour(asking, other, optional),
     })

@@ -16,10 +16,14 @@ export function memberStateOf(value: unknown): MemberState {
     typeof found.version === 'string' &&
     typeof stateHash?.hash === 'string' &&
     Number.isSafeInteger(stateHash.index) &&
-    Number.isFinite(found.wallMs)
+    Number.isFinite(found.wallMs) &&
+    areTexts(found.urls ?? {})
   if (!isState) throw new MalformedError('the state of a member expected', 0)
   return found
 }
+
+const areTexts = (urls: unknown): boolean =>
+  typeof urls === 'object' && urls !== null && Object.values(urls).every((url) => typeof url === 'string')
 
 /** Values of replicated settings, by their names. */
 export type SettingValues = Readonly<Record<string, number | boolean>>

@@ -7,8 +7,8 @@ import type { Machine } from '../machine/index.ts'
 import type { MemberState, MemberStatus } from '../types.ts'
 import { VERSION } from '../version.ts'
 import { Agreement, type AgreementOwner } from './agreement.ts'
-import type { SettingValues } from './checked.ts'
 import { Divergence, type DivergenceOwner } from './divergence.ts'
+import type { DriverStart } from './driver-ports.ts'
 import { memberStates } from './member-states.ts'
 import type { Network } from './network.ts'
 import { objections, objectionToSlice, refuseSlice } from './objections.ts'
@@ -25,13 +25,14 @@ export class Consultation {
   readonly agreement: Agreement
   readonly #owner: ConsultationOwner
   readonly #network: Network
+  readonly #urls: DriverStart['urls']
 
-  /** @param wanted replicated settings that this node's config wishes for. */
-  constructor(owner: ConsultationOwner, network: Network, wanted: SettingValues) {
+  constructor(owner: ConsultationOwner, network: Network, start: Pick<DriverStart, 'wanted' | 'urls'>) {
     this.#owner = owner
     this.#network = network
+    this.#urls = start.urls
     this.divergence = new Divergence(owner, network)
-    this.agreement = new Agreement(owner, network, wanted)
+    this.agreement = new Agreement(owner, network, start.wanted ?? {})
   }
 
   /** What this node says of itself when another member asks. */
@@ -42,7 +43,8 @@ export class Consultation {
     const hash = { hash: stateHash(machine), index: machine.appliedIndex }
     const log = { commitIndex, appliedIndex, lastIndex, snapshotIndex }
     const wallMs = this.#owner.wallMs()
-    return { role, term, ready, ...log, revision, version: VERSION, stateHash: hash, wallMs }
+    const urls = Object.fromEntries(this.#urls ?? [])
+    return { role, term, ready, ...log, revision, version: VERSION, stateHash: hash, wallMs, urls }
   }
 
   memberStates(patience: Patience): Promise<MemberStatus[]> {

@@ -18,6 +18,8 @@ export interface DriverStart {
   readonly recoveredIndex: number
   /** Replicated settings that this node's config wishes for. */
   readonly wanted?: SettingValues | undefined
+  /** Where clients reach the plugins of this node, by their names; more may come while it runs. */
+  readonly urls?: ReadonlyMap<string, string> | undefined
 }
 
 export interface DriverLimits {

@@ -105,7 +105,7 @@ export class Driver implements ReplicatedLog, Served {
     })
     this.#installs = new Installs(ports, start.slices, { input: (input) => this.#input(input), failed })
     this.operations = new Operations(this.#operating(), ports.network, limits.voters)
-    this.consultation = new Consultation(this.#asMember(), ports.network, start.wanted ?? {})
+    this.consultation = new Consultation(this.#asMember(), ports.network, start)
     const { divergence } = this.consultation
     const parts = {
       proposals: this.#proposals,

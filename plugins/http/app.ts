@@ -7,6 +7,7 @@ import { accessFor, ConcordError, type Log, type OfferedRoute, type Route } from
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import { parseBody } from './body.ts'
 import { Call, type CallOwner, mediaType, tokenOf } from './call.ts'
+import { isForLeader } from './elsewhere.ts'
 import { answerInTurn } from './in-turn.ts'
 import { judgeOf } from './judge.ts'
 import type { HttpConfig } from './options.ts'
@@ -32,6 +33,8 @@ export interface AppOwner extends CallOwner {
   readonly peers: Peers
   /** Throws what refuses whoever calls a route that is neither public nor the store's; resolves with who it is. */
   authorize(route: Route, token: string | undefined): Promise<string | undefined>
+  /** Throws what sends whoever has this token to the leader; resolves when this node is it. */
+  sendToLeader(route: Route, token: string | undefined, path: string): Promise<void>
 }
 
 function serverOptions(owner: AppOwner): FastifyServerOptions {
@@ -157,6 +160,7 @@ function addRoute(app: FastifyInstance, owner: AppOwner, route: Route, streams: 
       if (!(body instanceof Uint8Array)) judge.body(body)
       const isJudgedHere = accessFor(route.permission) !== undefined
       const actor = isJudgedHere ? await owner.authorize(route, tokenOf(request.headers)) : undefined
+      if (isForLeader({ query })) await owner.sendToLeader(route, tokenOf(request.headers), request.url)
       const call = new Call(owner, request, { params, query }, body, actor)
       const openStream: OpenStream = (source) => streams.open(clientOf(request), source, reply)
       return sendResult(reply, await route.handle(call), openStream)

@@ -131,8 +131,11 @@ function envelopeOf(data: JsonSchema | undefined, { path, method }: Route): Json
 }
 
 /** What any route may answer beside its own. */
-function everybodys({ permission, responses, headers }: Route): Json {
+function everybodys({ permission, responses, headers, query }: Route): Json {
   const all: Record<number, string> = {
+    ...(Object.hasOwn((query?.['properties'] ?? {}) as object, 'forward') && {
+      307: 'With `forward=never`: the leader is at `Location`.',
+    }),
     400: 'The call is wrong; the message says where.',
     ...(permission !== 'public' && {
       401: 'No token, or one that is not known.',

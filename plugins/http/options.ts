@@ -6,6 +6,11 @@ export interface HttpOptions {
   readonly port?: number | undefined
   /** Address to listen on. Default 127.0.0.1. Beyond loopback the plugin `auth` has to be on, or `insecure`. */
   readonly host?: string | undefined
+  /**
+   * Where others reach the API of this node, such as `https://n1.example.com:4000`: `Location` of the answer 307, when it
+   * leads. Default: the address that it listens on, if that can be told.
+   */
+  readonly advertise?: string | undefined
   /** False: no port is opened, and the application mounts `handler` in a server of its own. Default true. */
   readonly listen?: boolean | undefined
   /** Serves strangers without tokens. Default false. */
@@ -33,6 +38,7 @@ export interface HttpOptions {
 export interface HttpConfig {
   readonly port: number
   readonly host: string
+  readonly advertise?: string | undefined
   readonly listen: boolean
   readonly insecure: boolean
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string } | undefined
@@ -69,6 +75,14 @@ export const options = optionsSchema<HttpOptions, HttpConfig>({
       minLength: 1,
       default: '127.0.0.1',
       'x-env': 'CONCORD_HTTP_HOST',
+    },
+    advertise: {
+      type: 'string',
+      description:
+        'Where others reach the API of this node. Default: the address that it listens on, if that can be told.',
+      pattern: '^https?://[^/\\s]+$',
+      'x-expected': 'an origin such as "https://n1.example.com:4000"',
+      'x-env': 'CONCORD_HTTP_ADVERTISE',
     },
     listen: {
       type: 'boolean',

@@ -7,25 +7,24 @@ import { ConcordError, type ErrorCode, type Outcome } from '../../core/plugin.ts
 /** What only HTTP can meet. */
 export type HttpCode =
   | 'NOT_FOUND'
-  | 'METHOD_NOT_ALLOWED'
+  | 'NOT_LEADER'
   | 'INVALID_REQUEST'
   | 'CONDITION_FAILED'
   | 'NOT_ACCEPTABLE'
   | 'UNSUPPORTED_MEDIA_TYPE'
   | 'PAYLOAD_TOO_LARGE'
-  | 'HEADERS_TOO_LARGE'
   | 'RATE_LIMITED'
 
 const HTTP_STATUS: Record<HttpCode, number> = {
+  // With a `Location`; the store's own, which knows of none, is 503.
+  NOT_LEADER: 307,
   INVALID_REQUEST: 400,
   NOT_FOUND: 404,
-  METHOD_NOT_ALLOWED: 405,
   NOT_ACCEPTABLE: 406,
   CONDITION_FAILED: 412,
   PAYLOAD_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
   RATE_LIMITED: 429,
-  HEADERS_TOO_LARGE: 431,
 }
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
@@ -93,7 +92,15 @@ export function problemOf(error: unknown): Problem | undefined {
   if (error instanceof HttpError) {
     const { code, message, details, headers } = error
     const status = HTTP_STATUS[code]
-    return { status, code, message, outcome: 'not-applied', retryable: status === 429, details, headers }
+    return {
+      status,
+      code,
+      message,
+      outcome: 'not-applied',
+      retryable: status === 429 || status === 307,
+      details,
+      headers,
+    }
   }
   if (!ConcordError.is(error)) return framework(error)
   const { code, message, outcome, retryable, details } = error

@@ -35,6 +35,13 @@ const timeoutMs = {
   description: 'How long the call may take, in milliseconds. Default: of the node.',
 } as const
 
+const forward = {
+  type: 'string',
+  enum: ['never'],
+  description:
+    '`never`: a node that does not lead answers 307, with `Location` at its leader, instead of asking that itself. 503 when it is not known where.',
+} as const
+
 const readQuery = {
   consistency: {
     type: 'string',
@@ -43,10 +50,11 @@ const readQuery = {
       '`leader`: linearizable while clocks drift within bounds. `strong`: linearizable without clocks. `eventual`: the state of the node that answers.',
   },
   timeout_ms: timeoutMs,
+  forward,
   min_revision: { ...revision, description: 'Waits until the node that answers has reached this revision.' },
 } as const
 
-const writeQuery = { timeout_ms: timeoutMs } as const
+const writeQuery = { timeout_ms: timeoutMs, forward } as const
 
 export function object(properties: Record<string, unknown>, required: readonly string[] = []): JsonSchema {
   return { type: 'object', additionalProperties: false, properties, required }

@@ -15,6 +15,7 @@ import { createApp } from './app.ts'
 import { bulkRoutes } from './bulk-routes.ts'
 import { clusterRoutes } from './cluster-routes.ts'
 import { docsRoutes } from './docs-routes.ts'
+import { Elsewhere, isLoopback } from './elsewhere.ts'
 import type { HttpService } from './index.ts'
 import { kvRoutes } from './kv-routes.ts'
 import { listRoute } from './list-route.ts'
@@ -108,6 +109,11 @@ export class Server {
       if (access === undefined) return undefined
       return (await this.#ctx.authorize(`${method} ${path}`, access, token)).actor
     }
+    const elsewhere = new Elsewhere(store)
+    const sendToLeader = async ({ method, path: name }: Route, token: string | undefined, path: string) => {
+      await this.#ctx.authorize(`${method} ${name}`, [], token)
+      return elsewhere.refuse(path)
+    }
     const owner = {
       log,
       config,
@@ -116,11 +122,19 @@ export class Server {
       hasAuth: this.#hasAuth,
       signal: this.#closing.signal,
       authorize,
+      sendToLeader,
     }
     const app = (this.#app = await createApp(owner, routes.all))
     this.#isStarted = true
     await app.ready()
-    if (!config.listen) return
+    if (config.listen) await this.#listen(app)
+    const reachedAt = config.advertise ?? this.#url
+    if (reachedAt !== undefined) this.#ctx.reachedAt(reachedAt)
+  }
+
+  async #listen(app: FastifyInstance): Promise<void> {
+    const { log } = this.#ctx
+    const config = this.#config
     await app.listen({ port: config.port, host: config.host }).catch((error: NodeJS.ErrnoException) => {
       throw cannotListen(config, error)
     })
@@ -173,9 +187,6 @@ export class Server {
     await this.#app?.close()
   }
 }
-
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || /^(::ffff:)?127\./.test(host)
 
 function urlOf({ tls }: HttpConfig, { address, family, port }: AddressInfo): string {
   const host = family === 'IPv6' ? `[${address}]` : address
