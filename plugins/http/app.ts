@@ -122,6 +122,7 @@ function limitRequests(app: FastifyInstance, { config, signal }: AppOwner): void
   let underWay = 0
   app.addHook('onRequest', (request, reply, done) => {
     if (saysTwoHosts(request)) return done(new HttpError('INVALID_REQUEST', 'Host: expected one, found two'))
+    if (isReadAlready(request)) return done(new HttpError('INVALID_REQUEST', READ_ALREADY))
     if ((request.routeOptions.config as { isPublic?: boolean }).isPublic === true) return done()
     if (signal.aborted) return done(new ConcordError('STOPPED', 'this node is being stopped'))
     if (underWay >= config.requests) {
@@ -135,6 +136,15 @@ function limitRequests(app: FastifyInstance, { config, signal }: AppOwner): void
     })
     done()
   })
+}
+
+const READ_ALREADY =
+  'the application has read the body, such as by a parser of JSON: mount the handler before it'
+
+/** In a server of the application's own: nobody would ever see the end of it. */
+function isReadAlready({ raw, headers }: FastifyRequest): boolean {
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+  return hasBody && raw.readableEnded
 }
 
 /** Those before and behind a proxy may each go by another of them (RFC 9112, 3.2). */

@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
+import express from 'express'
 import { fastify } from 'fastify'
 import { definePlugin, answer, type Route } from '../../core/plugin.ts'
 import { open } from '../../core/index.ts'
@@ -28,6 +29,29 @@ describe('the handler', () => {
     const { call } = apiOf(db, `http://127.0.0.1:${port}`)
     assert.equal((await call('PUT', '/api/v1/kv/a', { body: { value: 1 } })).status, 200)
     assert.equal((await call('GET', '/api/v1/kv/a')).body.data.value, 1)
+    server.closeAllConnections()
+  })
+
+  test('serves in express, at its root and below a path, and refuses a body that somebody has read', async (t) => {
+    const { db } = await api(t, { listen: false })
+    const app = express()
+    app.get('/mine', (_request, response) => void response.send('mine'))
+    app.use('/behind', express.json(), db.plugin('http').handler)
+    app.use('/store', db.plugin('http').handler)
+    app.use(db.plugin('http').handler)
+    const server = app.listen(0, '127.0.0.1')
+    t.after(() => server.close())
+    await once(server, 'listening')
+    const root = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const { call } = apiOf(db, root)
+    assert.equal((await call('PUT', '/api/v1/kv/a%2Fb', { body: { value: 1 } })).status, 200)
+    assert.equal((await apiOf(db, `${root}/store`).call('GET', '/api/v1/kv/a%2Fb')).body.data.value, 1)
+    assert.equal(await (await fetch(`${root}/mine`)).text(), 'mine')
+    const behind = apiOf(db, `${root}/behind`)
+    const late = await behind.call('PUT', '/api/v1/kv/c', { body: { value: 1 } })
+    assert.deepEqual([late.status, late.body.error.code], [400, 'INVALID_REQUEST'])
+    assert.match(late.body.error.message, /mount the handler before it/)
+    assert.equal((await behind.call('GET', '/api/v1/kv/a%2Fb')).status, 200)
     server.closeAllConnections()
   })
 
