@@ -113,7 +113,6 @@ function perform(run: Run, command: Command): CommandResult {
       const space = spaceOf(machine, command.header.space)
       return space === undefined ? noSpace(command.header.space) : performOnKeys(run, space, command)
     }
-    case 'nothing':
     case 'hashes':
       return { revision: machine.revision }
     case 'expire':

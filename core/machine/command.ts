@@ -15,7 +15,6 @@ export const COMMAND_VERSION = 1
 
 /** One byte on disk each: a number is never given to another kind. */
 export const KIND = {
-  nothing: 0,
   put: 1,
   delete: 2,
   touch: 3,
@@ -95,7 +94,6 @@ export interface CommandHeader extends Header {
 }
 
 export type Command = { readonly header: CommandHeader } & (
-  | { readonly kind: 'nothing' }
   | {
       readonly kind: 'put'
       readonly key: string
@@ -290,11 +288,6 @@ export function encodeSlice(
     writer.truncate(start)
     throw error
   }
-}
-
-/** A command that changes nothing: a barrier whose application can be waited for. */
-export function encodeNothing(writer: Writer, header: Header): void {
-  writeHeader(writer, KIND.nothing, 0, header)
 }
 
 /** For comparing states: changes nothing. */

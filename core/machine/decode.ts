@@ -113,8 +113,6 @@ function readBody(reader: Reader, kind: number, flags: number, header: CommandHe
         success: readOps(reader),
         failure: readOps(reader),
       }
-    case KIND.nothing:
-      return { header, kind: 'nothing' }
     default:
       return readRare(reader, kind, header)
   }

@@ -12,7 +12,6 @@ export {
   encodeExpire,
   encodeHashes,
   encodeIncrement,
-  encodeNothing,
   encodePut,
   encodeSettings,
   encodeSlice,

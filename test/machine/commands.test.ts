@@ -415,14 +415,14 @@ describe('entries', () => {
 
   test('come one after another; anything else is a bug of the caller', () => {
     const log = new Log()
-    log.one(c.nothing())
+    log.one(c.delete('absent'))
     assert.throws(() => apply(log.machine, log.entries[0]!, false), /the entry after 1 expected, found 1/)
   })
 
   test('H63: time never goes back', () => {
     const log = new Log()
     log.clusterTime = 9000
-    log.one(c.nothing())
+    log.one(c.delete('absent'))
     log.clusterTime = 10
     log.one(c.put('a', 1, { ttlMs: 5 }))
     assert.equal(log.machine.clusterTime, 9000)
@@ -431,10 +431,10 @@ describe('entries', () => {
 
   test('many commands in one entry each have a result', () => {
     const log = new Log()
-    const { results } = log.commit(c.put('a', 1), c.nothing(), c.delete('a'), c.delete('a'))
+    const { results } = log.commit(c.put('a', 1), c.delete('absent'), c.delete('a'), c.delete('a'))
     assert.deepEqual(results, [
       { revision: 1 },
-      { revision: 1 },
+      { deleted: false, revision: 1 },
       { deleted: true, revision: 2 },
       { deleted: false, revision: 2 },
     ])

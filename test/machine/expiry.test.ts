@@ -10,7 +10,7 @@ describe('expiry', () => {
     const log = new Log()
     log.one(c.put('a', 1, { ttlMs: 100 }))
     log.clusterTime = 1099
-    log.one(c.nothing())
+    log.one(c.delete('absent'))
     const slot = find(log.machine.users, 'a')
     assert.equal(dueAt(log.machine.users, slot, 1099), false)
     assert.equal(dueAt(log.machine.users, slot, 1100), true)

@@ -12,7 +12,6 @@ import { type Encode, type Log, c, encode } from './harness.ts'
 const header = { actor: 'ann', requestId: 'r1', trace: '00-00', fingerprint: 'call' }
 
 export const samples: readonly Encode[] = [
-  c.nothing(),
   c.put('key', 'value'),
   c.put('clé', { a: [1, 2n] }, { ...header, space: 16, ttlMs: 2.5 }),
   c.delete('key', header),

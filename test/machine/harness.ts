@@ -65,7 +65,6 @@ export const c = {
   hashes: (table: machineApi.HashTable): Encode => {
     return (w) => machineApi.encodeHashes(w, table)
   },
-  nothing: (): Encode => (w) => machineApi.encodeNothing(w, head()),
 }
 
 export function encode(command: Encode): Uint8Array {

@@ -144,7 +144,7 @@ describe('requestId', () => {
     assert.deepEqual(contents(log.machine), { n: 1 })
     assert.equal(log.machine.requests.count, 1)
     log.clusterTime = 6000
-    log.one(c.nothing())
+    log.one(c.delete('absent'))
     assert.equal(log.machine.requests.count, 0)
     log.one(call)
     assert.deepEqual(contents(log.machine), { n: 2 })

@@ -29,6 +29,7 @@ const NAMES: readonly TelemetryName[] = [
   'snapshot.created',
   'snapshot.loaded',
   'snapshot.installed',
+  'storage.space',
 ]
 
 /** A plugin that writes everything down. */
@@ -129,15 +130,16 @@ test('writes to the log, snapshots and their loading are told, and replays are m
   assert.deepEqual([applied.commands, applied.replay], [1, false])
 })
 
-test("a leader's snapshot and a change of role are told as such", () => {
+test("a leader's snapshot, a change of role and a full volume are told as such", () => {
   const telemetry = createTelemetry('n1')
   const heard: unknown[] = []
   telemetry.on('snapshot.installed', (payload) => heard.push(payload))
   telemetry.on('state.change', (payload) => heard.push(payload))
+  telemetry.on('storage.space', (payload) => heard.push(payload))
   const news = newsOf({
     id: 'n1/x',
     hooks: {} as never,
-    log: { info: () => {} } as never,
+    log: { info: () => {}, warn: () => {} } as never,
     telemetry,
     peering: undefined,
     configured: undefined,
@@ -146,9 +148,13 @@ test("a leader's snapshot and a change of role are told as such", () => {
   const meta = { index: 7, term: 2, clusterTime: 0, wallTime: 0, membership: {} as never }
   news.installed({ meta, machine: createMachine(), sizeBytes: 100, durationMs: 5 })
   news.leadership({ role: 'follower', term: 2, leader: null, established: false } as never)
+  news.space(true)
+  news.space(false)
   assert.deepEqual(heard, [
     { index: 7, sizeBytes: 100, durationMs: 5 },
     { role: 'follower', term: 2, leader: null },
+    { isFull: true },
+    { isFull: false },
   ])
 })
 
