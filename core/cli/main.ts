@@ -22,15 +22,21 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function parse(program: Program, argv: readonly string[]): Promise<number> {
+  const done = await attempt(program, argv)
+  if (typeof done === 'number') return done
+  if (done.code !== 'commander.unknownCommand') throw usage(program, done)
+  return parseWithPlugins(argv, done)
+}
+
+/** The exit code of what was said, or why it is not understood. */
+async function attempt(program: Program, argv: readonly string[]): Promise<number | CommanderError> {
   try {
     await program.command.parseAsync(argv, { from: 'user' })
     return program.exitCode()
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return 0
-    if (error.code === 'commander.help') return EXIT.usage
-    if (error.code !== 'commander.unknownCommand') throw usage(program, error)
-    return await parseWithPlugins(argv, error)
+    return error.code === 'commander.help' ? EXIT.usage : error
   }
 }
 
@@ -44,15 +50,9 @@ async function parseWithPlugins(argv: readonly string[], unknown: CommanderError
     if (!ConcordError.is(error)) throw error
     why = ` (nor may it be a plugin's: ${error.message})`
   }
-  try {
-    await program.command.parseAsync(argv, { from: 'user' })
-    return program.exitCode()
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error
-    if (error.exitCode === 0) return 0
-    if (error.code === 'commander.help') return EXIT.usage
-    throw error.code === unknown.code ? unknownVerb(program, error, why) : usage(program, error)
-  }
+  const done = await attempt(program, argv)
+  if (typeof done === 'number') return done
+  throw done.code === unknown.code ? unknownVerb(program, done, why) : usage(program, done)
 }
 
 async function addVerbsOfPlugins(program: Program, argv: readonly string[]): Promise<void> {

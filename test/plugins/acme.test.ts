@@ -6,14 +6,13 @@ import { after, before, describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { openResolved } from '../../core/concord.ts'
 import { loadConfig, resolveConfig, type ResolvedConfig } from '../../core/config/index.ts'
-import { ConcordError, type ErrorCode } from '../../core/errors.ts'
 import { connect } from '../../core/index.ts'
 import type { Concord } from '../../core/open-node.ts'
 import { type AnyDefinition, checkDefinition } from '../../core/host/definition.ts'
 import { pluginCommands } from '../../core/host/host.ts'
 import { builtins } from '../../plugins/index.ts'
 import { acmePackage, project, type Project } from './project.ts'
-import { hostOf, plugin, world } from './world.ts'
+import { fails, hostOf, plugin, world } from './world.ts'
 
 interface Acme {
   changes(): number
@@ -38,17 +37,6 @@ const acmeOf = (db: Concord) => db.plugin('acme' as never) as Acme
 async function openWith(config: object): Promise<Concord> {
   const whole = { storage: 'memory', log: { level: 'silent' }, ...config } as never
   return openResolved(await resolveConfig(whole, { baseDir: at.dir, builtins }))
-}
-
-async function fails(promise: Promise<unknown>, code: ErrorCode, message: RegExp): Promise<ConcordError> {
-  const error = await promise.then(
-    () => assert.fail('expected a rejection'),
-    (reason: unknown) => reason,
-  )
-  assert.ok(ConcordError.is(error), String(error))
-  assert.equal(error.code, code, error.message)
-  assert.match(error.message, message)
-  return error
 }
 
 describe('acme on a node', () => {

@@ -3,10 +3,9 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { resolveConfig } from '../../core/config/index.ts'
-import { ConcordError, type ErrorCode } from '../../core/errors.ts'
 import { builtinPlugin, usedPlugin } from '../../core/host/resolve.ts'
 import { builtins } from '../../plugins/index.ts'
-import { plugin } from './world.ts'
+import { fails, plugin } from './world.ts'
 import { acmePackage, project, type Project } from './project.ts'
 
 let at: Project
@@ -17,17 +16,6 @@ afterEach(() => at[Symbol.dispose]())
 
 const config = () => at.path('concord.config.json')
 const use = (item: unknown) => usedPlugin(item, 'use[0]', config())
-
-async function fails(promise: Promise<unknown>, code: ErrorCode, message: RegExp): Promise<ConcordError> {
-  const error = await promise.then(
-    () => assert.fail('expected a rejection'),
-    (reason: unknown) => reason,
-  )
-  assert.ok(ConcordError.is(error), String(error))
-  assert.equal(error.code, code, error.message)
-  assert.match(error.message, message)
-  return error
-}
 
 /** A package that tells when it is imported, through a global of this test's own. */
 const imported: string[] = []

@@ -1,6 +1,8 @@
 // A world for plugins that is not there: a clock that is moved by hand, a log that remembers, and a node
 // that only notes what it is asked. What a host needs, and nothing of a real store.
 
+import assert from 'node:assert/strict'
+import { ConcordError, type ErrorCode } from '../../core/errors.ts'
 import { createTelemetry, type Telemetry } from '../../core/telemetry.ts'
 import { createLog } from '../../core/log.ts'
 import type { HostPorts } from '../../core/host/context.ts'
@@ -151,4 +153,20 @@ export function unlookable(): Error {
     throw new Error('do not look')
   }
   return new Proxy(new Error(), { get: refuse, getPrototypeOf: refuse, ownKeys: refuse, has: refuse })
+}
+
+/** The error of a rejection, which has to be this one. */
+export async function fails(
+  promise: Promise<unknown>,
+  code: ErrorCode,
+  message: RegExp,
+): Promise<ConcordError> {
+  const error = await promise.then(
+    () => assert.fail('expected a rejection'),
+    (reason: unknown) => reason,
+  )
+  assert.ok(ConcordError.is(error), String(error))
+  assert.equal(error.code, code, error.message)
+  assert.match(error.message, message)
+  return error
 }
