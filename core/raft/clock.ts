@@ -5,7 +5,7 @@
  * stamp in its log and the estimates its voters sent with their votes (last time heard from a leader,
  * and the monotonic time since). Only when none of them has heard a leader, because all have restarted, do wall
  * clocks say how long they were down: each voter by its own, which it has compared with cluster time while it ran,
- * and the lowest counts. So skew cancels, and only a clock that was set while nobody ran, with all who elect, moves
+ * and the lowest counts, if all of them have one to show. So skew cancels, and only a clock that was set while nobody ran, with all who elect, moves
  * time. It never falls. So no clock that jumps and no suspended machine ends a TTL early, and none makes time
  * stand still.
  *
@@ -96,7 +96,10 @@ export function voterTime(raft: RaftState): VoterTime {
 /** A vote came with its voter's view of time. The way it took only makes the estimate lower. */
 export function hearVoterTime(raft: RaftState, candidate: Candidate, vote: VoterTime): void {
   const { clusterTime, clockTerm, isReckoned } = vote
-  if (clusterTime === null) return
+  if (clusterTime === null) {
+    candidate.allReckon = false
+    return
+  }
   const offset = clusterTime - raft.time.monotonicMs
   candidate.lowestOffsetMs = Math.min(candidate.lowestOffsetMs ?? offset, offset)
   candidate.lowestTerm = Math.max(candidate.lowestTerm, clockTerm)
@@ -115,8 +118,12 @@ export function startClock(raft: RaftState, elected: Candidate): void {
   raft.clock = { clusterTime: Math.max(found, last.clusterTime), monotonicMs, term: raft.term }
 }
 
-/** Whoever reckons has measured since an older stamp than the log's, perhaps: what he says is cluster time all the same. */
-function offsetOf({ clockTerm, clusterOffsetMs, lowestTerm, lowestOffsetMs }: Candidate, lastTerm: Term) {
+/**
+ * Whoever reckons has measured since an older stamp than the log's, perhaps: what he says is cluster time all the same.
+ * With one who has never heard a leader, and has nothing to set against the others' clocks, no time has passed.
+ */
+function offsetOf(elected: Candidate, lastTerm: Term): number | null {
+  const { clockTerm, clusterOffsetMs, allReckon, lowestTerm, lowestOffsetMs } = elected
   if (clusterOffsetMs !== null && clockTerm >= lastTerm) return clusterOffsetMs
-  return lowestTerm >= lastTerm ? lowestOffsetMs : null
+  return allReckon && lowestTerm >= lastTerm ? lowestOffsetMs : null
 }

@@ -42,6 +42,8 @@ export interface Candidate {
   /** Of all of them, whoever has restarted included: the lowest, and the latest term. */
   lowestOffsetMs: number | null
   lowestTerm: Term
+  /** Each of them has heard a leader, in this run or before. */
+  allReckon: boolean
 }
 
 export interface PendingRead {
@@ -121,6 +123,7 @@ export function becomeCandidate(raft: RaftState, reason: CampaignReason): Candid
     clockTerm: 0,
     lowestOffsetMs: null,
     lowestTerm: 0,
+    allReckon: true,
   }
   raft.role = role
   return role
