@@ -4,6 +4,7 @@
  * hooks sealed -> directory locked -> recovered -> driver started -> plugins ready -> socket open.
  */
 import { IN_DOUBT, type StartAct, checkAct, isInDoubt } from './accept-loss.ts'
+import { idOf } from './address.ts'
 import { agreeOnSettings, differing, wantedSettings } from './agreed-settings.ts'
 import { type Config, DRIFT_MS, type ResolvedConfig, loadConfig, resolveConfig } from './config/index.ts'
 import { frameBytes } from './endpoint/frames.ts'
@@ -12,7 +13,7 @@ import { ConcordError } from './errors.ts'
 import { PluginHost } from './host/host.ts'
 import { PluginState } from './host/space.ts'
 import { type NodeLog, createLog } from './log.ts'
-import { alone, beginning, foundingOf, idOf } from './node/beginning.ts'
+import { alone, beginning, foundingOf } from './node/beginning.ts'
 import { Driver } from './node/driver.ts'
 import { nobody } from './node/network.ts'
 import { forgetPromise, rememberPromise } from './node/promise.ts'

@@ -1,12 +1,6 @@
 /** How long a caller waits for what others do in his name: his own functions, and plugins at the door. */
 import { AbortError, ConcordError } from './errors.ts'
-import type { Clock } from './ports.ts'
-
-export interface Waiting {
-  /** Monotonic milliseconds of the clock. */
-  readonly deadlineMs: number
-  readonly signal?: AbortSignal | undefined
-}
+import type { CallPatience, Clock } from './ports.ts'
 
 /**
  * The outcome of `work`, or `TIMEOUT` (or what `late` makes) or `AbortError`, neither of them applied, when the
@@ -14,7 +8,7 @@ export interface Waiting {
  */
 export function within<R>(
   clock: Clock,
-  { deadlineMs, signal }: Waiting,
+  { deadlineMs, signal }: CallPatience,
   work: PromiseLike<R>,
   late: () => Error = tooLate,
 ): Promise<R> {

@@ -5,6 +5,7 @@
 import { stat } from 'node:fs/promises'
 import { basename, relative } from 'node:path'
 import { ConcordError, type ErrorCode } from '../errors.ts'
+import { slicesOf } from '../host/host.ts'
 import type { Slice } from '../machine/index.ts'
 import { type DirectoryContents, type WholeSnapshot, readDirectory } from '../storage/file/check.ts'
 import { setAside } from '../storage/file/directory.ts'
@@ -61,7 +62,7 @@ export async function fsck(
     await requireDirectory(dir, 'fsck')
     const lock = await lockDirectory(dir)
     try {
-      const report = await check(dir, load ? () => slicesOf(cli) : undefined)
+      const report = await check(dir, load ? () => slicesAt(cli) : undefined)
       cli.show(report, () => describe(report))
       return report.ok ? EXIT.ok : exitCodeFor(report)
     } finally {
@@ -82,12 +83,10 @@ export async function requireDirectory(dir: string, verb: string): Promise<void>
 }
 
 /** The commands of plugins that the config has, if there is one that can be loaded. */
-export async function slicesOf(cli: Cli): Promise<readonly Slice[]> {
+export async function slicesAt(cli: Cli): Promise<readonly Slice[]> {
   try {
     const { definitions } = await loadConfig(cli)
-    return Object.values(definitions).flatMap(({ name, slice }) =>
-      slice === undefined ? [] : [{ name, version: slice.version, apply: slice.apply.bind(slice) }],
-    )
+    return slicesOf(Object.values(definitions))
   } catch (error) {
     cli.hint(
       `No plugin can be asked for its commands: ${error instanceof Error ? error.message : String(error)}`,

@@ -8,7 +8,7 @@ import type { SnapshotMeta } from '../raft/index.ts'
 import { lockDirectory } from '../storage/file/lock.ts'
 import type { Cli } from './cli.ts'
 import { CliError, COMMAND, EXIT, nodeExitCodeOf, sentenceOf } from './failure.ts'
-import { type Examined, examine, isInDoubt, requireDirectory, slicesOf, storageError } from './fsck.ts'
+import { type Examined, examine, isInDoubt, requireDirectory, slicesAt, storageError } from './fsck.ts'
 import { dataDirectory } from './node.ts'
 import { askMembers } from './recover-peers.ts'
 import { type Recovered, recoverDirectory, resumeRecovery, standing } from './recover-directory.ts'
@@ -21,7 +21,7 @@ export async function recover(cli: Cli, given: string | undefined): Promise<numb
     await requireDirectory(dir, 'recover')
     const lock = await lockDirectory(dir)
     try {
-      const recovered = (await resumeRecovery(dir, () => slicesOf(cli))) ?? (await recoverLocked(cli, dir))
+      const recovered = (await resumeRecovery(dir, () => slicesAt(cli))) ?? (await recoverLocked(cli, dir))
       cli.show(recovered, () => describe(recovered))
       cli.hint(AFTERWARDS)
     } finally {
@@ -40,7 +40,7 @@ const AFTERWARDS =
   'others: they join it. A member that starts on its old data is refused; two of them could go on as the old cluster.'
 
 async function recoverLocked(cli: Cli, dir: string): Promise<Recovered> {
-  const examined = await examine(dir, () => slicesOf(cli))
+  const examined = await examine(dir, () => slicesAt(cli))
   const problem = examined.problems[0]
   if (problem !== undefined) throw problem
   const { loaded } = examined

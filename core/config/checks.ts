@@ -1,4 +1,5 @@
 /** What no single option can be wrong about alone: bounds between options, names that must match. */
+import { isLoopback, parseAddress } from '../address.ts'
 import type { CoreConfig } from './types.ts'
 import type { Layer } from './layers.ts'
 import { sourceOf } from './layers.ts'
@@ -38,7 +39,8 @@ export function checkTogether(config: CoreConfig, sources: ReadonlyMap<string, L
   if (cluster === undefined) return problems
 
   if ((cluster.members === undefined) === (cluster.expect === undefined)) {
-    wrong('cluster', 'expected either members or expect: who founds the cluster')
+    const found = cluster.members === undefined ? 'neither' : 'both'
+    wrong('cluster', `expected either members or expect, who founds the cluster; found ${found}`)
   }
   const { discovery } = cluster
   const finds = discovery !== undefined && (discovery.dns !== undefined || discovery.multicast)
@@ -47,7 +49,10 @@ export function checkTogether(config: CoreConfig, sources: ReadonlyMap<string, L
     wrong('cluster.discovery.dns', `expected the name of a service or host:port, found "${name}"`)
   }
   if (cluster.expect !== undefined && !finds) {
-    wrong('cluster.discovery', 'expected with cluster.expect: how nodes find each other')
+    wrong(
+      'cluster.discovery',
+      'expected dns or multicast with cluster.expect, how nodes find each other; found none',
+    )
   }
   if (cluster.members === undefined && cluster.advertise === undefined && isWildcard(cluster.listen)) {
     wrong('cluster.advertise', `expected, since nobody can reach this node at ${cluster.listen}`)
@@ -72,7 +77,7 @@ export function checkTogether(config: CoreConfig, sources: ReadonlyMap<string, L
     wrong('cluster', 'has both secret and tls; peers authenticate by one of them')
   }
   const open = cluster.secret === undefined && cluster.tls === undefined && !cluster.insecure
-  if (open && !isLoopback(cluster.listen)) {
+  if (open && !isLoopback(parseAddress(cluster.listen)?.host ?? '')) {
     wrong(
       'cluster.listen',
       `${cluster.listen} is beyond loopback; give cluster.secret or cluster.tls, or say insecure: true`,
@@ -95,11 +100,6 @@ function sharedAddresses(
 
 const isWildcard = (address: string): boolean =>
   /^(?:0\.0\.0\.0|\[::\]):/.test(address) || address.endsWith(':0')
-
-function isLoopback(address: string): boolean {
-  const host = address.slice(0, address.lastIndexOf(':'))
-  return host === 'localhost' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host)
-}
 
 /** Not wrong, but not what its writer meant. */
 export function warningsOf(config: CoreConfig, sources: ReadonlyMap<string, Layer>): string[] {

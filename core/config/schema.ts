@@ -8,6 +8,7 @@
  * `x-path` is a path relative to the config file, `x-unit` is for people, `x-expected` says in words what a
  * pattern means. An object with `required` is a section that is off while it is absent.
  */
+import { ADDRESS_PATTERN } from '../address.ts'
 import type { Schema } from './options.ts'
 
 const MiB = 1024 * 1024
@@ -15,7 +16,7 @@ const longestTimerMs = 2 ** 31 - 1
 
 const address = {
   type: 'string',
-  pattern: '^(\\[[0-9A-Fa-f:.]+\\]|[^\\s:/\\[\\]]+):[0-9]{1,5}$',
+  pattern: ADDRESS_PATTERN,
   'x-expected': 'host:port, an IPv6 host in brackets',
 } as const
 

@@ -6,7 +6,7 @@
  */
 import { createServer, connect, type Server, type Socket } from 'node:net'
 import type { Clock } from '../ports.ts'
-import { addressOf, formatAddress } from '../transport/address.ts'
+import { addressOf, formatAddress } from '../address.ts'
 import type { World } from '../world.ts'
 import { Lane, Pipe } from './pipe.ts'
 

@@ -4,6 +4,7 @@
  * that is not here.
  */
 import { ConcordError } from '../errors.ts'
+import { describe } from '../found.ts'
 import type { JudgedWrites } from '../store/judged-path.ts'
 import type { PluginHost } from '../host/host.ts'
 import type { CommandCall } from '../plugin.ts'
@@ -56,14 +57,14 @@ const write = (run: Method['run'], isWrite = yes as Method['isWrite']): Method =
 /** Keys and items are checked by the store; here they only have to be lists, to be walked. */
 function list<T>(found: unknown, field: string): readonly T[] {
   if (Array.isArray(found)) return found as T[]
-  throw new ConcordError('INVALID_ARGUMENT', `${field}: expected an array`)
+  throw new ConcordError('INVALID_ARGUMENT', `${field}: found ${describe(found)}, expected an array`)
 }
 
 function record(found: unknown, field: string): Readonly<Record<string, unknown>> {
   if (typeof found === 'object' && found !== null && Object.getPrototypeOf(found) === Object.prototype) {
     return found as Record<string, unknown>
   }
-  throw new ConcordError('INVALID_ARGUMENT', `${field}: expected an object`)
+  throw new ConcordError('INVALID_ARGUMENT', `${field}: found ${describe(found)}, expected an object`)
 }
 
 const METHODS: Readonly<Record<string, Method>> = {

@@ -68,9 +68,7 @@ export class PluginHost {
     this.#options = options
     this.#sorted = sortPlugins(options.plugins, options.known)
     this.names = this.#sorted.map(({ definition }) => definition.name)
-    this.slices = this.#sorted.flatMap(({ definition: { name, slice } }) =>
-      slice === undefined ? [] : [{ name, version: slice.version, apply: slice.apply.bind(slice) }],
-    )
+    this.slices = slicesOf(this.#sorted.map(({ definition }) => definition))
     this.callOptions = ownersOfCallOptions(this.#sorted)
     const failures = new Map<string, number>()
     this.failures = failures
@@ -225,6 +223,15 @@ export class PluginHost {
     }
     throwAll('close', failed)
   }
+}
+
+/** The code of plugins for the machine, in their order. */
+export function slicesOf(
+  definitions: readonly AnyDefinition[],
+): ({ readonly name: string } & Slice<unknown, unknown>)[] {
+  return definitions.flatMap(({ name, slice }) =>
+    slice === undefined ? [] : [{ name, version: slice.version, apply: slice.apply.bind(slice) }],
+  )
 }
 
 /** The verbs of plugins that are on, as data: for the command line, which sets nothing up. */

@@ -1,11 +1,8 @@
 /** What stands at index 0 of a log: the membership that the cluster was founded with. */
+import { idOf } from '../address.ts'
 import { ConcordError } from '../errors.ts'
 import type { Clock, Entropy, Founding, IdentityStore, Introduced } from '../ports.ts'
-import type { Membership, NodeId, SnapshotMeta } from '../raft/index.ts'
-
-/** The name by which votes count. */
-export const idOf = ({ name, incarnation }: Pick<Introduced, 'name' | 'incarnation'>): NodeId =>
-  `${name}/${incarnation}`
+import type { Membership, SnapshotMeta } from '../raft/index.ts'
 
 /** The state before the first entry; of a node that belongs to no cluster yet, nobody is a member. */
 export function beginning(founding: Founding | null): SnapshotMeta {

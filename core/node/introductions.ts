@@ -61,7 +61,8 @@ export const encodeAnswer = (answer: WhoAnswer | JoinAnswer | undefined): Uint8A
 export const encodeNo = (error: unknown): Uint8Array => {
   const known = ConcordError.is(error) ? error : undefined
   const message = known?.message ?? 'the node that was asked failed'
-  return encode({ no: { code: known?.code ?? 'INTERNAL', message: message.toWellFormed() } })
+  const { code = 'INTERNAL', outcome = 'unknown', retryable = false } = known ?? {}
+  return encode({ no: { code, message: message.toWellFormed(), outcome, retryable } })
 }
 
 /** These three throw what the answer says no with, or `MalformedError`. */
@@ -93,7 +94,8 @@ function openAnswer(bytes: Uint8Array): unknown {
     Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : 'INTERNAL',
     text(no['message']),
     {
-      outcome: 'not-applied',
+      outcome: no['outcome'] === 'not-applied' ? 'not-applied' : 'unknown',
+      retryable: no['retryable'] === true,
     },
   )
 }

@@ -17,7 +17,7 @@ import type {
 } from '../ports.ts'
 import { addLearner, readdress } from '../raft/index.ts'
 import type { Membership, Message, NodeId } from '../raft/index.ts'
-import { idOf } from './beginning.ts'
+import { idOf } from '../address.ts'
 import type { Founder } from './founding.ts'
 import {
   decodeJoin,

@@ -6,7 +6,7 @@
  */
 import type { Clock, Timer } from '../ports.ts'
 import type { NodeId } from '../raft/index.ts'
-import { idOf } from './beginning.ts'
+import { idOf } from '../address.ts'
 import { decodeWho, encodeQuestion } from './introductions.ts'
 import type { Patience } from './replicated-log.ts'
 import type { Whereabouts } from './whereabouts.ts'

@@ -9,6 +9,7 @@ import type { Call } from './calls.ts'
 import type { CheckedCondition } from './conditions.ts'
 import type { Door } from './door.ts'
 import { ConcordError, refusedAs } from '../errors.ts'
+import { describe } from '../found.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import type { Write } from '../hook-events.ts'
 import { type TxnDone, USERS, lookUp } from '../machine/index.ts'
@@ -84,7 +85,10 @@ export class JudgedPath {
     call: Call,
   ): { readonly name: 'putIf' | 'deleteIf'; readonly call: Call } {
     if (asked.op !== 'put' && asked.op !== 'delete') {
-      throw new ConcordError('INVALID_ARGUMENT', 'only a put or a delete has a condition')
+      throw new ConcordError(
+        'INVALID_ARGUMENT',
+        `op: found ${describe(asked.op)}, expected "put" or "delete": only they have a condition`,
+      )
     }
     const name = asked.op === 'put' ? 'putIf' : 'deleteIf'
     return { name, call: { ...call, fingerprint: fingerprintOf(call, [name, asked, 'condition']) } }

@@ -4,7 +4,8 @@
  */
 import { MalformedError, type Reader } from '../bytes.ts'
 import { AbortError, ConcordError } from '../errors.ts'
-import type { CallPatience, Clock, Timer } from '../ports.ts'
+import { within } from '../patience.ts'
+import type { CallPatience, Clock } from '../ports.ts'
 
 export const STATUS = { answered: 0, failed: 1, busy: 2 } as const
 
@@ -116,29 +117,12 @@ export class Answering {
 }
 
 /** Waits for a connection no longer than the caller does; what arrives too late is nobody's. */
-export function whilePatient<T>(
+export const whilePatient = <T>(
   clock: Clock,
   what: string,
-  { deadlineMs, signal }: CallPatience,
+  patience: CallPatience,
   work: Promise<T>,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => settle(() => reject(new AbortError(signal?.reason, 'not-applied')))
-    const timer: Timer = clock.after(Math.max(0, deadlineMs - clock.monotonicMs()), () =>
-      settle(() => reject(tooLate(what, 'not-applied'))),
-    )
-    const settle = (end: () => void): void => {
-      clock.cancel(timer)
-      signal?.removeEventListener('abort', abort)
-      end()
-    }
-    signal?.addEventListener('abort', abort)
-    work.then(
-      (value) => settle(() => resolve(value)),
-      (error: unknown) => settle(() => reject(error)),
-    )
-  })
-}
+): Promise<T> => within(clock, patience, work, () => tooLate(what, 'not-applied'))
 
 const busy = (what: string): ConcordError =>
   new ConcordError('OVERLOADED', `${what} answers too many calls now`)

@@ -7,13 +7,13 @@
  * Each side answers the other's chance of this very connection, so a recorded handshake opens nothing (P02).
  * Its owner bounds it in time.
  */
+import { idOf } from '../address.ts'
 import { MalformedError, Reader } from '../bytes.ts'
 import type { Hello, Introduction, TransportHandlers, Verdict } from '../ports.ts'
 import type { NodeId } from '../raft/types.ts'
 import { KIND, WIRE_VERSIONS } from './frames.ts'
 import {
   type Greeting,
-  idOf,
   type Lane,
   NoCommonVersion,
   readGreeting,

@@ -45,10 +45,6 @@ const REASONS: readonly RefusalReason[] = [
 ]
 const MESSAGE_UNITS = 512
 
-/** The name by which votes count. */
-export const idOf = ({ name, incarnation }: Pick<Hello, 'name' | 'incarnation'>): NodeId =>
-  `${name}/${incarnation}`
-
 export function writeGreeting(writer: Writer, greeting: Greeting): void {
   const { hello } = greeting
   writer.varint(greeting.minVersion)

@@ -2,7 +2,7 @@
 import type { Hello, Introduction } from '../ports.ts'
 import type { NodeId } from '../raft/types.ts'
 import { judge } from './handshake.ts'
-import { idOf } from './hello.ts'
+import { idOf } from '../address.ts'
 import { type MemoryNetwork, type MemorySession, otherEnd, type Station } from './memory-network.ts'
 
 type Shaken = { readonly session: MemorySession } | { readonly refusal: string }

@@ -12,7 +12,7 @@ import { connect as connectPlain, type Socket } from 'node:net'
 import tls from 'node:tls'
 
 import { ConcordError } from '../errors.ts'
-import { type HostPort, isLoopback } from './address.ts'
+import { type HostPort, isLoopback } from '../address.ts'
 
 export type Security =
   /** The secret of all members; only as good as it is hard to guess. */

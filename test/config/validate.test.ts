@@ -260,15 +260,15 @@ describe('who founds a cluster', () => {
   test('is said once: by members or by a number', async () => {
     const members = { n1: '127.0.0.1:4100' }
     const discovery = { multicast: true }
-    const either = 'cluster: expected either members or expect: who founds the cluster'
-    assert.deepEqual(await problems({ cluster: { name } }), [either])
-    assert.deepEqual(await problems({ cluster: { name, members, expect: 3, discovery } }), [either])
+    const either = 'cluster: expected either members or expect, who founds the cluster; found'
+    assert.deepEqual(await problems({ cluster: { name } }), [`${either} neither`])
+    assert.deepEqual(await problems({ cluster: { name, members, expect: 3, discovery } }), [`${either} both`])
     await resolveConfig({ cluster: { name, expect: 3, discovery } })
   })
 
   test('by a number only with a way to find them, and a place where this node is found', async () => {
     assert.deepEqual(await problems({ cluster: { name, expect: 3 } }), [
-      'cluster.discovery: expected with cluster.expect: how nodes find each other',
+      'cluster.discovery: expected dns or multicast with cluster.expect, how nodes find each other; found none',
     ])
     assert.deepEqual(await problems({ cluster: { name, expect: 3, discovery: { dns: ['h:0', 'a:b:1'] } } }), [
       'cluster.discovery.dns: expected the name of a service or host:port, found "h:0"',

@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConcordError } from '../../core/errors.ts'
-import { decodeQuestion, encodeAnswer, encodeQuestion, decodeJoin } from '../../core/node/introductions.ts'
+import {
+  decodeJoin,
+  decodeQuestion,
+  encodeAnswer,
+  encodeNo,
+  encodeQuestion,
+} from '../../core/node/introductions.ts'
 import { decodeObjection, encodeCall, type PeerCall } from '../../core/node/peer-calls.ts'
 import { Peering, type Peered } from '../../core/node/peering.ts'
 import { serve, type Served } from '../../core/node/serving.ts'
@@ -61,6 +67,15 @@ test('H30: a wish to join that was passed on is refused by who does not lead, an
   const answer = await join(true)
   assert.throws(() => decodeJoin(answer), { code: 'NOT_LEADER', outcome: 'not-applied' })
   assert.deepEqual(calls, [])
+})
+
+test('what became of a wish to join is said to the newcomer as the leader says it, a doubt among it', () => {
+  const said = (error: Error) => () => decodeJoin(encodeNo(error))
+  const inTheLog = new ConcordError('TIMEOUT', 'the change is in the log', { outcome: 'unknown' })
+  assert.throws(said(inTheLog), { code: 'TIMEOUT', outcome: 'unknown', retryable: false })
+  const later = new ConcordError('NOT_READY', 'not yet', { outcome: 'not-applied', retryable: true })
+  assert.throws(said(later), { code: 'NOT_READY', outcome: 'not-applied', retryable: true })
+  assert.throws(said(new Error('a bug')), { code: 'INTERNAL', outcome: 'unknown', retryable: false })
 })
 
 test('H30: what members ask of the leader is refused by another, and asked of nobody else', async () => {

@@ -6,6 +6,7 @@ import { inspect, isDeepStrictEqual } from 'node:util'
 import { Writer } from '../../bytes.ts'
 import { messageOf } from '../../errors.ts'
 import type { AnyDefinition } from '../../host/definition.ts'
+import { slicesOf } from '../../host/host.ts'
 import {
   type Machine,
   type Slice,
@@ -36,7 +37,7 @@ export function judgeSlice(
   commands: readonly unknown[],
   findings: Findings,
 ): void {
-  const slice = sliceOf(definition)
+  const [slice] = slicesOf([definition])
   if (slice === undefined) return
   if (commands.length === 0) {
     const advice = 'give some as `commands`, or let `exercise` propose some'
@@ -58,10 +59,6 @@ export function judgeSlice(
     return
   }
   judgeOdd(slice, commands, findings)
-}
-
-function sliceOf({ name, slice }: AnyDefinition): Slice | undefined {
-  return slice && { name, version: slice.version, apply: slice.apply.bind(slice) }
 }
 
 /** What one command made of a machine. */
