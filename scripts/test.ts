@@ -1,4 +1,4 @@
-// Runs the suite of `npm test`, or what is named of it: `npm test -- --test-name-pattern=lease 'test/raft/*.test.ts'`.
+// Runs the suite of `npm test`, or what is named of it: `npm test -- --test-name-pattern=lease test/raft/scripts.test.ts`.
 //
 // Several hundred processes of one run load the same sources: they share what Node.js makes of them (without
 // types, compiled) in a directory of the run. One that opens a node then takes half the processor time.
