@@ -47,6 +47,7 @@ import { Room } from './room.ts'
 import { serve, type Served } from './serving.ts'
 import { Snapshots, type SnapshotDone } from './snapshots.ts'
 import { Ticker } from './ticker.ts'
+import { noLeader, notInTime } from './waiters.ts'
 import { Writing } from './writing.ts'
 
 /** How long a command of the node's own may wait for its entry. */
@@ -496,10 +497,16 @@ export class Driver implements ReplicatedLog, Served {
     if (this.#proposals.hasUnplaced) this.#plan()
   }
 
+  #noLeader(what: string): ConcordError {
+    const { role, term, membership } = status(this.#raft)
+    return noLeader(what, { role, term, voters: membership.voters })
+  }
+
   #tick(): void {
     if (this.#stopped !== undefined) return
-    this.#proposals.expire(this.nowMs(), this.#leadership.leader !== null)
-    this.#reading.expire()
+    const hasLeader = this.#leadership.leader !== null
+    this.#proposals.expire(this.nowMs(), hasLeader ? notInTime : () => this.#noLeader('is known'))
+    this.#reading.expire(() => this.#noLeader('confirmed the read in time'))
     this.#expiry.consider()
     this.operations.considerPolicy()
     if (this.#room.isTight) this.operations.considerRoom()

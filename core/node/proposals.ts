@@ -8,6 +8,7 @@
  * leaves, so it never happens; one that an entry holds may still happen, and the error says so (H71).
  */
 import { Writer } from '../bytes.ts'
+import type { ConcordError } from '../errors.ts'
 import type { CommandResult } from '../machine/index.ts'
 import type { EntryId, Index, Term } from '../raft/index.ts'
 import {
@@ -16,8 +17,6 @@ import {
   deliver,
   expireIn,
   lost,
-  noLeader,
-  notInTime,
   passedOver,
   rejectAll,
   timedOut,
@@ -178,8 +177,8 @@ export class Proposals {
     }
   }
 
-  /** Answers those whose deadline has passed. */
-  expire(nowMs: number, leaderKnown: boolean): void {
+  /** Answers those whose deadline has passed; `unsent`: those whose command is in no entry. */
+  expire(nowMs: number, unsent: () => ConcordError): void {
     for (let at = this.#head; at < this.#placed.length; at++) {
       expireIn(this.#placed[at] as Placed, nowMs, timedOut)
     }
@@ -187,7 +186,7 @@ export class Proposals {
       for (const batch of batches) expireIn(batch, nowMs, timedOut)
     }
     if (this.#earliestMs <= nowMs) this.#seal()
-    for (const batch of this.#sealed) expireIn(batch, nowMs, leaderKnown ? notInTime : noLeader)
+    for (const batch of this.#sealed) expireIn(batch, nowMs, unsent)
     this.#prune()
   }
 

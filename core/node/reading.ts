@@ -3,7 +3,7 @@
  * do, or else confirmed by the leader, here or elsewhere. What a read would see and is due goes first.
  */
 import { assert } from '../assert.ts'
-import { AbortError } from '../errors.ts'
+import { AbortError, type ConcordError } from '../errors.ts'
 import type { Machine } from '../machine/index.ts'
 import type { Clock } from '../ports.ts'
 import type { Input, NodeId, Ready } from '../raft/index.ts'
@@ -125,8 +125,8 @@ export class Reading {
     this.#reads.advance(appliedIndex, revision)
   }
 
-  expire(): void {
-    this.#reads.expire(this.#clock.monotonicMs())
+  expire(noLeader: () => ConcordError): void {
+    this.#reads.expire(this.#clock.monotonicMs(), noLeader)
   }
 
   failAll(error: () => Error): void {

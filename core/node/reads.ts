@@ -103,13 +103,14 @@ export class Reads {
     }
   }
 
-  expire(nowMs: number): void {
+  /** @param noLeader why no leader has said up to where to read. */
+  expire(nowMs: number, noLeader: () => ConcordError): void {
     for (const [id, read] of this.#waiting) {
       if (read.deadlineMs > nowMs) continue
       this.#forget(id)
       read.reject(
         read.point === undefined
-          ? new ConcordError('NO_LEADER', 'no leader confirmed the read in time')
+          ? noLeader()
           : new ConcordError('TIMEOUT', 'this node did not reach the state that the read asks for in time', {
               outcome: 'not-applied',
               retryable: true,

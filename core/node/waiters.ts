@@ -4,6 +4,7 @@
  */
 import { ConcordError, refusedAs } from '../errors.ts'
 import type { CommandResult } from '../machine/index.ts'
+import type { NodeId } from '../raft/index.ts'
 
 export interface Waiter {
   readonly resolve: (result: unknown) => void
@@ -91,8 +92,18 @@ export function notInTime(): ConcordError {
   })
 }
 
-export function noLeader(): ConcordError {
-  return new ConcordError('NO_LEADER', 'no leader is known; nothing was proposed')
+/** What a node without a leader is at: whoever reads the error wants to know whom to look for. */
+export interface Seeking {
+  readonly role: string
+  readonly term: number
+  readonly voters: readonly NodeId[]
+}
+
+/** `what` a leader has not done, or is not. */
+export function noLeader(what: string, { role, term, voters }: Seeking): ConcordError {
+  const among = voters.length === 0 ? 'no voters are known' : `voters are ${voters.join(', ')}`
+  const text = `no leader ${what}; this node is a ${role} in term ${term}, ${among}`
+  return new ConcordError('NO_LEADER', text, { details: { role, term, voters } })
 }
 
 export function passedOver(guarded: boolean): ConcordError {

@@ -56,6 +56,11 @@ test('H71: without a leader a write fails by its deadline as not applied, and ne
   await clock.advance(200)
   for (const { error } of [early, read, strong]) {
     assert.deepEqual([error?.code, error?.outcome, error?.retryable], ['NO_LEADER', 'not-applied', true])
+    assert.deepEqual((error?.details?.['voters'] as string[]).length, 3)
+    assert.match(
+      error?.message ?? '',
+      /^no leader .*; this node is a \S+ in term \d+, voters are n1\S*, n2\S*, n3/,
+    )
   }
   assert.deepEqual(late, {}, 'others go on waiting')
   assert.equal(outcome(db.get('a', { consistency: 'eventual' })).error, undefined)

@@ -1,6 +1,7 @@
 /** Who waits to read, by hand: what is forgotten when nobody waits any more. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ConcordError } from '../../core/errors.ts'
 import { Reads } from '../../core/node/reads.ts'
 
 test('H76: a read that waits for a leader leaves nothing behind when its time or its caller is gone', async () => {
@@ -13,7 +14,7 @@ test('H76: a read that waits for a leader leaves nothing behind when its time or
   ]
   const ends = asked.map(({ point }) => point.then(String, (error: Error) => error.name))
   for (const { id } of asked) reads.hold(id)
-  reads.expire(10)
+  reads.expire(10, () => new ConcordError('NO_LEADER', 'none'))
   caller.abort()
   assert.deepEqual(reads.takeHeld(), [asked[2]!.id])
   assert.deepEqual(reads.takeHeld(), [], 'each is asked for once')
