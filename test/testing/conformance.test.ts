@@ -51,7 +51,15 @@ describe('plugins that keep their contract', () => {
   })
 
   test('auth', async () => {
-    assert.deepEqual(await pluginConformance(auth), [])
+    const findings = await pluginConformance(auth, {
+      exercise: async (service, db) => {
+        const { token } = await service.bootstrap()
+        await db.put('a', 1, { token })
+        assert.equal(await db.get('a', { token }), 1)
+        await assert.rejects(db.get('a'), { code: 'UNAUTHORIZED' })
+      },
+    })
+    assert.deepEqual(findings, [])
   })
 })
 
