@@ -200,7 +200,12 @@ describe('use', () => {
     })
 
     test(`under vitest ${name}`, () => {
-      ok(nodes[index]!.path, [join(project, 'node_modules/vitest/vitest.mjs'), 'run', 'store.test.ts'])
+      ok(nodes[index]!.path, [
+        join(project, 'node_modules/vitest/vitest.mjs'),
+        'run',
+        'store.test.ts',
+        'plugin.test.ts',
+      ])
     })
   }
 
