@@ -227,7 +227,7 @@ export class OpenNode extends ToldKv implements Concord {
     if (why.error !== undefined) nodeLog.log.fatal({ err: why.error }, 'the node has failed and stops')
     const report = (error: unknown): void => nodeLog.log.error({ err: error }, 'while stopping')
     await host.drain().catch(report)
-    await this.#driver.operations.yieldLeadership(config.shutdownMs / 2).catch(report)
+    await this.#driver.changes.yieldLeadership(config.shutdownMs / 2).catch(report)
     await this.#driver.drain(config.shutdownMs).catch(report)
     host.hooks.stopped.call(why)
     await host.close().catch(report)

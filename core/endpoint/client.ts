@@ -18,7 +18,7 @@ import {
   readMessage,
   writeMessage,
 } from './frames.ts'
-import { type Answer, type NodeHello, type RequestHead, errorOf } from './wire.ts'
+import { type Answer, type NodeHello, type RequestHead, errorOf } from './shapes.ts'
 
 /** After an abort, for the node to say whether the write happens. */
 const ABORT_PATIENCE_MS = 1000

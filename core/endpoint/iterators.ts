@@ -9,7 +9,7 @@ import { ConcordError } from '../errors.ts'
 import type { Clock, Timer } from '../ports.ts'
 import type { Entries, Entry } from '../types.ts'
 import { Encoded } from './frames.ts'
-import { type Answer, type Page, setAside } from './wire.ts'
+import { type Answer, type Page, setAside } from './shapes.ts'
 
 const MAX_OPEN = 16
 const PAGE_RECORDS = 256

@@ -21,7 +21,7 @@ import {
   valueAt,
   withEntryOut,
   withValueOut,
-} from './wire.ts'
+} from './shapes.ts'
 
 /** What the endpoint needs of its node. */
 export interface EndpointNode extends Store, JudgedWrites {

@@ -7,7 +7,7 @@ import { type Call, type CallRules, checkCall } from '../store/calls.ts'
 import type { StoreDefaults } from '../store.ts'
 import type { TxnOperation, TxnRequest, TxnResult } from '../types.ts'
 import type { EndpointClient } from './client.ts'
-import { type Answer, type RequestHead, operationOut, withEntryIn, withValueIn } from './wire.ts'
+import { type Answer, type RequestHead, operationOut, withEntryIn, withValueIn } from './shapes.ts'
 
 export interface Sending {
   readonly method: string

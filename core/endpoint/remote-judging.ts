@@ -16,7 +16,7 @@ import type {
   TxnResult,
 } from '../types.ts'
 import { type RemoteCalls, withoutOption } from './remote-calls.ts'
-import { operationOut, setAside, withEntryIn } from './wire.ts'
+import { operationOut, setAside, withEntryIn } from './shapes.ts'
 
 export function runRemotely<R>(
   calls: RemoteCalls,

@@ -7,7 +7,7 @@ import type { Call } from '../store/calls.ts'
 import type { Moment } from '../store/one-moment.ts'
 import type { Entry, Key } from '../types.ts'
 import type { RemoteCalls } from './remote-calls.ts'
-import { type Answer, type Page, entryIn, valueIfAny } from './wire.ts'
+import { type Answer, type Page, entryIn, valueIfAny } from './shapes.ts'
 
 export async function* remoteEntries(
   calls: RemoteCalls,

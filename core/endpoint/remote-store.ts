@@ -20,7 +20,7 @@ import type { EndpointClient } from './client.ts'
 import { RemoteCalls } from './remote-calls.ts'
 import { conditional, runRemotely } from './remote-judging.ts'
 import { remoteEntries, remoteRecords } from './remote-pages.ts'
-import { type NodeHello, type Page, entryIn, setAside, valueIfAny, withValueIn } from './wire.ts'
+import { type NodeHello, type Page, entryIn, setAside, valueIfAny, withValueIn } from './shapes.ts'
 import type { CommandCall } from '../plugin.ts'
 import type { Cluster, Store, StoreDefaults } from '../store.ts'
 import type {

@@ -13,7 +13,7 @@ import type { EndpointNode } from './methods.ts'
 import { type Place, clearPlace, removeSocket, socketPaths, writePlace } from './place.ts'
 import { Session } from './session.ts'
 import { Share } from './share.ts'
-import { type NodeHello, failureOf } from './wire.ts'
+import { type NodeHello, failureOf } from './shapes.ts'
 
 /** For answers under way when the node stops. */
 const FINISH_MS = 1000

@@ -19,7 +19,7 @@ import { Iterators } from './iterators.ts'
 import type { Clock } from '../ports.ts'
 import { type EndpointNode, methodOf } from './methods.ts'
 import type { Share } from './share.ts'
-import { type Answer, type ClientHello, type NodeHello, type RequestHead, failureOf } from './wire.ts'
+import { type Answer, type ClientHello, type NodeHello, type RequestHead, failureOf } from './shapes.ts'
 
 const MAX_IN_FLIGHT = 256
 /** Requests that wait until others are answered: behind them a cancellation, or the end, is still heard. */

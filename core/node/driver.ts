@@ -4,7 +4,7 @@
  * plugin: one write is in flight, and what gathers meanwhile is the next (group commit).
  *
  * This is the only place where promises, the ports and the two values, Raft and Machine, meet. What each part of
- * a turn does is in a chapter of its own: intake, forwarding, writing, applying, reading, operations, consultation.
+ * a turn does is in a chapter of its own: intake, forwarding, writing, applying, reading, cluster changes, consultation.
  */
 import { assert } from '../assert.ts'
 import { ConcordError } from '../errors.ts'
@@ -29,7 +29,7 @@ import type { EntryId, Input, Leadership, Membership, Message, NodeId } from '..
 import type { Raft, Ready, Time } from '../raft/index.ts'
 import type { Consistency, MemberStatus } from '../types.ts'
 import { Applying } from './applying.ts'
-import type { Operated, Operation } from './cluster-operations.ts'
+import type { Operated, Operation } from './operator.ts'
 import { Consultation, type ConsultationOwner } from './consultation.ts'
 import type { DriverEvents, DriverLimits, DriverPorts, DriverStart } from './driver-ports.ts'
 import { type DueKey, Expiry } from './expiry.ts'
@@ -38,7 +38,7 @@ import { Installs } from './installs.ts'
 import { Intake } from './intake.ts'
 import { type Knowledge, knowledgeOf, logStatus } from './log-status.ts'
 import type { Network } from './network.ts'
-import { Operations, type OperationsOwner } from './operations.ts'
+import { ClusterChanges, type ClusterChangesOwner } from './cluster-changes.ts'
 import { Proposals } from './proposals.ts'
 import { Reading } from './reading.ts'
 import type { ReadPoint } from './reads.ts'
@@ -54,7 +54,7 @@ import { Writing } from './writing.ts'
 const LOG_MS = 5000
 
 export class Driver implements ReplicatedLog, Served {
-  readonly operations: Operations
+  readonly changes: ClusterChanges
   readonly consultation: Consultation
   #raft: Raft
   readonly #clock: Clock
@@ -105,7 +105,7 @@ export class Driver implements ReplicatedLog, Served {
       failed,
     })
     this.#installs = new Installs(ports, start.slices, { input: (input) => this.#input(input), failed })
-    this.operations = new Operations(this.#operating(), ports.network, limits.voters)
+    this.changes = new ClusterChanges(this.#operating(), ports.network, limits.voters)
     this.consultation = new Consultation(this.#asMember(), ports.network, start)
     const { divergence } = this.consultation
     const parts = {
@@ -171,7 +171,7 @@ export class Driver implements ReplicatedLog, Served {
     })
   }
 
-  #operating(): OperationsOwner {
+  #operating(): ClusterChangesOwner {
     const leads = (): boolean => this.leads
     return {
       raft: () => this.#raft,
@@ -310,7 +310,7 @@ export class Driver implements ReplicatedLog, Served {
   }
 
   operate(operation: Operation, patience: Patience): Promise<Operated> {
-    return this.operations.operate(operation, patience)
+    return this.changes.operate(operation, patience)
   }
 
   /** There is no room for the log: new commands are refused until there is. */
@@ -375,7 +375,7 @@ export class Driver implements ReplicatedLog, Served {
   }
 
   operateHere(operation: Operation, patience: Patience): Promise<Operated> {
-    return this.operations.operateHere(operation, patience)
+    return this.changes.operateHere(operation, patience)
   }
 
   /** A member says that this node was removed, for good. */
@@ -458,7 +458,7 @@ export class Driver implements ReplicatedLog, Served {
     for (const entry of ready.committed) this.#applying.apply(entry)
     this.#reading.advance()
     if (ready.compact !== undefined) this.#writing.compact(ready.compact)
-    if (ready.transfersEnded.length > 0) this.operations.handedOver(ready.transfersEnded)
+    if (ready.transfersEnded.length > 0) this.changes.handedOver(ready.transfersEnded)
     if (ready.removed !== undefined) this.#fail(wasRemoved(`at index ${ready.removed.index} of the log`))
   }
 
@@ -474,7 +474,7 @@ export class Driver implements ReplicatedLog, Served {
   }
 
   #lookAtMembers(): void {
-    this.operations.look()
+    this.changes.look()
     const { membership } = membershipNow(this.#raft)
     if (membership === this.#membership) return
     this.#membership = membership
@@ -508,8 +508,8 @@ export class Driver implements ReplicatedLog, Served {
     this.#proposals.expire(this.nowMs(), hasLeader ? notInTime : () => this.#noLeader('is known'))
     this.#reading.expire(() => this.#noLeader('confirmed the read in time'))
     this.#expiry.consider()
-    this.operations.considerPolicy()
-    if (this.#room.isTight) this.operations.considerRoom()
+    this.changes.considerPolicy()
+    if (this.#room.isTight) this.changes.considerRoom()
     this.consultation.consider()
     this.#installs.tidy()
     this.#writing.settleTail(status(this.#raft).tailInDoubt)
@@ -563,7 +563,7 @@ export class Driver implements ReplicatedLog, Served {
         }),
     )
     this.#reading.failAll(() => this.#refusedAsStopped())
-    this.operations.failAll(() => this.#refusedAsStopped())
+    this.changes.failAll(() => this.#refusedAsStopped())
     this.#drained?.()
   }
 
@@ -582,7 +582,7 @@ export class Driver implements ReplicatedLog, Served {
 
   /** Nobody waits for this node. */
   get #isIdle(): boolean {
-    return this.#proposals.isIdle && this.#reading.isIdle && this.operations.isIdle
+    return this.#proposals.isIdle && this.#reading.isIdle && this.changes.isIdle
   }
 
   #time(): Time {

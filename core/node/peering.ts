@@ -35,7 +35,7 @@ import {
 import { encodeRefusal } from './peer-calls.ts'
 import type { Knowledge } from './log-status.ts'
 import type { Network } from './network.ts'
-import type { Operations, Wish } from './operations.ts'
+import type { ClusterChanges, Wish } from './cluster-changes.ts'
 import type { Patience } from './replicated-log.ts'
 import { Whereabouts } from './whereabouts.ts'
 
@@ -50,7 +50,7 @@ const NAMESAKE_MS = 500
 export interface Peered {
   readonly leads: boolean
   readonly knowledge: Knowledge
-  readonly operations: Pick<Operations, 'change'>
+  readonly changes: Pick<ClusterChanges, 'change'>
   receive(from: NodeId, message: Message): void
   peerLost(id: NodeId): void
   peerRegressed(id: NodeId): void
@@ -194,7 +194,7 @@ export class Peering implements Network, TransportHandlers {
 
   /** Addresses are data: where a member says that it is now goes through the log, to everybody (H61). */
   #readdress(id: NodeId, address: string): void {
-    const { leads, knowledge, operations } = this.#node
+    const { leads, knowledge, changes } = this.#node
     if (!leads || knowledge.membership.members[id]?.address === address) return
     const wish: Wish = (standing) => {
       const info = standing.membership.members[id]
@@ -202,7 +202,7 @@ export class Peering implements Network, TransportHandlers {
     }
     const patience = { deadlineMs: this.#node.nowMs() + JOIN_MS }
     // One that fails is wished for again when the member introduces itself anew, or this node leads again.
-    void operations.change(wish, patience).catch(() => undefined)
+    void changes.change(wish, patience).catch(() => undefined)
   }
 
   /** What a member has acknowledged it must still have, or it is a copy, or an old one (H44). */
@@ -313,7 +313,7 @@ export class Peering implements Network, TransportHandlers {
       const living = namesakes.find((_, at) => answers[at])
       if (living !== undefined) throw this.#nameTaken(node, living, members[living]!.address)
     }
-    await this.#node.operations.change(wishToJoin(node), patience)
+    await this.#node.changes.change(wishToJoin(node), patience)
   }
 
   async #answers(id: NodeId): Promise<boolean> {

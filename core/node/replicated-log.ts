@@ -5,7 +5,7 @@
 import type { Writer } from '../bytes.ts'
 import type { CommandResult, Machine } from '../machine/index.ts'
 import type { Consistency, Member, MemberStatus, Status } from '../types.ts'
-import type { Operated, Operation } from './cluster-operations.ts'
+import type { Operated, Operation } from './operator.ts'
 import type { ReadPoint } from './reads.ts'
 
 /** How long a caller waits, and what makes it stop waiting. */

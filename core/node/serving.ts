@@ -15,7 +15,7 @@ import {
   encodeState,
   type PeerCall,
 } from './peer-calls.ts'
-import type { Operated, Operation } from './cluster-operations.ts'
+import type { Operated, Operation } from './operator.ts'
 import type { DueKey } from './expiry.ts'
 import type { ReadPoint } from './reads.ts'
 import type { Patience } from './replicated-log.ts'

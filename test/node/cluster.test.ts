@@ -238,7 +238,7 @@ test('a voter that was demoted stays a learner until it is promoted; the last vo
   const leader = await cluster.elect()
   const [first, second] = cluster.followers(leader)
   const { cluster: operations } = leader.db
-  const votes = (id: string) => leader.driver.operations.membership.voters.includes(id)
+  const votes = (id: string) => leader.driver.changes.membership.voters.includes(id)
   const done = async (work: Promise<unknown>) => {
     const result = outcome(work)
     await cluster.clock.advance(1000)

@@ -68,7 +68,7 @@ async function judging({
     nowMs: () => 0,
     peerRegressed: (id) => told.regressed.push(id),
     wasRemoved: () => told.removed++,
-    operations: { change: async () => void told.changes++ },
+    changes: { change: async () => void told.changes++ },
     ...(receive && { receive }),
   }
   await peering.listen(peered as Peered, undefined as never)

@@ -5,7 +5,7 @@
 import { ConcordError } from '../errors.ts'
 import { demote, promote, remove } from '../raft/index.ts'
 import type { Membership, NodeId } from '../raft/index.ts'
-import type { Wish } from './operations.ts'
+import type { Wish } from './cluster-changes.ts'
 import type { Patience } from './replicated-log.ts'
 
 export type Operation =

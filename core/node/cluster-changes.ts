@@ -21,12 +21,12 @@ import type {
   Time,
   TransferEnd,
 } from '../raft/index.ts'
-import { type Leader, type Operated, type Operation, carryOut } from './cluster-operations.ts'
+import { type Leader, type Operated, type Operation, carryOut } from './operator.ts'
 import type { Network } from './network.ts'
 import { decodeOperated, encodeCall } from './peer-calls.ts'
 import type { Patience } from './replicated-log.ts'
 
-export interface OperationsOwner {
+export interface ClusterChangesOwner {
   raft(): Raft
   time(): Time
   readonly leads: boolean
@@ -71,8 +71,8 @@ const PASSING: ReadonlySet<string> = new Set(['notEstablished', 'inProgress', 'c
 /** Reasons for which the same is refused for ever. */
 const FINAL: ReadonlySet<string> = new Set(['lastVoter', 'tombstoned', 'invalid'])
 
-export class Operations implements Leader {
-  readonly #owner: OperationsOwner
+export class ClusterChanges implements Leader {
+  readonly #owner: ClusterChangesOwner
   readonly #network: Network
   readonly #voters: number
   #pending: Pending[] = []
@@ -80,7 +80,7 @@ export class Operations implements Leader {
   #yieldsFromMs = -Infinity
 
   /** @param voters how many there are to be; see `membershipDue`. */
-  constructor(owner: OperationsOwner, network: Network, voters: number) {
+  constructor(owner: ClusterChangesOwner, network: Network, voters: number) {
     this.#owner = owner
     this.#network = network
     this.#voters = voters
@@ -118,7 +118,7 @@ export class Operations implements Leader {
     return carryOut(this, operation, patience)
   }
 
-  // ------------------------------------------------------------------------------- by this node, which leads
+  // ------------------------------------------------------------------------------------ at the leader
 
   get membership(): Membership {
     return membershipNow(this.#owner.raft()).membership
