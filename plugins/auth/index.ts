@@ -2,7 +2,7 @@
  * Who may do what. Tokens are replicated and hashed, judged at the door of every call of every surface, and again at
  * the moment at which the answer is decided; a node that has lost its leader takes none.
  */
-import { ConcordError, type Context, definePlugin, type Permission } from '../../core/plugin.ts'
+import { ConcordError, type Context, definePlugin, type Permission, type Timer } from '../../core/plugin.ts'
 import { commands } from './commands.ts'
 import { Directory } from './directory.ts'
 import { AuthDoor } from './door.ts'
@@ -119,20 +119,25 @@ export const auth = definePlugin({
         await directory.noteUse(id, node.name, atMs)
       }
     }
-    const repeat = (run: () => Promise<void>, everyMs: number): void => {
-      const timer = ctx.clock.after(everyMs, () => {
-        run().then(
-          () => repeat(run, everyMs),
-          () => repeat(run, everyMs), // Who used what is worth another try, and no word.
-        )
+    const timers = new Set<Timer>()
+    // What ends when the node has closed begins nothing any more.
+    const later = (run: () => void, delayMs: number): void => {
+      if (ctx.signal.aborted) return
+      const timer = ctx.clock.after(delayMs, () => {
+        timers.delete(timer)
+        run()
       })
-      ctx.signal.addEventListener('abort', () => ctx.clock.cancel(timer), { once: true })
+      timers.add(timer)
+    }
+    ctx.onClose(() => timers.forEach((timer) => ctx.clock.cancel(timer)))
+    const repeat = (run: () => Promise<void>, everyMs: number): void => {
+      const again = (): void => repeat(run, everyMs)
+      later(() => void run().then(again, again), everyMs) // Who used what is worth another try, and no word.
     }
     const bootstrap = (text: string): void => {
       directory.bootstrap(text).catch((error: unknown) => {
         if (ConcordError.is(error) && error.code === 'CHANGE_REFUSED') return
-        const timer = ctx.clock.after(AGAIN_MS, () => bootstrap(text))
-        ctx.signal.addEventListener('abort', () => ctx.clock.cancel(timer), { once: true })
+        later(() => bootstrap(text), AGAIN_MS)
       })
     }
     ctx.onReady(() => {
