@@ -97,7 +97,7 @@ export class Door {
   still(admitted: Admitted): Admitted {
     const { request, guard } = admitted
     if (guard === undefined || revisionOf(this.#machine(), guard) === guard.revision) return admitted
-    return this.#judge({ ...request })
+    return this.#judge({ ...request, decidedBy: undefined, visible: undefined })
   }
 
   #judge(request: DoorRequest): Admitted {

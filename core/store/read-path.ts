@@ -90,16 +90,17 @@ export class ReadPath {
     const admitted = await this.#admitted('entries', [{ permission: 'read', prefix }], call)
     const { clusterTime } = await this.#log.readPoint(call.consistency, call.minRevision, call)
     if (call.consistency !== 'eventual') await this.#expireAll(clusterTime, call)
-    const { request } = this.#door.still(admitted)
-    const { visible } = request
+    let still = this.#door.still(admitted)
     const view = openView(this.#log.machine, { prefix, after, budget: this.#iterators })
     moment.revision = this.#log.machine.revision
     try {
       for (let records = view.next(ENTRIES_STEP); records !== undefined; records = view.next(ENTRIES_STEP)) {
         for (const record of records) {
-          if (visible !== undefined && !visible(record.key)) continue
+          // Before each: whoever reads may take his time, and rights may go meanwhile.
+          still = this.#door.still(still)
+          if (still.request.visible?.(record.key) === false) continue
           if (record.expiresAt === 0 || record.expiresAt > clusterTime)
-            yield this.entry(record, clusterTime, request)
+            yield this.entry(record, clusterTime, still.request)
         }
         await this.#log.pause()
         if (call.signal?.aborted === true) throw new AbortError(call.signal.reason, 'not-applied')

@@ -28,6 +28,8 @@ export const EPOCH = 'epoch'
 const BOOTSTRAP = 'bootstrap'
 const TOKENS = 'token/'
 const OLD = 'old/'
+/** There as long as a token that expires may be used: never written again, so that no change lengthens a life. */
+const ENDS = 'ends/'
 const ROLES = 'role/'
 const USED = 'used/'
 
@@ -38,6 +40,8 @@ export interface TokenRecord extends Rights {
   /** Wall clock, for people. */
   readonly createdAt: number
   readonly createdBy: string
+  /** It goes when `ENDS` does, and not before this record: that may be there a little longer. */
+  readonly expires?: boolean
 }
 
 interface RoleRecord {
@@ -62,6 +66,7 @@ export class Directory implements Omit<AuthService, 'can'> {
     const token = parseToken(text)
     const { id, secret } = token ?? { id: '', secret: '' }
     const record = token === undefined ? undefined : this.#space.local.get<TokenRecord>(TOKENS + id)
+    if (record?.expires === true && this.#space.local.get(ENDS + id) === undefined) return undefined
     if (isSecretOf(secret, record?.hash)) return { id, record: record! }
     const old = record === undefined ? undefined : this.#space.local.get<Uint8Array>(OLD + id)
     return old !== undefined && isSecretOf(secret, old) ? { id, record: record! } : undefined
@@ -82,13 +87,17 @@ export class Directory implements Omit<AuthService, 'can'> {
 
   async #create(token: Token, given: NewToken, by: string): Promise<Shown> {
     const { roles = [], ttl } = given
-    const record = await this.#recordOf(token, given, by)
+    const plain = await this.#recordOf(token, given, by)
+    const record: TokenRecord = ttl === undefined ? plain : { ...plain, expires: true }
     await this.#change(async ({ has }) => {
       if (await has(TOKENS + token.id)) throw refused('there is a token with this id already')
       for (const role of roles) await this.#mustBeRole(role)
       return {
         seen: [absent(TOKENS + token.id)],
-        writes: [put(TOKENS + token.id, record, ttl)],
+        writes: [
+          put(TOKENS + token.id, record, ttl),
+          ...(ttl === undefined ? [] : [put(ENDS + token.id, true, ttl)]),
+        ],
         takesAway: false,
       }
     })
@@ -118,8 +127,8 @@ export class Directory implements Omit<AuthService, 'can'> {
     const found: TokenInfo[] = []
     for await (const { key } of this.#space.scan({ prefix: TOKENS, limit: MAX_TOKENS_LISTED })) {
       const id = key.slice(TOKENS.length)
-      const entry = await this.#space.getEntry<TokenRecord>(key, { consistency: 'eventual' })
-      if (entry !== undefined) found.push(infoOf(id, entry.value, entry.ttl, used.get(id) ?? null))
+      const token = await this.#find(id, { consistency: 'eventual' })
+      if (token !== undefined) found.push(infoOf(id, token.record, token.ttl, used.get(id) ?? null))
     }
     return found
   }
@@ -130,7 +139,7 @@ export class Directory implements Omit<AuthService, 'can'> {
       name = (await this.#find(id))?.record.name
       if (name !== undefined && !force) await this.#leavesAnAdmin({ token: id, as: undefined })
       // Also when it is gone already: the try that took it may not have got so far as to say so.
-      return { writes: [remove(TOKENS + id), remove(OLD + id)], takesAway: true }
+      return { writes: [remove(TOKENS + id), remove(OLD + id), remove(ENDS + id)], takesAway: true }
     })
     if (name !== undefined) this.#ctx.log.info({ id, name }, 'token revoked')
     return { revoked: name !== undefined }
@@ -257,11 +266,14 @@ export class Directory implements Omit<AuthService, 'can'> {
     }
   }
 
-  async #find(id: string): Promise<Found | undefined> {
-    const entry = await this.#space.getEntry<TokenRecord>(TOKENS + id)
-    return (
-      entry && { record: entry.value, ttl: entry.ttl, seen: [{ key: entry.key, revision: entry.revision }] }
-    )
+  async #find(id: string, options?: { readonly consistency: 'eventual' }): Promise<Found | undefined> {
+    const entry = await this.#space.getEntry<TokenRecord>(TOKENS + id, options)
+    if (entry === undefined) return undefined
+    const { key, revision, value: record } = entry
+    const seen = [{ key, revision }]
+    if (record.expires !== true) return { record, ttl: null, seen }
+    const ends = await this.#space.getEntry(ENDS + id, options)
+    return ends && { record, ttl: ends.ttl, seen }
   }
 
   async #mustFind(id: string): Promise<Found> {

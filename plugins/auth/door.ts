@@ -3,6 +3,7 @@ import { ConcordError, type Access, type Clock, type DoorRequest } from '../../c
 import { type Directory, EPOCH } from './directory.ts'
 import type { AuthConfig } from './options.ts'
 import { allowing, readable, type Ruling, rulingsOf } from './policy.ts'
+import { isToken } from './token.ts'
 
 /** Between two notes of the use of one token, by one node. */
 const NOTE_MS = 60_000
@@ -32,8 +33,10 @@ export class AuthDoor {
   judge(request: DoorRequest): void {
     const { token } = request.options as { readonly token?: unknown }
     if (token === undefined && this.#isTrusted(request)) return
-    request.decidedBy = { plugin: 'auth', key: EPOCH }
     if (typeof token !== 'string' || token === '') throw unauthorized('a token is needed')
+    if (!isToken(token)) throw unauthorized('what was given is no token')
+    // From here on another state of the cluster may say otherwise.
+    request.decidedBy = { plugin: 'auth', key: EPOCH }
     this.#mustBeInTouch()
     const known = this.#directory.known(token)
     if (known === undefined) throw unauthorized('the token is not known, or not any more')

@@ -26,14 +26,16 @@ export const textOf = ({ id, secret }: Token): string => `${PREFIX}${id}.${secre
 
 /** One that was made elsewhere, for bootstrapping, is found by its own hash. Undefined: no token at all. */
 export function parseToken(text: string): Token | undefined {
-  if (!text.startsWith(PREFIX) || text.length > LONGEST) return undefined
+  if (!isToken(text)) return undefined
   const rest = text.slice(PREFIX.length)
   const made = MADE.exec(rest)
   if (made !== null) return { id: made[1]!, secret: made[2]! }
-  return rest.length < SECRET_BYTES
-    ? undefined
-    : { id: hashOf(rest).toString('base64url').slice(0, 12), secret: rest }
+  return { id: hashOf(rest).toString('base64url').slice(0, 12), secret: rest }
 }
+
+/** Whether it could be one of somebody's: costs no hash. */
+export const isToken = (text: string): boolean =>
+  text.startsWith(PREFIX) && text.length <= LONGEST && text.length >= PREFIX.length + SECRET_BYTES
 
 export const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).digest()
 

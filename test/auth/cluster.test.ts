@@ -73,6 +73,73 @@ describe('a token', () => {
     }
   })
 
+  test('that is revoked reads no further entry of an iterator, on a node that has heard of it', async () => {
+    const t = await testCluster({ seed: 4, config })
+    try {
+      const leader = await t.leader()
+      const other = t.nodes.find(({ name }) => name !== leader.name)!
+      const auth = leader.db.plugin('auth')
+      const { id, token } = await auth.createToken({ name: 'app', roles: ['editor'] })
+      const store = other.db.with({ token })
+      for (const key of ['a/1', 'a/2', 'b/1', 'b/2']) await store.put(key, 1)
+      const entries = store.entries()
+      const next = async () => ((await entries.next()).value as { key: string }).key
+      assert.equal(await next(), 'a/1')
+      await auth.setGrants(id, [{ prefix: 'b/', permissions: ['read'] }])
+      await auth.revokeRole(id, 'editor')
+      await t.until(async () => (await outcome(store.put('a/1', 1))) === 'FORBIDDEN')
+      assert.equal(await next(), 'b/1', 'a part of what is left')
+      await auth.revokeToken(id)
+      await t.until(async () => (await outcome(store.put('a/1', 1))) === 'UNAUTHORIZED')
+      assert.equal(await outcome(next()), 'UNAUTHORIZED')
+    } finally {
+      await t.close()
+    }
+  })
+
+  test('that cannot be one is refused at once, also by a node that has lost its leader', async () => {
+    const t = await testCluster({ seed: 4, config })
+    try {
+      const leader = await t.leader()
+      await leader.db.plugin('auth').bootstrap()
+      const cutOff = t.nodes.find(({ name }) => name !== leader.name)!
+      t.partition(
+        [cutOff.name],
+        t.nodes.map(({ name }) => name).filter((name) => name !== cutOff.name),
+      )
+      await t.advance(3000)
+      const answers: string[] = []
+      for (const token of [undefined, '', 'no token', `sk_concord_${'x'.repeat(31)}`]) {
+        void outcome(cutOff.db.put('k', 1, token === undefined ? {} : { token })).then((code) =>
+          answers.push(code),
+        )
+      }
+      await t.advance(1)
+      assert.deepEqual(answers, Array(4).fill('UNAUTHORIZED'))
+    } finally {
+      await t.close()
+    }
+  })
+
+  test('that expires lives no longer for being changed', async () => {
+    const t = await testCluster({ seed: 4, config })
+    try {
+      const leader = await t.leader()
+      const follower = t.nodes.find(({ name }) => name !== leader.name)!
+      const auth = follower.db.plugin('auth')
+      const { id, token } = await auth.createToken({ name: 'brief', roles: ['editor'], ttl: 0.5 })
+      const endsAt = t.now + 500
+      let changes = 0
+      for (; t.now < endsAt - 50; changes++) await auth.grantRole(id, 'viewer')
+      assert.ok(changes > 10)
+      await t.advance(endsAt + 20 - t.now)
+      assert.equal(await outcome(leader.db.get('k', { token })), 'UNAUTHORIZED')
+      assert.deepEqual(await auth.listTokens(), [])
+    } finally {
+      await t.close()
+    }
+  })
+
   test('that was made a moment ago is good on a node that has not heard of it', async () => {
     const t = await testCluster({ seed: 2, config })
     try {
