@@ -6,7 +6,7 @@
  * no id is ever used again (H44). So it does not matter who tells it or how old his knowledge is, with one exception:
  * of the log that a node knows for committed it judges by itself, and by no word of others.
  *
- * Only the last tombstones are kept (membership.ts). Of a candidate whose log ends where the teller's is committed the
+ * Only the last tombstones are kept (membership.ts). Of a candidate whose log lacks what the teller's has committed the
  * absence says as much: nobody campaigns who was not let in by an entry of his own log that is committed (a founder
  * is in from the start), and from there on until now he must have been removed.
  *
@@ -14,12 +14,13 @@
  * elected by these alone, and nobody without it can. The leader that leaves is another matter: it takes its leave
  * by itself (H57, change.ts).
  */
-import { committedMembership } from './log.ts'
+import { assert } from '../assert.ts'
+import { committedMembership, termAt } from './log.ts'
 import type { Message, Removed } from './message.ts'
 import { send } from './outbox.ts'
 import type { RaftState } from './raft.ts'
 import { becomeFollower } from './role.ts'
-import type { Index, NodeId } from './types.ts'
+import type { Index, NodeId, Term } from './types.ts'
 
 /** This node was removed, by the membership committed at `index`. */
 export interface Removal {
@@ -47,7 +48,16 @@ function tombstoneOf(raft: RaftState, id: NodeId): Index | undefined {
 function absenceOf(raft: RaftState, id: NodeId, message: Message): Index | undefined {
   if (message.type !== 'preVote' && message.type !== 'requestVote') return undefined
   const { index, membership } = committedMembership(raft.log, raft.commitIndex)
-  return Object.hasOwn(membership.members, id) || message.lastIndex >= index ? undefined : index
+  if (Object.hasOwn(membership.members, id)) return undefined
+  // What nobody has committed may make its log longer, but a log that ends in an earlier term lacks what is committed.
+  const lacks = message.lastIndex < index || message.lastTerm < committedTerm(raft)
+  return lacks ? index : undefined
+}
+
+function committedTerm({ log, commitIndex }: RaftState): Term {
+  const term = termAt(log, commitIndex)
+  assert(typeof term === 'number', 'the log holds what is committed last')
+  return term
 }
 
 /** A leader that leaves is followed until it steps aside. */
