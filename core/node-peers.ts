@@ -66,6 +66,7 @@ export function peersOf(
     previousRunId,
     address,
     mayLoseTail: fsync !== 'always',
+    replaceAfterMs: cluster.replaceAfterMs,
     tell: (notice) => tell(log, notice),
   })
   const discovery = discoveryOf(cluster, identity.incarnation, address, log, world)

@@ -174,6 +174,16 @@ const cluster = {
       maximum: 15,
       'x-env': 'CONCORD_CLUSTER_VOTERS',
     },
+    replaceAfterMs: {
+      type: 'integer',
+      description:
+        'How long a member must have been silent before an empty node that comes under its name from another address may take its place; the leader counts. From the same address it may at once.',
+      default: 60_000,
+      minimum: 1000,
+      maximum: 86_400_000,
+      'x-unit': 'milliseconds',
+      'x-env': 'CONCORD_CLUSTER_REPLACE_AFTER_MS',
+    },
     secret: {
       type: 'string',
       description: 'Shared by all members; they authenticate and encrypt with it. At least 16 characters.',

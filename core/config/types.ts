@@ -75,6 +75,10 @@ export interface ClusterOptions {
    */
   readonly voters?: number | undefined
   /**
+   * How long a member must have been silent before an empty node that comes under its name from another address may take its place; the leader counts. From the same address it may at once. (default 60000; 1 000 to 86 400 000; milliseconds)
+   */
+  readonly replaceAfterMs?: number | undefined
+  /**
    * Shared by all members; they authenticate and encrypt with it. At least 16 characters. (at least 16 characters)
    */
   readonly secret?: string | undefined
@@ -294,6 +298,10 @@ export interface ClusterConfig {
    * How many voters the leader keeps, out of nodes that join. Absent: as many as `members` or `expect` say. Others stay learners: they have the data and do not count. (1 to 15)
    */
   readonly voters?: number | undefined
+  /**
+   * How long a member must have been silent before an empty node that comes under its name from another address may take its place; the leader counts. From the same address it may at once. (default 60000; 1 000 to 86 400 000; milliseconds)
+   */
+  readonly replaceAfterMs: number
   /**
    * Shared by all members; they authenticate and encrypt with it. At least 16 characters. (at least 16 characters)
    */

@@ -14,6 +14,8 @@ export interface Knowledge {
   readonly durable: EntryId
   /** Up to where the leader knows a follower to have the log; 0 on a node that does not lead. */
   matchIndexOf(id: NodeId): Index
+  /** Monotonic time at which the leader last heard a member, or began to lead; `undefined` on a node that does not lead. */
+  heardAtMs(id: NodeId): number | undefined
 }
 
 export function knowledgeOf(raft: Raft): Knowledge {
@@ -26,6 +28,7 @@ export function knowledgeOf(raft: Raft): Knowledge {
       return { index, term: index === lastIndex ? lastTerm : 0 }
     },
     matchIndexOf: (id) => status(raft).peers.find((peer) => peer.id === id)?.matchIndex ?? 0,
+    heardAtMs: (id) => status(raft).peers.find((peer) => peer.id === id)?.heardAtMs,
   }
 }
 

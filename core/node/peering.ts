@@ -71,6 +71,8 @@ export interface PeeringParts {
   readonly address: string
   /** Acknowledged writes may be lost with the power of one machine: whoever comes back with less is no copy. */
   readonly mayLoseTail: boolean
+  /** A member is replaced by a node of its name at another address when it has been silent for so long. */
+  readonly replaceAfterMs: number
   tell(notice: TransportNotice): void
 }
 
@@ -271,7 +273,7 @@ export class Peering implements Network, TransportHandlers {
     if (clusterId === '' || founding === null)
       throw new ConcordError('NOT_READY', 'this node belongs to no cluster')
     const patience = { deadlineMs: this.#node.nowMs() + JOIN_MS }
-    if (this.#node.leads) await this.#takeIn(node, patience)
+    if (this.#node.leads) await this.#takeIn(node, patience, this.#parts.replaceAfterMs)
     else if (!passedOn) await this.#passOn(node, patience)
     else throw new ConcordError('NOT_LEADER', 'the node that was asked does not lead')
     return founding
@@ -295,16 +297,17 @@ export class Peering implements Network, TransportHandlers {
       const why = `${who.name} at ${address} has accepted to found another cluster`
       throw new ConcordError('CHANGE_REFUSED', why, { details: { reason: 'otherCluster' } })
     }
-    await this.#takeIn(who, patience)
+    await this.#takeIn(who, patience, 0)
     if (who.clusterId === null) decodeYes(await ask({ kind: 'welcome', founding }))
     return idOf(who)
   }
 
   /**
    * A namesake that answers what it is asked after the newcomer has come runs at the same time: so the newcomer is not
-   * its next incarnation, which can only start when it has ended, but another node under its name.
+   * its next incarnation, which can only start when it has ended, but another node under its name. One that does not
+   * answer may be starting again: who comes from elsewhere waits until it has been silent for `silentMs`.
    */
-  async #takeIn(node: Introduced, patience: Patience): Promise<void> {
+  async #takeIn(node: Introduced, patience: Patience, silentMs: number): Promise<void> {
     const { members } = this.#node.knowledge.membership
     const id = idOf(node)
     if (!Object.hasOwn(members, id)) {
@@ -312,6 +315,7 @@ export class Peering implements Network, TransportHandlers {
       const answers = await Promise.all(namesakes.map((other) => this.#answers(other)))
       const living = namesakes.find((_, at) => answers[at])
       if (living !== undefined) throw this.#nameTaken(node, living, members[living]!.address)
+      for (const other of namesakes) this.#checkSilent(node, other, silentMs)
     }
     await this.#node.changes.change(wishToJoin(node), patience)
   }
@@ -325,6 +329,20 @@ export class Peering implements Network, TransportHandlers {
     } catch {
       return false
     }
+  }
+
+  /** @throws `NOT_READY` - a member of its name, elsewhere, may come back: asked again, it is let in one day. */
+  #checkSilent(node: Introduced, member: NodeId, silentMs: number): void {
+    const { membership, heardAtMs } = this.#node.knowledge
+    const address = membership.members[member]?.address
+    if (address === undefined || address === node.address) return
+    const nowMs = this.#node.nowMs()
+    const leftMs = silentMs - (nowMs - (heardAtMs(member) ?? nowMs))
+    if (leftMs <= 0) return
+    // Rounded, for it is asked for, and said, again and again.
+    const left = `${Math.ceil(leftMs / 10_000) * 10} s`
+    const message = `${idOf(node)} at ${node.address} is not let in yet: the name ${node.name} is that of ${member} at ${address}, which may come back. It is let in when that stays silent for another ${left} at most, or by \`concord member add ${node.address}\``
+    throw new ConcordError('NOT_READY', message)
   }
 
   #nameTaken(node: Introduced, living: NodeId, address: string): ConcordError {

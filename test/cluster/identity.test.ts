@@ -85,6 +85,52 @@ test(
 )
 
 test(
+  'H44: a node that comes from elsewhere under the name of a member that is down waits, and finds it back in its place',
+  { timeout: 60_000 },
+  async (t) => {
+    const { start, members, said } = await town(t, [...NAMES, 'elsewhere'])
+    const three = { members: Object.fromEntries(NAMES.map((name) => [name, members[name]!])) }
+    const nodes = await Promise.all(NAMES.map((name) => start(name, { cluster: three })))
+    await Promise.all(nodes.map((node) => node.ready(LONG)))
+    const real = await idOf(nodes[2]!)
+    await nodes[2]!.close()
+    const elsewhere = members['elsewhere']!
+    const place = { listen: elsewhere, advertise: elsewhere }
+    const stray = await start('n3', { storage: 'memory', cluster: { ...three, ...place } })
+    const why =
+      /is not let in yet: the name n3 is that of n3\/\S+ at \S+, which may come back.*`concord member add/
+    await until(() => why.test(said('n3')))
+    const again = await start('n3', { cluster: three })
+    assert.equal(await idOf(again), real)
+    await again.ready(LONG)
+    // The stray asks again, and is told that somebody answers.
+    await until(() => said('n3').includes('which answers'))
+    assert.deepEqual(await rolesOf(nodes[0]!), { voters: NAMES, learners: [] })
+    assert.equal((await stray.status()).leader, null)
+  },
+)
+
+test(
+  'H44: a node that has lost its directory and its address is let in when nobody has heard of it for long',
+  { timeout: 60_000 },
+  async (t) => {
+    const { start, members } = await town(t, [...NAMES, 'elsewhere'])
+    const three = {
+      members: Object.fromEntries(NAMES.map((name) => [name, members[name]!])),
+      replaceAfterMs: 1000,
+    }
+    const nodes = await Promise.all(NAMES.map((name) => start(name, { cluster: three })))
+    await Promise.all(nodes.map((node) => node.ready(LONG)))
+    await nodes[2]!.close()
+    const elsewhere = members['elsewhere']!
+    const place = { listen: elsewhere, advertise: elsewhere }
+    const next = await start('n3', { storage: 'memory', cluster: { ...three, ...place } })
+    await isVoter(nodes[0]!, next)
+    assert.deepEqual(await rolesOf(nodes[0]!), { voters: NAMES, learners: [] })
+  },
+)
+
+test(
   'H44: a copy of a directory is kept out while the first runs, and both say why',
   { timeout: 60_000 },
   async (t) => {

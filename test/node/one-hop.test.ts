@@ -44,6 +44,7 @@ async function follower() {
     previousRunId: null,
     address: 'h1:1',
     mayLoseTail: false,
+    replaceAfterMs: 60_000,
     tell: () => {},
   })
   const node = { leads: false, nowMs: () => 0, status: () => ({ leader: 'n2/b' }) }

@@ -46,6 +46,7 @@ async function judging({
     previousRunId: null,
     address: 'h1:1',
     mayLoseTail,
+    replaceAfterMs: 60_000,
     tell: () => {},
   })
   const info = (name: string, incarnation: string) => ({ name, incarnation, address: `h${name.slice(1)}:1` })
@@ -60,6 +61,7 @@ async function judging({
     isSettled: true,
     durable: { index: 0, term: 0 },
     matchIndexOf: () => (leads ? 10 : 0),
+    heardAtMs: () => (leads ? 0 : undefined),
     ...known,
   }
   const peered: Partial<Peered> = {
