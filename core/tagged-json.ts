@@ -65,9 +65,13 @@ export function readJson(text: string): unknown {
     return MAY_BE_INEXACT.test(text) ? JSON.parse(text, exactNumbers) : JSON.parse(text)
   } catch (error) {
     if (ConcordError.is(error)) throw error
-    throw new ConcordError('INVALID_VALUE', `no JSON: ${(error as Error).message}`)
+    throw new ConcordError('INVALID_VALUE', `no JSON: ${withoutText(error as Error)}`)
   }
 }
+
+/** What is wrong, without the piece of the text that the engine shows: it may be secret. */
+const withoutText = ({ message }: Error): string =>
+  message.replace(/, (\.{3})?".*$/s, '').replace(/^".*$/s, 'not a value')
 
 /** Up to 15 digits without an exponent are always exact: most texts need no look at each number. */
 const MAY_BE_INEXACT = /\d{16}|\d[eE]/
@@ -87,8 +91,8 @@ function exactNumbers(
   throw new ConcordError(
     'INVALID_VALUE',
     isInteger
-      ? `${source} is more than a number holds exactly: write it as text, in quotes, or {"$bigint":"${source}"}`
-      : `${source} is more than a number holds`,
+      ? `a number of ${source.length} digits is more than a number holds exactly: write it as text, in quotes, or {"$bigint":"…"}`
+      : 'a number is more than a number holds',
   )
 }
 

@@ -16,6 +16,7 @@ import { HttpError, problemOf, type Problem } from './problem.ts'
 import { type OpenStream, sendProblem, sendResult } from './reply.ts'
 import { Streams } from './streams.ts'
 import { readTls } from './tls.ts'
+import { answerUnreadable } from './unreadable.ts'
 
 /** Longest path: a key of 1024 bytes, each of them percent-encoded, and the query. */
 const PARAM_LENGTH = 3 * 1024
@@ -54,6 +55,7 @@ function serverOptions(owner: AppOwner): FastifyServerOptions {
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
+    clientErrorHandler: answerUnreadable,
     frameworkErrors: (error, request, reply) => void refuse(owner, error, request, reply),
   }
 }
@@ -165,8 +167,7 @@ function addRoute(app: FastifyInstance, owner: AppOwner, route: Route, streams: 
     config: { isPublic: route.permission === 'public' },
     handler: async (request, reply) => {
       const { params, query } = judge.text(request.params, request.query)
-      const isJson = mediaType(request.headers['content-type']) === 'application/json'
-      const body = isJson && request.body !== undefined ? parseBody(request.body as Buffer) : request.body
+      const body = bodyOf(route, request)
       if (!(body instanceof Uint8Array)) judge.body(body)
       const isJudgedHere = accessFor(route.permission) !== undefined
       const actor = isJudgedHere ? await owner.authorize(route, tokenOf(request.headers)) : undefined
@@ -176,6 +177,23 @@ function addRoute(app: FastifyInstance, owner: AppOwner, route: Route, streams: 
       return sendResult(reply, await route.handle(call), openStream)
     },
   })
+}
+
+/** Parsed JSON, bytes of a type that the route takes, or nothing where it takes none. */
+function bodyOf(route: Route, { headers, body }: FastifyRequest): unknown {
+  const { body: schema, bodyTypes: rawTypes = [] } = route
+  if (body === undefined || (schema === undefined && rawTypes.length === 0)) return undefined
+  const encoding = headers['content-encoding'] ?? 'identity'
+  if (encoding !== 'identity') {
+    throw new HttpError('UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding: expected none; a body is as it is')
+  }
+  const type = mediaType(headers['content-type'])
+  if (type === 'application/json') return parseBody(body as Buffer)
+  if (rawTypes.includes(type)) return body
+  throw new HttpError(
+    'UNSUPPORTED_MEDIA_TYPE',
+    `Content-Type: expected ${['application/json', ...rawTypes].join(' or ')}`,
+  )
 }
 
 function refuse(owner: AppOwner, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -33,15 +33,29 @@ export function judgeOf(route: Route): Judge {
   const params = judging(fromText, route.params, 'path')
   const query = judging(fromText, route.query, 'query')
   const body = judging(exact, route.body, 'body')
+  const booleans = booleansIn(route.query)
   return {
     text(givenParams, givenQuery) {
       const judged = { params: { ...(givenParams as object) }, query: { ...(givenQuery as object) } }
+      for (const name of booleans) readBoolean(judged.query, name)
       params(judged.params)
       query(judged.query)
       return judged
     },
     body,
   }
+}
+
+function booleansIn(query: JsonSchema | undefined): string[] {
+  const properties = Object.entries((query?.['properties'] ?? {}) as Record<string, JsonSchema>)
+  return properties.filter(([, { type }]) => type === 'boolean').map(([name]) => name)
+}
+
+/** `?verbose`, `verbose=1` and `verbose=true` are the same. */
+function readBoolean(query: Record<string, unknown>, name: string): void {
+  const given = query[name]
+  if (given === '' || given === '1') query[name] = 'true'
+  if (given === '0') query[name] = 'false'
 }
 
 /** Compiled when it is first needed: a node that starts need not wait for all of them. */

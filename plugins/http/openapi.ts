@@ -141,13 +141,15 @@ function everybodys({ permission, responses, headers, query }: Route): Json {
       401: 'No token, or one that is not known.',
       403: 'The token may not do this.',
     }),
-    408: 'Not done in time; `outcome` says whether it may have happened. 504 as application/problem+json.',
+    408: 'Not done in time; `outcome` says whether it may have happened.',
     413: 'The body, the value or the batch is too large.',
     415: 'A body of another media type than the route takes.',
     ...(headers?.['idempotency-key'] && { 422: 'The Idempotency-Key belongs to another call.' }),
     429: 'Too many requests; `Retry-After` says when.',
+    431: 'The path and the headers are too large.',
     500: 'A fault of the node.',
     503: 'Not now. With `Retry-After` nothing was applied.',
+    504: 'As 408, for who asks for application/problem+json.',
   }
   return Object.fromEntries(
     Object.entries(all)

@@ -33,7 +33,7 @@ async function readiness(vitals: Vitals): Promise<Check[]> {
 
 /** As Kubernetes' own: `ok`, or line by line with `verbose`; what is excluded is not looked at. */
 function verdict(checks: readonly Check[], { query }: RouteCall): unknown {
-  const excluded = String(query['exclude'] ?? '').split(',')
+  const excluded = [query['exclude'] ?? []].flat().flatMap((names) => String(names).split(','))
   const looked = checks.filter(({ name }) => !excluded.includes(name))
   const failed = looked.filter(({ ok }) => !ok)
   const status = failed.length === 0 ? 200 : 503
@@ -73,7 +73,11 @@ const UNAVAILABLE = { code: 'CLUSTER_UNAVAILABLE', message: 'Cluster not availab
 
 const probeQuery = object({
   verbose: { type: 'boolean', description: 'A line for each check.' },
-  exclude: { type: 'string', description: 'Checks that do not count, with commas: `leader,applied`.' },
+  exclude: {
+    type: ['string', 'array'],
+    items: { type: 'string' },
+    description: 'Checks that do not count: with commas, `leader,applied`, or one at a time.',
+  },
 })
 
 const healthSchema: JsonSchema = {

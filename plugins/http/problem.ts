@@ -14,6 +14,8 @@ export type HttpCode =
   | 'UNSUPPORTED_MEDIA_TYPE'
   | 'PAYLOAD_TOO_LARGE'
   | 'RATE_LIMITED'
+  | 'REQUEST_TIMEOUT'
+  | 'HEADERS_TOO_LARGE'
 
 const HTTP_STATUS: Record<HttpCode, number> = {
   // With a `Location`; the store's own, which knows of none, is 503.
@@ -25,6 +27,8 @@ const HTTP_STATUS: Record<HttpCode, number> = {
   PAYLOAD_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
   RATE_LIMITED: 429,
+  REQUEST_TIMEOUT: 408,
+  HEADERS_TOO_LARGE: 431,
 }
 
 const STATUS: Partial<Record<ErrorCode, number>> = {

@@ -46,7 +46,7 @@ export function rawOf(
   if (wanted.some((range) => range === 'application/json' || range === '*/*' || range === 'application/*'))
     return undefined
   if (wanted.includes(BYTES) && value instanceof Uint8Array) return { type: BYTES, body: value }
-  if (wanted.includes(TEXT) && typeof value === 'string')
+  if ((wanted.includes(TEXT) || wanted.includes('text/*')) && typeof value === 'string')
     return { type: `${TEXT}; charset=utf-8`, body: wellFormed(value) }
   if (wanted.includes('application/problem+json')) return undefined
   throw new HttpError(

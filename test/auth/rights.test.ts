@@ -198,7 +198,7 @@ describe('over HTTP', () => {
     assert.equal((await api.call('GET', '/api/v1/status', { headers })).status, 200)
     assert.equal(
       (await api.call('GET', '/api/v1/status', { headers: { authorization: 'Basic abc' } })).status,
-      400,
+      401,
     )
     assert.equal(
       (await api.call('GET', '/api/v1/status')).headers.get('www-authenticate'),

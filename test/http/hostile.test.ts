@@ -186,6 +186,21 @@ describe('a request', () => {
     await works(node)
   })
 
+  test('that is none is refused in the words of all errors', async (t) => {
+    const node = await api(t)
+    const wrong = [
+      [request('GET /livez', `X: ${'x'.repeat(20_000)}`), 'HEADERS_TOO_LARGE'],
+      [request('FOO /livez'), 'INVALID_REQUEST'],
+      ['no HTTP at all\r\n\r\n', 'INVALID_REQUEST'],
+    ] as const
+    for (const [bytes, code] of wrong) {
+      const text = await say(t, node, bytes)
+      const answer = JSON.parse(text.slice(text.indexOf('\r\n\r\n')))
+      assert.deepEqual([answer.error.code, answer.error.outcome], [code, 'not-applied'], text)
+    }
+    await works(node)
+  })
+
   test('may come behind another on one connection, and each is answered in its turn', async (t) => {
     const node = await api(t)
     const text = await say(
@@ -271,5 +286,6 @@ describe('connections', () => {
     }
     await works(node)
     await works(node)
+    sockets.forEach((socket) => socket.destroy())
   })
 })
