@@ -73,11 +73,12 @@ function applyCommand(run: Run, command: Command): CommandResult {
   run.effects = 0
   if (machine.revision > LAST_REVISION) return refuse('REVISION_EXHAUSTED', { revision: machine.revision })
   const { guard, requestId } = command.header
-  if (guard !== undefined && !holds(machine, guard)) return refuse('RIGHTS_CHANGED', {})
+  if (guard !== undefined && !guardHolds(machine, guard)) return refuse('RIGHTS_CHANGED', {})
   return requestId === undefined ? perform(run, command) : performOnce(run, command)
 }
 
-function holds(machine: Machine, { space: id, key, revision }: Guard): boolean {
+/** Whether what somebody was let in by is still as it was. */
+export function guardHolds(machine: Machine, { space: id, key, revision }: Guard): boolean {
   const space = spaceOf(machine, id)
   const slot = space === undefined ? -1 : find(space, key)
   return revision === (space === undefined || slot < 0 ? 0 : revisionAt(space, slot))

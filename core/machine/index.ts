@@ -1,5 +1,5 @@
 /** The machine's surface: what the running node, the store and the test kit use of it. */
-export { apply, type Applied } from './apply.ts'
+export { apply, type Applied, guardHolds } from './apply.ts'
 export {
   type Compare,
   type Guard,

@@ -3,7 +3,7 @@
  * leadership over. The node that leads does it; another asks that one. A change is proposed until the membership
  * is what was asked for, and whoever asked is answered when that is committed.
  */
-import { ConcordError } from '../errors.ts'
+import { ConcordError, type Outcome } from '../errors.ts'
 import {
   heirWithRoom,
   isMembershipSettled,
@@ -24,7 +24,8 @@ import type {
 import { type Leader, type Operated, type Operation, carryOut } from './operator.ts'
 import type { Network } from './network.ts'
 import { decodeOperated, encodeCall } from './peer-calls.ts'
-import type { Patience } from './replicated-log.ts'
+import type { Guard } from '../machine/index.ts'
+import type { Asked, Patience } from './replicated-log.ts'
 
 export interface ClusterChangesOwner {
   raft(): Raft
@@ -36,6 +37,8 @@ export interface ClusterChangesOwner {
   refusal(): Error | undefined
   /** Waits until somebody leads. */
   ledBy(patience: Patience): Promise<unknown>
+  /** By all that is committed; undefined: not all of that is applied here yet. */
+  holds(guard: Guard): boolean | undefined
   within<R>(work: PromiseLike<R>, patience: Patience): Promise<R>
   input(input: Input): void
   /** Something was proposed: a turn has work. */
@@ -48,6 +51,7 @@ export type Wish = (standing: Standing) => MembershipChange | undefined
 interface Pending {
   readonly wish: Wish
   readonly deadlineMs: number
+  readonly guard: Guard | undefined
   readonly resolve: () => void
   readonly reject: (error: Error) => void
   proposed: boolean
@@ -93,11 +97,11 @@ export class ClusterChanges implements Leader {
   // ------------------------------------------------------------------------------------ by whoever leads
 
   /** Where the leader is. While leadership changes hands it waits for who leads next, as long as the caller does. */
-  async operate(operation: Operation, patience: Patience): Promise<Operated> {
+  async operate(operation: Operation, asked: Asked): Promise<Operated> {
     for (;;) {
-      await this.#owner.ledBy(patience)
+      await this.#owner.ledBy(asked)
       try {
-        return await this.#operateAtLeader(operation, patience)
+        return await this.#operateAtLeader(operation, asked)
       } catch (error) {
         const isMoved =
           ConcordError.is(error) && error.code === 'NOT_LEADER' && error.outcome === 'not-applied'
@@ -106,16 +110,34 @@ export class ClusterChanges implements Leader {
     }
   }
 
-  async #operateAtLeader(operation: Operation, patience: Patience): Promise<Operated> {
+  async #operateAtLeader(operation: Operation, asked: Asked): Promise<Operated> {
     const leader = this.leader()
-    if (this.#owner.leads || leader === null) return this.operateHere(operation, patience)
-    const question = encodeCall({ kind: 'operate', operation })
-    return decodeOperated(await this.#network.call(leader, question, patience))
+    if (this.#owner.leads || leader === null) return this.operateHere(operation, asked)
+    const question = encodeCall({ kind: 'operate', operation, guard: asked.guard })
+    return decodeOperated(await this.#network.call(leader, question, asked))
   }
 
   /** Here, or not at all. */
-  operateHere(operation: Operation, patience: Patience): Promise<Operated> {
-    return carryOut(this, operation, patience)
+  async operateHere(operation: Operation, asked: Asked): Promise<Operated> {
+    await this.#judged(asked)
+    return carryOut(this, operation, asked)
+  }
+
+  /** What hands leadership over, or asks a stranger, is not proposed: it is judged here. What is, again by `#advance`. */
+  async #judged(asked: Asked): Promise<void> {
+    while (asked.guard !== undefined) {
+      if (!this.#owner.leads) throw new ConcordError('NOT_LEADER', 'this node does not lead')
+      await this.#owner.ledBy(asked)
+      if (this.#mayGoOn(asked.guard, 'not-applied')) return
+    }
+  }
+
+  /** False: it cannot be told yet. By the state that all have who were ever told that a right has gone. */
+  #mayGoOn(guard: Guard, outcome: Outcome): boolean {
+    const holds = this.#owner.holds(guard)
+    if (holds !== false) return holds === true
+    const why = 'who may do what has changed meanwhile'
+    throw new ConcordError('RIGHTS_CHANGED', why, { outcome, retryable: true })
   }
 
   // ------------------------------------------------------------------------------------ at the leader
@@ -128,12 +150,12 @@ export class ClusterChanges implements Leader {
     return this.#owner.leader()
   }
 
-  invite(address: string, patience: Patience): Promise<NodeId> {
-    return this.#network.invite(address, patience)
+  invite(address: string, asked: Asked): Promise<NodeId> {
+    return this.#network.invite(address, asked)
   }
 
   /** Resolves when the membership is as wished, and committed. */
-  change(wish: Wish, { deadlineMs }: Patience): Promise<void> {
+  change(wish: Wish, { deadlineMs, guard }: Asked): Promise<void> {
     if (!this.#owner.leads) {
       return Promise.reject(new ConcordError('NOT_LEADER', 'this node does not lead'))
     }
@@ -141,7 +163,7 @@ export class ClusterChanges implements Leader {
       return Promise.reject(new ConcordError('OVERLOADED', 'too many changes of the membership wait already'))
     }
     const done = new Promise<void>((resolve, reject) => {
-      this.#pending.push({ wish, deadlineMs, resolve, reject, proposed: false })
+      this.#pending.push({ wish, deadlineMs, guard, resolve, reject, proposed: false })
     })
     this.look()
     return done
@@ -178,7 +200,10 @@ export class ClusterChanges implements Leader {
     if (!settled) return false
     try {
       const change = pending.wish(membershipNow(this.#owner.raft()))
-      if (change !== undefined) return this.#propose(pending, change)
+      if (change !== undefined) {
+        const { guard } = pending
+        return (guard === undefined || this.#mayGoOn(guard, outcome)) && this.#propose(pending, change)
+      }
       pending.resolve()
     } catch (error) {
       pending.reject(error as Error)

@@ -9,7 +9,7 @@
 import { assert } from '../assert.ts'
 import { ConcordError } from '../errors.ts'
 import type { Writer } from '../bytes.ts'
-import type { CommandResult, Machine } from '../machine/index.ts'
+import { type CommandResult, type Machine, guardHolds } from '../machine/index.ts'
 import { within } from '../patience.ts'
 import type { Clock } from '../ports.ts'
 import {
@@ -42,7 +42,7 @@ import { ClusterChanges, type ClusterChangesOwner } from './cluster-changes.ts'
 import { Proposals } from './proposals.ts'
 import { Reading } from './reading.ts'
 import type { ReadPoint } from './reads.ts'
-import type { LogStatus, Patience, ReplicatedLog } from './replicated-log.ts'
+import type { Asked, LogStatus, Patience, ReplicatedLog } from './replicated-log.ts'
 import { Room } from './room.ts'
 import { serve, type Served } from './serving.ts'
 import { Snapshots, type SnapshotDone } from './snapshots.ts'
@@ -182,6 +182,8 @@ export class Driver implements ReplicatedLog, Served {
       leader: () => this.#leadership.leader,
       refusal: () => this.#refusal(),
       ledBy: (patience) => this.readPoint('strong', 0, patience),
+      holds: (guard) =>
+        this.appliedIndex < status(this.#raft).commitIndex ? undefined : guardHolds(this.machine, guard),
       within: (work, patience) => this.within(work, patience),
       input: (input) => this.#input(input),
       plan: () => this.#plan(),
@@ -309,8 +311,8 @@ export class Driver implements ReplicatedLog, Served {
     return this.consultation.askForSlice(name, version, patience)
   }
 
-  operate(operation: Operation, patience: Patience): Promise<Operated> {
-    return this.changes.operate(operation, patience)
+  operate(operation: Operation, asked: Asked): Promise<Operated> {
+    return this.changes.operate(operation, asked)
   }
 
   /** There is no room for the log: new commands are refused until there is. */
@@ -374,8 +376,8 @@ export class Driver implements ReplicatedLog, Served {
     this.#input({ type: 'tick' })
   }
 
-  operateHere(operation: Operation, patience: Patience): Promise<Operated> {
-    return this.changes.operateHere(operation, patience)
+  operateHere(operation: Operation, asked: Asked): Promise<Operated> {
+    return this.changes.operateHere(operation, asked)
   }
 
   /** A member says that this node was removed, for good. */

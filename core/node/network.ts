@@ -2,11 +2,11 @@
 import { ConcordError } from '../errors.ts'
 import type { Transport } from '../ports.ts'
 import type { NodeId } from '../raft/index.ts'
-import type { Patience } from './replicated-log.ts'
+import type { Asked } from './replicated-log.ts'
 
 export interface Network extends Pick<Transport, 'send' | 'call'> {
   /** By the node that leads: takes in the empty node at an address, and resolves with its id. */
-  invite(address: string, patience: Patience): Promise<NodeId>
+  invite(address: string, asked: Asked): Promise<NodeId>
 }
 
 export const nobody: Network = {

@@ -6,7 +6,7 @@ import { ConcordError } from '../errors.ts'
 import { demote, promote, remove } from '../raft/index.ts'
 import type { Membership, NodeId } from '../raft/index.ts'
 import type { Wish } from './cluster-changes.ts'
-import type { Patience } from './replicated-log.ts'
+import type { Asked } from './replicated-log.ts'
 
 export type Operation =
   /** Takes in the empty node at an address, which need not know where the cluster is. */
@@ -28,16 +28,16 @@ export interface Operated {
 export interface Leader {
   readonly membership: Membership
   leader(): NodeId | null
-  change(wish: Wish, patience: Patience): Promise<void>
+  change(wish: Wish, asked: Asked): Promise<void>
   handOver(to?: NodeId): Promise<NodeId | null>
   /** Resolves with the id of the new member. */
-  invite(address: string, patience: Patience): Promise<NodeId>
+  invite(address: string, asked: Asked): Promise<NodeId>
 }
 
 /** @throws `CHANGE_REFUSED`, `INVALID_ARGUMENT` (no such member) - nothing was done. `TIMEOUT`, `NOT_LEADER`. */
-export async function carryOut(leader: Leader, operation: Operation, patience: Patience): Promise<Operated> {
+export async function carryOut(leader: Leader, operation: Operation, asked: Asked): Promise<Operated> {
   if (operation.kind === 'add') {
-    return { member: await leader.invite(operation.address, patience), leader: leader.leader() }
+    return { member: await leader.invite(operation.address, asked), leader: leader.leader() }
   }
   if (operation.kind === 'transfer') {
     const to = operation.to === null ? undefined : memberCalled(leader.membership, operation.to)
@@ -45,7 +45,7 @@ export async function carryOut(leader: Leader, operation: Operation, patience: P
   }
   const id = memberCalled(leader.membership, operation.member)
   if (operation.kind !== 'promote' && id === leader.leader()) await moveAway(leader, id)
-  await leader.change(wishFor(operation.kind, id), patience)
+  await leader.change(wishFor(operation.kind, id), asked)
   return { leader: leader.leader() }
 }
 

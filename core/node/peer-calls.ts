@@ -8,6 +8,7 @@
 import { MalformedError, Reader, Writer } from '../bytes.ts'
 import { decodeValue, encodeValue } from '../codec.ts'
 import { ConcordError, ERROR_CODES, type ErrorCode } from '../errors.ts'
+import type { Guard } from '../machine/index.ts'
 import type { EntryId, Index, NodeId } from '../raft/index.ts'
 import { type Operated, type Operation, operationOf } from './operator.ts'
 import { type SettingValues, memberStateOf, settingValuesOf } from './checked.ts'
@@ -21,8 +22,8 @@ export type PeerCall =
   | { readonly kind: 'read'; readonly level: 'leader' | 'strong' }
   /** Expire keys that are due. Answer: `ReadPoint`, by whose index they are gone. */
   | { readonly kind: 'expire'; readonly keys: readonly { readonly space: number; readonly key: string }[] }
-  /** An operation on the cluster. Answer: `Operated`. */
-  | { readonly kind: 'operate'; readonly operation: Operation }
+  /** An operation on the cluster, and what it was let in by. Answer: `Operated`. */
+  | { readonly kind: 'operate'; readonly operation: Operation; readonly guard?: Guard | undefined }
   /** The hash of the state of `member`, a voter, at `index`. Answer: nothing. */
   | { readonly kind: 'hash'; readonly member: NodeId; readonly index: Index; readonly hash: string }
   /** What the asked node knows of itself; whether or not it leads. Answer: `MemberState`. */
@@ -42,6 +43,8 @@ const HASH = 5
 const STATE = 6
 const SETTINGS = 7
 const SLICE = 8
+/** A kind of its own: a node that could not look at the guard has to refuse. */
+const OPERATE_GUARDED = 9
 
 const DONE = 0
 const REFUSED = 1
@@ -78,7 +81,8 @@ export function encodeCall(call: PeerCall): Uint8Array {
       }
       break
     case 'operate':
-      writer.u8(OPERATE)
+      writer.u8(call.guard === undefined ? OPERATE : OPERATE_GUARDED)
+      if (call.guard !== undefined) writeGuard(writer, call.guard)
       encodeValue(writer, call.operation, MAX_OPERATION_BYTES)
       break
     case 'hash':
@@ -128,11 +132,11 @@ function readCall(reader: Reader): PeerCall {
         kind: 'expire',
         keys: readList(reader, () => ({ space: reader.varint(), key: reader.utf8() })),
       }
-    case OPERATE: {
-      const operation = operationOf(decodeValue(reader.bytes(reader.remaining)))
-      if (operation === undefined)
-        throw new MalformedError('an operation that this version knows expected', 2)
-      return { kind: 'operate', operation }
+    case OPERATE:
+      return { kind: 'operate', operation: readOperation(reader) }
+    case OPERATE_GUARDED: {
+      const guard = { space: reader.varint(), key: reader.utf8(), revision: reader.varint() }
+      return { kind: 'operate', guard, operation: readOperation(reader) }
     }
     case HASH:
       return { kind: 'hash', member: reader.utf8(), index: reader.varint(), hash: reader.utf8() }
@@ -145,6 +149,19 @@ function readCall(reader: Reader): PeerCall {
     default:
       throw new MalformedError(`unknown kind of call ${kind}`, reader.offset - 1)
   }
+}
+
+function writeGuard(writer: Writer, { space, key, revision }: Guard): void {
+  writer.varint(space)
+  writer.utf8(key)
+  writer.varint(revision)
+}
+
+function readOperation(reader: Reader): Operation {
+  const { offset } = reader
+  const operation = operationOf(decodeValue(reader.bytes(reader.remaining)))
+  if (operation !== undefined) return operation
+  throw new MalformedError('an operation that this version knows expected', offset)
 }
 
 /** Each item takes a byte at least, so that a count cannot promise more than there is. */

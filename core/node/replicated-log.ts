@@ -3,7 +3,7 @@
  * else, so a log that another system keeps could stand behind it. Raft is the one that ships.
  */
 import type { Writer } from '../bytes.ts'
-import type { CommandResult, Machine } from '../machine/index.ts'
+import type { CommandResult, Guard, Machine } from '../machine/index.ts'
 import type { Consistency, Member, MemberStatus, Status } from '../types.ts'
 import type { Operated, Operation } from './operator.ts'
 import type { ReadPoint } from './reads.ts'
@@ -15,6 +15,11 @@ export interface Patience {
   readonly signal?: AbortSignal | undefined
   /** Given: a retry is safe, even when the outcome is unknown. */
   readonly requestId?: string | undefined
+}
+
+/** A call, and what it was let in by: whoever carries it out looks whether that still holds. */
+export interface Asked extends Patience {
+  readonly guard?: Guard | undefined
 }
 
 export interface ReplicatedLog {
@@ -50,8 +55,12 @@ export interface ReplicatedLog {
   /** Lets others run: timers, sockets, the disk. For whoever reads a great many keys. */
   pause(): Promise<void>
   status(): LogStatus
-  /** Does something to the cluster, where its leader is. See `carryOut`. */
-  operate(operation: Operation, patience: Patience): Promise<Operated>
+  /**
+   * Does something to the cluster, where its leader is. See `carryOut`.
+   *
+   * @throws `RIGHTS_CHANGED` - the leader's state is not that by which it was let in.
+   */
+  operate(operation: Operation, asked: Asked): Promise<Operated>
   /** What all members say of themselves; whoever does not answer soon is said not to. */
   memberStates(patience: Patience): Promise<MemberStatus[]>
   /**

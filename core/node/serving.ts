@@ -18,7 +18,7 @@ import {
 import type { Operated, Operation } from './operator.ts'
 import type { DueKey } from './expiry.ts'
 import type { ReadPoint } from './reads.ts'
-import type { Patience } from './replicated-log.ts'
+import type { Asked, Patience } from './replicated-log.ts'
 import type { Agreement } from './agreement.ts'
 import type { Consultation } from './consultation.ts'
 import type { Divergence } from './divergence.ts'
@@ -39,7 +39,7 @@ export interface Served {
   readonly appliedIndex: number
   clusterTimeNow(): number
   /** Here, or not at all: whoever asks looks for the leader himself. */
-  operateHere(operation: Operation, patience: Patience): Promise<Operated>
+  operateHere(operation: Operation, asked: Asked): Promise<Operated>
   readonly consultation: Pick<Consultation, 'state' | 'objectionToSlice'> & {
     readonly agreement: Pick<Agreement, 'objection'>
     readonly divergence: Pick<Divergence, 'reported'>
@@ -72,7 +72,7 @@ async function answer(node: Served, call: PeerCall): Promise<Uint8Array> {
       await node.expireHere(call.keys, patience)
       return encodePoint({ index: node.appliedIndex, clusterTime: node.clusterTimeNow() })
     case 'operate':
-      return encodeOperated(await node.operateHere(call.operation, patience))
+      return encodeOperated(await node.operateHere(call.operation, { ...patience, guard: call.guard }))
     case 'hash':
       consultation.divergence.reported(call.member, call.index, call.hash)
       return encodeObjection('')

@@ -22,8 +22,8 @@ export function clusterCalls(log: ReplicatedLog, door: Door, check: Check): Clus
     options: CallOptions | undefined,
   ): Promise<Operated> => {
     const call = check(options, OPTIONS.call)
-    await admitted(name, call)
-    return goingOn(log, call, 'the change of the cluster', () => log.operate(operation, call))
+    const asked = await admitted(name, call)
+    return goingOn(log, call, 'the change of the cluster', () => operateAs(log, door, asked, operation, call))
   }
   return {
     members: (options) =>
@@ -72,6 +72,26 @@ export function clusterCalls(log: ReplicatedLog, door: Door, check: Check): Clus
         const asked = admitted('retire', call)
         return asked instanceof Promise ? asked.then(retire) : retire(asked)
       }),
+  }
+}
+
+/** The leader looks whether the call may still be made. When it cannot tell, it is judged anew, by no older state. */
+async function operateAs(
+  log: ReplicatedLog,
+  door: Door,
+  asked: Admitted,
+  operation: Operation,
+  call: Call,
+): Promise<Operated> {
+  for (let admitted = asked; ; admitted = door.still(admitted)) {
+    try {
+      return await log.operate(operation, { ...call, guard: admitted.guard })
+    } catch (error) {
+      const isOutdated =
+        ConcordError.is(error) && error.code === 'RIGHTS_CHANGED' && error.outcome === 'not-applied'
+      if (!isOutdated) throw error
+      await log.readPoint('strong', 0, call)
+    }
   }
 }
 
