@@ -1,12 +1,13 @@
 /**
  * Cluster time: a duration clock, carried from leader to leader. It is what expiry is judged by.
  *
- * A leader advances it at the speed of its own monotonic clock, from an anchor: the highest of the last
- * stamp in its log and the estimates its voters sent with their votes (last time heard from a leader,
- * and the monotonic time since). Only when none of them has heard a leader, because all have restarted, do wall
- * clocks say how long they were down: each voter by its own, which it has compared with cluster time while it ran,
- * and the lowest counts, if all of them have one to show. So skew cancels, and only a clock that was set while nobody ran, with all who elect, moves
- * time. It never falls. So no clock that jumps and no suspended machine ends a TTL early, and none makes time
+ * A leader advances it at the speed of its own monotonic clock, from an anchor: the lowest of the estimates that its
+ * voters sent with their votes (last time heard from a leader, and the monotonic time since), and not before the last
+ * stamp in its log. The lowest, since a leader that has slept goes on at an earlier time than those believe who have not
+ * heard it since. Only when none of them has heard a leader, because all have restarted, do wall clocks say how long
+ * they were down: each voter by its own, which it has compared with cluster time while it ran, and the lowest counts,
+ * if all of them have one to show. So skew cancels, and only a clock that was set while nobody ran, with all who elect,
+ * moves time. It never falls. So no clock that jumps and no suspended machine ends a TTL early, and none makes time
  * stand still.
  *
  * A leader of whom nothing was ever committed may have begun by another wall clock, and said what no later leader
@@ -105,7 +106,7 @@ export function hearVoterTime(raft: RaftState, candidate: Candidate, vote: Voter
   candidate.lowestTerm = Math.max(candidate.lowestTerm, clockTerm)
   if (isReckoned || clockTerm < candidate.clockTerm) return
   const isLater = clockTerm > candidate.clockTerm
-  candidate.clusterOffsetMs = isLater ? offset : Math.max(candidate.clusterOffsetMs ?? offset, offset)
+  candidate.clusterOffsetMs = isLater ? offset : Math.min(candidate.clusterOffsetMs ?? offset, offset)
   candidate.clockTerm = clockTerm
 }
 

@@ -35,7 +35,7 @@ export interface Candidate {
   readonly reason: CampaignReason
   /** Our own is among them once it is durable (H01). */
   readonly answers: Map<NodeId, boolean>
-  /** Of those of that term: highest estimate of cluster time, as its distance from our monotonic clock. */
+  /** Of those of that term: lowest estimate of cluster time, as its distance from our monotonic clock. */
   clusterOffsetMs: number | null
   /** The latest term of a leader whom any of them has heard in this run; 0: none has. */
   clockTerm: Term

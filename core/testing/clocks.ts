@@ -26,11 +26,15 @@ export function stepWall(clocks: Clocks, byMs: number): void {
 /**
  * The machine has slept. A wall clock that was set back by just what a sleep takes hides it from whoever compares the
  * two: no lease promises to notice that (docs/internals/raft.md), so the wall clock here is never set back by just that.
+ *
+ * @returns by how much the wall clock was set for it.
  */
-export function loseTime(clocks: Clocks, sleptMs: number): void {
+export function loseTime(clocks: Clocks, sleptMs: number): number {
   clocks.suspendedMs += sleptMs
-  const { lastStepMs = 0 } = clocks
-  if (Math.abs(lastStepMs + sleptMs) < HIDING_MS) clocks.wallOffset += 2 * HIDING_MS
+  const { lastStepMs } = clocks
+  if (lastStepMs === undefined || Math.abs(lastStepMs + sleptMs) >= HIDING_MS) return 0
+  clocks.wallOffset += 2 * HIDING_MS
+  return 2 * HIDING_MS
 }
 
 /** More than the drift that any core is told to expect. */

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { contactMs, leaseRead, nextDeadline, status, step } from '../../core/raft/index.ts'
+import { clusterTimeNow, contactMs, leaseRead, nextDeadline, status, step } from '../../core/raft/index.ts'
 import type { AppendEntries, Entry, Message, NodeId } from '../../core/raft/index.ts'
 import { Cluster, DEFAULTS, entriesOf, founding, membership } from './cluster.ts'
 import type { Disk, Options } from './cluster.ts'
@@ -618,6 +618,40 @@ describe('ReadIndex (6.4)', () => {
     node.hear('n2', matched(2, 2, rounds[0]))
     assert.deepEqual(node.cluster.lines, ['n1 read 1 at 1', 'n1 read 2 at 2'])
   })
+})
+
+describe('cluster time', () => {
+  // H63. The leader of term 1 slept for a second; n2 has not heard it since, and believes in the time before.
+  const estimates: readonly [what: string, n2: [number, number], n3: [number, number], begins: number][] = [
+    ['the lowest of the estimates of one term', [5000, 1], [4000, 1], 4000],
+    ['the estimate of the latest term', [9000, 1], [10_000, 2], 10_000],
+    ['the last stamp of the log, when the estimates are of leaders before it', [5000, 1], [4000, 0], 0],
+  ]
+  for (const [what, n2, n3, begins] of estimates) {
+    test(`a new leader begins at ${what}`, () => {
+      const node = new Lone({
+        voters: ['n1', 'n2', 'n3', 'n4', 'n5'],
+        term: 2,
+        log: begins === 0 ? [2] : [1],
+      })
+      const [asked] = node.timeout()
+      assert.ok(asked?.type === 'preVote')
+      for (const id of ['n2', 'n3'])
+        node.hear(id, { type: 'preVoteResult', term: 2, round: asked.round, granted: true })
+      for (const [id, [clusterTime, clockTerm]] of [['n2', n2] as const, ['n3', n3] as const])
+        node.hear(id, {
+          type: 'requestVoteResult',
+          term: 3,
+          granted: true,
+          clusterTime,
+          clockTerm,
+          isReckoned: false,
+        })
+      const { monotonicMs, wallMs } = node.cluster
+      assert.equal(node.status.role, 'leader')
+      assert.equal(clusterTimeNow(node.cluster.node('n1').raft, { monotonicMs, wallMs }), begins)
+    })
+  }
 })
 
 describe('touch with a leader', () => {

@@ -309,6 +309,8 @@ export function resume(world: World, node: Node): void {
 
 function runClock(world: World, node: Node): void {
   if (node.suspendedAt === undefined) return
-  loseTime(node.clocks, world.now - node.suspendedAt)
+  const setMs = loseTime(node.clocks, world.now - node.suspendedAt)
+  if (node.raft) node.wallSetMs += setMs
+  else world.wallAheadMs += setMs
   node.suspendedAt = undefined
 }
