@@ -90,20 +90,43 @@ export type Run = (
   },
 ) => Promise<Ran & { readonly bytes: Buffer }>
 
-/** Runs commands one after another in one process of their own: starting one each takes too long. */
-export function commands(t: TestContext, cwd: string): Run {
+interface Runner {
+  readonly child: ChildProcess
+  /** Settles when all that was asked for is done. */
+  last: Promise<unknown>
+  underWay: number
+}
+
+/** Of this process, that is of one file of tests. */
+let common: Runner | undefined
+
+function runner(): Runner {
+  if (common !== undefined) return common
   const child = fork(many, {
-    cwd,
     env: cleanEnvironment(),
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
+  // While nothing is asked for it keeps no test file alive, and it ends when this process does.
+  child.unref()
+  child.channel!.unref()
+  return (common = { child, last: Promise.resolve(), underWay: 0 })
+}
+
+/**
+ * Runs commands one after another in one process for all of a file: starting one each takes too long. A test that
+ * ends while its command still runs takes the process with it.
+ */
+export function commands(t: TestContext, cwd: string): Run {
   atEnd(t, async () => {
+    if (common === undefined || common.underWay === 0) return
+    const { child } = common
+    common = undefined
+    child.ref()
     const gone = new Promise((resolve) => child.once('exit', resolve))
     child.kill('SIGKILL')
     await gone
   })
-  let last: Promise<unknown> = Promise.resolve()
   return (args, options = {}) => {
     const request: Request = {
       args,
@@ -111,22 +134,24 @@ export function commands(t: TestContext, cwd: string): Run {
       env: options.env ?? {},
       input: options.input ?? '',
     }
-    const next = last.then(async () => {
-      child.send(request)
-      const { code, stdout, stderr } = await new Promise<Response>((resolve) =>
-        child.once('message', (said) => resolve(said as Response)),
-      )
-      return {
-        code,
-        signal: null,
-        stdout: Buffer.from(stdout).toString(),
-        stderr,
-        bytes: Buffer.from(stdout),
-      }
-    })
-    last = next
+    const at = runner()
+    const next = at.last.then(() => ask(at, request))
+    at.last = next.catch(() => undefined)
     return next
   }
+}
+
+async function ask(at: Runner, request: Request): ReturnType<Run> {
+  at.underWay++
+  at.child.channel!.ref()
+  at.child.send(request)
+  const { code, stdout, stderr } = await new Promise<Response>((resolve) =>
+    at.child.once('message', (said) => resolve(said as Response)),
+  )
+  at.child.channel!.unref()
+  at.underWay--
+  const bytes = Buffer.from(stdout)
+  return { code, signal: null, stdout: bytes.toString(), stderr, bytes }
 }
 
 /**

@@ -43,6 +43,8 @@ async function run({ args, cwd, env, input }: Request): Promise<Response> {
   }
 }
 
+// Whoever asked is gone.
+process.on('disconnect', () => process.exit())
 process.on('message', (request: Request) => {
   void run(request).then((response) => process.send!(response))
 })
