@@ -271,14 +271,30 @@ describe('TLS', () => {
     assert.equal(await ask(ca.issue('client')), 200)
   })
 
-  test('without a certificate that can be read does not start, and names the file', async (t) => {
+  test('with a file that is missing, unreadable or of another pair does not start, and names it', async (t) => {
     const dir = await temporary(t)
-    const tls = { cert: join(dir, 'missing.crt'), key: join(dir, 'missing.key') }
-    const started = open({ storage: 'memory', log: { level: 'silent' }, plugins: { http: { port: 0, tls } } })
-    await assert.rejects(started, {
-      code: 'CONFIG_INVALID',
-      message: /missing\.crt cannot be read \(ENOENT\)/,
-    })
+    const ca = createAuthority('ca')
+    const files = { cert: join(dir, 'n1.crt'), key: join(dir, 'n1.key'), ca: join(dir, 'ca.crt') }
+    const { cert, key } = ca.issue('n1')
+    writeFileSync(files.cert, cert)
+    writeFileSync(files.key, key)
+    writeFileSync(files.ca, ca.cert)
+    const other = join(dir, 'other.key')
+    writeFileSync(other, ca.issue('n2').key)
+    const wrong = [
+      [{ ...files, cert: join(dir, 'missing.crt') }, /cert: .*missing\.crt cannot be read \(ENOENT\)/],
+      [{ ...files, key: dir }, /key: .* cannot be read \(EISDIR\)/],
+      [{ ...files, ca: join(dir, 'missing.ca') }, /ca: .*missing\.ca cannot be read \(ENOENT\)/],
+      [{ ...files, key: other }, /key .*other\.key cannot be used/],
+    ] as const
+    for (const [tls, message] of wrong) {
+      const started = open({
+        storage: 'memory',
+        log: { level: 'silent' },
+        plugins: { http: { port: 0, tls } },
+      })
+      await assert.rejects(started, { code: 'CONFIG_INVALID', message })
+    }
   })
 })
 
