@@ -235,6 +235,12 @@ export type RefusalReason =
   /** It does not take part now: it stops, or has too much to do. */
   | 'UNAVAILABLE'
 
+/** Up to where peers have acknowledged the log to this node in a term; nobody while it does not lead. */
+export interface Acknowledged {
+  readonly term: Term
+  readonly upTo: ReadonlyMap<NodeId, Index>
+}
+
 /** What a node judges a peer by; nothing has passed between the two but this. */
 export interface Introduction {
   readonly id: NodeId
@@ -246,6 +252,8 @@ export interface Introduction {
   readonly byAddress?: boolean | undefined
   /** Other runs of this very id that are connected now, and how long ago each was last heard. */
   readonly otherRuns: readonly { readonly runId: string; readonly heardAgoMs: number }[]
+  /** What `acknowledged` said when this node asked for the hello; of one that came unasked, what it says now. */
+  readonly acknowledged: Acknowledged
   /** With mutual TLS: the names that the peer's certificate stands for (common name, DNS names, addresses). */
   readonly certificateNames?: readonly string[] | undefined
 }
@@ -284,6 +292,8 @@ export interface TransportNotice {
 export interface TransportHandlers {
   /** Who this node is now; asked for each handshake. */
   hello(): Hello
+  /** As it is now, for whoever is asked now who he is. */
+  acknowledged(): Acknowledged
   judge(introduction: Introduction): Verdict
   /** A message of a peer that was accepted as a member. */
   message(from: NodeId, message: Message): void

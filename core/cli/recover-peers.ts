@@ -86,6 +86,7 @@ function asStranger(name: string, clusterName: string): TransportHandlers {
   }
   return {
     hello: () => self,
+    acknowledged: () => ({ term: 0, upTo: new Map() }),
     judge: () => ({ accept: 'guest' }),
     message: () => undefined,
     answer: () => Promise.reject(new Error('it only asks')),

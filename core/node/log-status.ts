@@ -1,6 +1,7 @@
 /** What is known of a node's log from outside: for people, and for judging its peers. */
 import { isMembershipSettled, membershipNow, status } from '../raft/index.ts'
-import type { EntryId, Index, Membership, NodeId, Raft, Status } from '../raft/index.ts'
+import type { Acknowledged } from '../ports.ts'
+import type { EntryId, Membership, NodeId, Raft, Status } from '../raft/index.ts'
 import type { Member } from '../types.ts'
 import type { LogStatus } from './replicated-log.ts'
 
@@ -12,8 +13,8 @@ export interface Knowledge {
   readonly isSettled: boolean
   /** The last entry that is durable here. */
   readonly durable: EntryId
-  /** Up to where the leader knows a follower to have the log; 0 on a node that does not lead. */
-  matchIndexOf(id: NodeId): Index
+  /** Up to where followers have acknowledged the log; nobody on a node that does not lead. */
+  acknowledged(): Acknowledged
   /** Monotonic time at which the leader last heard a member, or began to lead; `undefined` on a node that does not lead. */
   heardAtMs(id: NodeId): number | undefined
 }
@@ -27,7 +28,10 @@ export function knowledgeOf(raft: Raft): Knowledge {
       // Of an older entry only that it is not newer matters.
       return { index, term: index === lastIndex ? lastTerm : 0 }
     },
-    matchIndexOf: (id) => status(raft).peers.find((peer) => peer.id === id)?.matchIndex ?? 0,
+    acknowledged: () => {
+      const { term, peers } = status(raft)
+      return { term, upTo: new Map(peers.map(({ id, matchIndex }) => [id, matchIndex])) }
+    },
     heardAtMs: (id) => status(raft).peers.find((peer) => peer.id === id)?.heardAtMs,
   }
 }

@@ -4,6 +4,7 @@
  */
 import { ConcordError } from '../errors.ts'
 import type {
+  Acknowledged,
   Caller,
   Founding,
   Hello,
@@ -156,7 +157,11 @@ export class Peering implements Network, TransportHandlers {
     return { ...this.self, clusterName, clusterId, runId, previousRunId: previousRunId ?? '', last }
   }
 
-  judge({ id, hello, dialled, expected, byAddress, otherRuns }: Introduction): Verdict {
+  acknowledged(): Acknowledged {
+    return this.#node.knowledge.acknowledged()
+  }
+
+  judge({ id, hello, dialled, expected, byAddress, otherRuns, acknowledged }: Introduction): Verdict {
     const { identity, clusterName } = this.#parts
     const { clusterId } = identity
     if (hello.clusterName !== clusterName) {
@@ -187,7 +192,7 @@ export class Peering implements Network, TransportHandlers {
         ? refuse('REMOVED', `${id} was removed from the cluster`)
         : { accept: 'member' }
     }
-    const refusal = this.#judgeLog(id, hello)
+    const refusal = this.#judgeLog(id, hello, acknowledged)
     if (refusal !== undefined) return refusal
     this.whereabouts.said.set(id, hello.address)
     this.#readdress(id, hello.address)
@@ -207,9 +212,14 @@ export class Peering implements Network, TransportHandlers {
     void changes.change(wish, patience).catch(() => undefined)
   }
 
-  /** What a member has acknowledged it must still have, or it is a copy, or an old one (H44). */
-  #judgeLog(id: NodeId, { last }: Hello): Verdict | undefined {
-    const matchIndex = this.#node.knowledge.matchIndexOf(id)
+  /**
+   * What a member had acknowledged when it was asked for its log it must still have, or it is a copy, or an old one
+   * (H44). In another term it may have lost what was not committed, rightly: of that this node knows nothing.
+   */
+  #judgeLog(id: NodeId, { last }: Hello, before: Acknowledged): Verdict | undefined {
+    const now = this.#node.knowledge.acknowledged()
+    if (before.term !== now.term || !now.upTo.has(id)) return undefined
+    const matchIndex = before.upTo.get(id) ?? 0
     if (last.index >= matchIndex) return undefined
     if (this.#parts.mayLoseTail) {
       this.#node.peerRegressed(id)

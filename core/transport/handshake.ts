@@ -9,7 +9,7 @@
  */
 import { idOf } from '../address.ts'
 import { MalformedError, Reader } from '../bytes.ts'
-import type { Hello, Introduction, TransportHandlers, Verdict } from '../ports.ts'
+import type { Acknowledged, Hello, Introduction, TransportHandlers, Verdict } from '../ports.ts'
 import type { NodeId } from '../raft/types.ts'
 import { KIND, WIRE_VERSIONS } from './frames.ts'
 import {
@@ -56,6 +56,8 @@ export class Greeter implements WireOwner {
   readonly #expected: NodeId | undefined
   readonly #own: Hello
   readonly #nonce: string
+  /** The welcome may be older than what its sender acknowledges on another connection while it travels. */
+  readonly #acknowledged: Acknowledged
 
   constructor(wire: Wire, world: TransportWorld, owner: Handshaking, lane: Lane, expected?: NodeId) {
     this.#wire = wire
@@ -64,6 +66,7 @@ export class Greeter implements WireOwner {
     this.#lane = lane
     this.#expected = expected
     this.#own = world.handlers.hello()
+    this.#acknowledged = world.handlers.acknowledged()
     this.#nonce = world.entropy.id()
     wire.owner = this
     const greeting = greetingOf(this.#own, world, { lane, to: expected ?? '', nonce: this.#nonce, echo: '' })
@@ -81,6 +84,7 @@ export class Greeter implements WireOwner {
       dialled: true,
       expected: this.#expected,
       byAddress: this.#expected === undefined,
+      acknowledged: this.#acknowledged,
     })
     const { problem } = this.#owner.credentials
     const verdict: Verdict =
@@ -145,6 +149,7 @@ export class Doorkeeper implements WireOwner {
     const introduction = introductionOf(greeting, this.#owner, {
       dialled: false,
       byAddress: greeting.to === '',
+      acknowledged: this.#world.handlers.acknowledged(),
     })
     const verdict = judge(own, introduction, greeting.to, this.#world.handlers)
     if ('refuse' in verdict) return refuse(this.#wire, this.#owner, this.#world, introduction.id, verdict)
@@ -178,7 +183,7 @@ function greetingOf(
 function introductionOf(
   { hello }: Greeting,
   owner: Handshaking,
-  way: Pick<Introduction, 'dialled' | 'expected' | 'byAddress'>,
+  way: Pick<Introduction, 'dialled' | 'expected' | 'byAddress' | 'acknowledged'>,
 ): Introduction {
   const id = idOf(hello)
   const otherRuns = owner.otherRuns(id, hello.runId)

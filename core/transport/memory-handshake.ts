@@ -46,6 +46,8 @@ function shakeHands(
       dialled: station === dialler,
       expected: station === dialler ? expected : undefined,
       byAddress: expected === undefined,
+      // Both have said who they are at this very moment.
+      acknowledged: station.handlers.acknowledged(),
       otherRuns: otherRunsAt(station, other.id, hello.runId),
     }
     const meant = station === listener ? (expected ?? '') : ''

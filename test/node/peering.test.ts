@@ -49,6 +49,7 @@ async function judging({
     replaceAfterMs: 60_000,
     tell: () => {},
   })
+  const acknowledged = (index: number) => ({ term: 1, upTo: new Map(leads ? [['n2/b', index]] : []) })
   const info = (name: string, incarnation: string) => ({ name, incarnation, address: `h${name.slice(1)}:1` })
   const knowledge: Peered['knowledge'] = {
     membership: {
@@ -60,7 +61,7 @@ async function judging({
     },
     isSettled: true,
     durable: { index: 0, term: 0 },
-    matchIndexOf: () => (leads ? 10 : 0),
+    acknowledged: () => acknowledged(10),
     heardAtMs: () => (leads ? 0 : undefined),
     ...known,
   }
@@ -77,7 +78,16 @@ async function judging({
   const judge = (hello: Partial<Hello> = {}, more: Partial<Introduction> = {}): string => {
     const whole = { ...peer, ...hello }
     const id = `${whole.name}/${whole.incarnation}`
-    return textOf(peering.judge({ id, hello: whole, dialled: false, otherRuns: [], ...more }))
+    return textOf(
+      peering.judge({
+        id,
+        hello: whole,
+        dialled: false,
+        otherRuns: [],
+        acknowledged: acknowledged(10),
+        ...more,
+      }),
+    )
   }
   return { judge, told, peering }
 }
@@ -113,6 +123,10 @@ test('H44: the leader refuses who has less than it had acknowledged; who may hav
   assert.deepEqual(relaxed.told.regressed, ['n2/b'])
   const follower = await judging({ leads: false })
   assert.equal(follower.judge(older), 'member', 'only a leader knows')
+  // What was acknowledged while the answer was under way, or in another term, says nothing of a copy.
+  const upTo = new Map([['n2/b', 9]])
+  assert.equal(strict.judge(older, { acknowledged: { term: 1, upTo } }), 'member')
+  assert.equal(strict.judge(older, { acknowledged: { term: 0, upTo } }), 'member')
 })
 
 test('H58: who was removed is told so, once that is committed, and believes it of a member', async () => {

@@ -46,6 +46,7 @@ test('each side learns who the other is, which run, and how far its log goes', a
     dialled: false,
     byAddress: false,
     otherRuns: [],
+    acknowledged: { term: 0, upTo: new Map() },
     certificateNames: undefined,
   })
   const dialled = b.introductions.find((each) => each.dialled)
@@ -70,6 +71,19 @@ test('whom the node refuses learns why, whichever side dialled; both say it once
   // What was wrong is put right: then they talk.
   b.judge = () => ({ accept: 'member' })
   await Promise.all([connected(a, b), connected(b, a)])
+})
+
+test('H44: who dials judges the welcome by what was acknowledged when he asked for it', async (t) => {
+  const [a, b] = [await startNode(t, 'a'), await startNode(t, 'b')]
+  const upTo = (index: number) => ({ term: 3, upTo: new Map([[b.id, index]]) })
+  a.acknowledged = upTo(7)
+  b.judge = () => {
+    a.acknowledged = upTo(20)
+    return { accept: 'member' }
+  }
+  a.transport.setPeers([b])
+  await connected(a, b)
+  assert.deepEqual(a.introductions[0]?.acknowledged, upTo(7))
 })
 
 test('a call to somebody who refuses is not applied, and says why', async (t) => {

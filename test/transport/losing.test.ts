@@ -131,6 +131,7 @@ test('the pauses between attempts double, with chance in them, and begin anew on
   const { hello } = await startNode(t, 'a')
   await a.listen({
     hello: () => hello,
+    acknowledged: () => ({ term: 0, upTo: new Map() }),
     judge: () => ({ accept: 'member' }),
     message: () => {},
     answer: () => Promise.resolve(bytes('')),

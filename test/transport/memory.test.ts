@@ -51,6 +51,7 @@ class World {
     }
     await transport.listen({
       hello: () => node.hello,
+      acknowledged: () => ({ term: 0, upTo: new Map() }),
       judge: (introduction) => node.judge(introduction),
       message: (from, message) => node.messages.push({ from, message, atMs: this.clock.nowMs }),
       answer: (from, question) => node.answer(from, question),

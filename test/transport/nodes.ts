@@ -5,6 +5,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 
 import type {
+  Acknowledged,
   Caller,
   Clock,
   Hello,
@@ -27,6 +28,7 @@ export interface TestNode {
   readonly transport: Transport
   address: string
   hello: Hello
+  acknowledged: Acknowledged
   judge: (introduction: Introduction) => Verdict
   answer: (from: Caller, question: Uint8Array) => Promise<Uint8Array>
   readonly messages: { readonly from: NodeId; readonly message: Message }[]
@@ -66,6 +68,7 @@ export async function startNode(t: TestContext, name: string, options: NodeOptio
       previousRunId: '',
       last: { index: 7, term: 3 },
     },
+    acknowledged: { term: 0, upTo: new Map() },
     judge: () => ({ accept: 'member' }),
     answer: (_from, question) => Promise.resolve(question),
     messages: [],
@@ -75,6 +78,7 @@ export async function startNode(t: TestContext, name: string, options: NodeOptio
   }
   const handlers: TransportHandlers = {
     hello: () => node.hello,
+    acknowledged: () => node.acknowledged,
     judge: (introduction) => {
       node.introductions.push(introduction)
       return node.judge(introduction)

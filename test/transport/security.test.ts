@@ -256,6 +256,7 @@ test('an address that is taken is refused by name', async (t) => {
   const other = tcpTransport({ listen: a.address, security: plain }, world)
   const handlers = {
     hello: () => a.hello,
+    acknowledged: () => ({ term: 0, upTo: new Map() }),
     judge: () => ({ accept: 'member' }) as const,
     message: () => {},
     answer: () => Promise.resolve(bytes('')),
