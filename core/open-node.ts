@@ -12,7 +12,7 @@ import { ConcordError, messageOf } from './errors.ts'
 import type { NodeEvents } from './hook-events.ts'
 import { ToldKv } from './store/told-kv.ts'
 import type { NodeLog } from './log.ts'
-import { createBudget, stateHash } from './machine/index.ts'
+import { createBudget, pluginSpace, stateHash } from './machine/index.ts'
 import type { Driver } from './node/driver.ts'
 import type { NodeStorage } from './node-storage.ts'
 import type { PluginHost } from './host/host.ts'
@@ -103,7 +103,7 @@ export class OpenNode extends ToldKv implements Concord {
     this.forPlugins = new ToldKv({
       ...shared,
       rules: { ...rules, caller: 'plugin' },
-      refusal: () => undefined,
+      refusal: () => this.#unguarded(),
     })
     const forClients = new ToldKv({
       ...shared,
@@ -203,8 +203,19 @@ export class OpenNode extends ToldKv implements Concord {
   }
 
   #refusal(): Error | undefined {
-    if (this.#stopping === undefined) return undefined
+    if (this.#stopping === undefined) return this.#unguarded()
     return new ConcordError('STOPPED', 'this node is closed, or about to be', { cause: this.#lastError })
+  }
+
+  /** The others ask for tokens: a node whose config has forgotten them is no way around. It votes and applies on. */
+  #unguarded(): Error | undefined {
+    const { config, host } = this.#parts
+    if (config.plugins['auth'] === false || host.names.includes('auth') || !this.#hasTokens) return undefined
+    return new ConcordError('UNSUPPORTED', UNGUARDED)
+  }
+
+  get #hasTokens(): boolean {
+    return (pluginSpace(this.#driver.machine, 'auth')?.count ?? 0) > 0
   }
 
   /** Takes no more work, finishes what is under way, closes plugins in reverse, then the files. Never rejects. */
@@ -256,6 +267,10 @@ export class OpenNode extends ToldKv implements Concord {
     await this.#storage.identity.update({ failure, ...(code === 'DIVERGED' ? { quarantine: message } : {}) })
   }
 
+  #openDoor(): string[] {
+    return this.#parts.config.plugins['auth'] === false && this.#hasTokens ? [OPEN_DOOR] : []
+  }
+
   #status(id: string): Status {
     const { config, host } = this.#parts
     const { name, incarnation, clusterId } = this.#storage.identity
@@ -271,7 +286,7 @@ export class OpenNode extends ToldKv implements Concord {
       keys: machine.users.count,
       settings: { ...machine.settings },
       stateHash: { hash: stateHash(machine), index: machine.appliedIndex },
-      unsafe: [...unsafeSettings(config), ...host.unsafe, ...troubles(this.#driver)],
+      unsafe: [...unsafeSettings(config), ...host.unsafe, ...this.#openDoor(), ...troubles(this.#driver)],
       plugins: host.names,
       lastError: this.#failure ?? this.#storage.identity.failure ?? null,
       storage:
@@ -291,6 +306,10 @@ async function within(clock: Clock, timeoutMs: number, work: Promise<void>): Pro
   })
   await Promise.race([work, late]).finally(() => clock.cancel(timer))
 }
+
+const UNGUARDED =
+  'this cluster has tokens, and this node would let everybody in: turn plugins.auth on, or say plugins: { auth: false }'
+const OPEN_DOOR = 'plugins.auth: false: this cluster has tokens, and whoever reaches this node needs none'
 
 const FULL = 'the volume of storage.dir is full: new writes are refused until there is space for the log'
 

@@ -104,7 +104,14 @@ export class Kv implements Store, JudgedWrites {
     const check = (options: object | undefined, allowed: ReadonlySet<string>): Call =>
       this.#check(options, allowed)
     this.cluster = clusterCalls(parts.log, parts.door, check)
-    this.local = localReads(parts.log, parts.door, this.#reads, () => check(undefined, OPTIONS.read))
+    const isRefused = (): boolean => parts.refusal() !== undefined
+    this.local = localReads(
+      parts.log,
+      parts.door,
+      this.#reads,
+      () => check(undefined, OPTIONS.read),
+      isRefused,
+    )
   }
 
   with(defaults: StoreDefaults): Store {

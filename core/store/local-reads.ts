@@ -11,11 +11,20 @@ import type { ReadPath } from './read-path.ts'
 import type { LocalReads } from '../store.ts'
 import type { Entry, Key } from '../types.ts'
 
-/** @param call makes a call without options, or throws what refuses it. */
-export function localReads(log: ReplicatedLog, door: Door, reads: ReadPath, call: () => Call): LocalReads {
+/**
+ * @param call makes a call without options, or throws what refuses it.
+ * @param isRefused whether it would.
+ */
+export function localReads(
+  log: ReplicatedLog,
+  door: Door,
+  reads: ReadPath,
+  call: () => Call,
+  isRefused: () => boolean,
+): LocalReads {
   const entryOf = (key: Key): Entry | undefined => reads.local(checkKey(key), call())
   const valueOf = (key: Key): unknown => {
-    if (!door.isOpenOut || log.isStopped) return entryOf(key)?.value
+    if (!door.isOpenOut || log.isStopped || isRefused()) return entryOf(key)?.value
     const { users } = log.machine
     const slot = find(users, checkKey(key))
     if (slot === -1 || expiresAt(users, slot) !== 0) return entryOf(key)?.value
