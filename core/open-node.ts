@@ -86,6 +86,7 @@ export class OpenNode extends ToldKv implements Concord {
   /** Of this run. */
   #failure: Failure | undefined
   #wasReady = false
+  #saidUnguarded = false
   #endpoint: Endpoint | undefined
 
   constructor(parts: NodeParts, driver: Driver, storage: NodeStorage, id: string) {
@@ -211,6 +212,8 @@ export class OpenNode extends ToldKv implements Concord {
   #unguarded(): Error | undefined {
     const { config, host } = this.#parts
     if (config.plugins['auth'] === false || host.names.includes('auth') || !this.#hasTokens) return undefined
+    if (!this.#saidUnguarded) this.#parts.nodeLog.log.error(UNGUARDED)
+    this.#saidUnguarded = true
     return new ConcordError('UNSUPPORTED', UNGUARDED)
   }
 

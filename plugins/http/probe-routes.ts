@@ -10,7 +10,7 @@ const TAG = 'Health'
 
 /** What the probes look at, which is the node's own and needs no token. */
 export interface Vitals {
-  /** What the node knows of itself; undefined until it has recovered. */
+  /** What the node knows of itself; undefined until it has recovered. Rejects when it takes no calls. */
   status(): Promise<Status | undefined>
   readonly isDraining: boolean
 }
@@ -22,10 +22,12 @@ interface Check {
 }
 
 async function readiness(vitals: Vitals): Promise<Check[]> {
-  const status = await vitals.status()
+  const known = await vitals.status().catch((error: unknown) => error as Error)
+  const status = known instanceof Error ? undefined : known
   return [
-    { name: 'started', ok: status !== undefined, text: 'its log and snapshot are read' },
+    { name: 'started', ok: known !== undefined, text: 'its log and snapshot are read' },
     { name: 'serving', ok: !vitals.isDraining, text: 'it is not being stopped' },
+    { name: 'open', ok: !(known instanceof Error), text: 'it takes calls' },
     { name: 'leader', ok: status?.leader != null, text: 'a leader is known' },
     { name: 'applied', ok: status?.ready === true, text: 'what was committed when it started is applied' },
   ]
@@ -51,7 +53,7 @@ const text = (status: number, body: string) =>
 
 async function health(vitals: Vitals, now: () => number): Promise<unknown> {
   const timestamp = new Date(now()).toISOString()
-  const status = await vitals.status()
+  const status = await vitals.status().catch(() => undefined)
   const { leader = null, members = [] } = status ?? {}
   const cluster = {
     status: leader === null ? 'no leader' : 'ok',

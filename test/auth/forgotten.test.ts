@@ -11,13 +11,22 @@ test('a node without auth in its config takes no calls once there are tokens, un
   await first.put('k', 1, { token })
   await first.close()
 
-  const forgetful = await fileNode(t, dir)
+  const forgetful = await fileNode(t, dir, { plugins: { http: { port: 0 } } })
   const refused = { code: 'UNSUPPORTED', outcome: 'not-applied', message: /plugins\.auth/ }
   await assert.rejects(forgetful.put('k', 2), refused)
   await assert.rejects(forgetful.get('k', { consistency: 'eventual' }), refused)
   await assert.rejects(forgetful.entries().next(), refused)
   await assert.rejects(forgetful.cluster.snapshot(), refused)
   assert.throws(() => forgetful.local.get('k'), refused)
+  const { url } = forgetful.plugin('http')
+  const said = async (path: string): Promise<string> => {
+    const answer = await fetch(`${url}${path}`)
+    return `${answer.status} ${await answer.text()}`
+  }
+  assert.match(await said('/api/v1/kv/k'), /^503 .*UNSUPPORTED.*plugins\.auth/)
+  assert.match(await said('/readyz'), /^503 not ready: open/)
+  assert.match(await said('/health'), /^503 /)
+  assert.match(await said('/livez'), /^200 ok/)
   await forgetful.close()
 
   const open = await fileNode(t, dir, { plugins: { auth: false } })
