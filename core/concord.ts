@@ -3,12 +3,14 @@
  * starts the driver, and takes all of it down again in reverse. On the way up: config -> plugins set up,
  * hooks sealed -> directory locked -> recovered -> driver started -> plugins ready -> socket open.
  */
+import type { Socket } from 'node:net'
 import { IN_DOUBT, type StartAct, checkAct, isInDoubt } from './accept-loss.ts'
 import { idOf } from './address.ts'
 import { agreeOnSettings, differing, wantedSettings } from './agreed-settings.ts'
 import { type Config, DRIFT_MS, type ResolvedConfig, loadConfig, resolveConfig } from './config/index.ts'
 import { frameBytes } from './endpoint/frames.ts'
 import { type Endpoint, openEndpoint } from './endpoint/server.ts'
+import { Visitors } from './endpoint/visitors.ts'
 import { ConcordError } from './errors.ts'
 import { PluginHost } from './host/host.ts'
 import { PluginState } from './host/space.ts'
@@ -23,7 +25,7 @@ import { newsOf, tellStatus } from './node-news.ts'
 import { type OpenTransport, type Peers, openTransport, peersOf } from './node-peers.ts'
 import { type NodeStorage, type OpenStorage, openStorage } from './node-storage.ts'
 import { type Concord, OpenNode } from './open-node.ts'
-import type { BuiltinPlugins } from './plugin.ts'
+import type { BuiltinPlugins, EndpointPort } from './plugin.ts'
 import type { Clock, Entropy, Founding } from './ports.ts'
 import { type RaftConfig, createRaft, status } from './raft/index.ts'
 import type { Store } from './store.ts'
@@ -117,6 +119,7 @@ class Assembly {
   peers: Peers | undefined
   driver: Driver | undefined
   node: OpenNode | undefined
+  #visitors: Visitors | undefined
 
   constructor(config: ResolvedConfig, world: NodeWorld, act: StartAct) {
     const { node, reads, timeoutMs, log, logger } = config
@@ -160,6 +163,7 @@ class Assembly {
           return this.node.forClients.judge(operation, access, options)
         },
         contactMs: () => this.driver?.contactMs() ?? Infinity,
+        endpoint: this.#endpointPort(),
         proposeSlice: (plugin, command, options) => stateOf(plugin).proposeSlice(command, options),
       },
       log: this.nodeLog.log,
@@ -253,8 +257,10 @@ class Assembly {
     if (peers === undefined) await agreeOnSettings(driver, config)
     else await this.#meet(peers, driver, consensus)
     host.hooks.started.call({ appliedIndex: driver.machine.appliedIndex, revision: driver.machine.revision })
+    const visitors = (this.#visitors = this.#visitorsOf(node))
+    node.attach(visitors)
     await host.ready()
-    node.attach(await this.#openEndpoint(node))
+    node.attachSocket(await this.#openEndpoint(visitors))
     return node
   }
 
@@ -289,13 +295,24 @@ class Assembly {
     void founder.run().then(begin, (error: Error) => this.node?.stop({ reason: 'failed', error }))
   }
 
-  /** Where other processes reach this node; none for a node that has no directory to say so in. */
-  async #openEndpoint(node: OpenNode): Promise<Endpoint | undefined> {
-    const { storage, limits, timeoutMs, reads, file, mode } = this.config
-    if (storage === 'memory') return undefined
+  /** Nobody is let in before the node runs. */
+  #endpointPort(): EndpointPort {
+    const visitors = (): Visitors => {
+      if (this.#visitors === undefined) throw notReady()
+      return this.#visitors
+    }
+    return Object.freeze({
+      get refusal() {
+        return visitors().refusal
+      },
+      accept: (socket: Socket) => visitors().accept(socket, false),
+    })
+  }
+
+  #visitorsOf(node: OpenNode): Visitors {
+    const { limits, timeoutMs, reads } = this.config
     const settings = () => this.#running().machine.settings
-    return this.#world.openEndpoint?.({
-      dir: storage.dir,
+    return new Visitors({
       node: node.forClients,
       clock: this.clock,
       hello: {
@@ -311,6 +328,17 @@ class Assembly {
         offPlugins: this.config.offPlugins,
       },
       connections: limits.connections,
+      log: this.nodeLog.log,
+    })
+  }
+
+  /** Where other processes of this machine reach this node; none for one without a directory to say so in. */
+  async #openEndpoint(visitors: Visitors): Promise<Endpoint | undefined> {
+    const { storage, file, mode } = this.config
+    if (storage === 'memory') return undefined
+    return this.#world.openEndpoint?.({
+      dir: storage.dir,
+      visitors,
       from: { config: file ?? null, mode: mode ?? null },
       log: this.nodeLog.log,
     })

@@ -1,13 +1,14 @@
 /**
  * `connect`: the way to a node that runs in another process. By its data directory, through the node's own
- * socket; it never opens a store on the data itself.
+ * socket, or by URLs, through its HTTP port; it never opens a store on the data itself.
  */
 import { readFile, stat } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { type CallRules, checkCall, refuse } from './store/calls.ts'
 import { describe } from './found.ts'
-import { EndpointClient, dialPath } from './endpoint/client.ts'
+import { type Dial, EndpointClient, dialPath } from './endpoint/client.ts'
+import { httpDial } from './endpoint/dial-http.ts'
 import { placeFile, readPlace } from './endpoint/place.ts'
 import { ConcordError } from './errors.ts'
 import { isForbidden, whoMay } from './permission.ts'
@@ -21,9 +22,11 @@ export interface ConnectOptions {
   readonly token?: string | undefined
   /** How long the node may take to answer the first time, in ms; default 5000. */
   readonly timeoutMs?: number | undefined
+  /** For `https:`, PEM text: whose certificates are trusted instead of those that Node.js trusts. */
+  readonly ca?: string | undefined
 }
 
-const OPTIONS: ReadonlySet<string> = new Set(['token', 'timeoutMs'] satisfies (keyof ConnectOptions)[])
+const OPTIONS: ReadonlySet<string> = new Set(['token', 'timeoutMs', 'ca'] satisfies (keyof ConnectOptions)[])
 const RULES: CallRules = {
   nowMs: () => systemWorld.clock.monotonicMs(),
   timeoutMs: 5000,
@@ -33,20 +36,21 @@ const RULES: CallRules = {
 
 /** `connect`, in core/index.ts, which says what may fail; with the plugins that a config may name. */
 export async function connectTo(
-  target: string,
+  target: string | readonly string[],
   options: ConnectOptions = {},
   context: { readonly builtins: BuiltinPlugins },
 ): Promise<RemoteStore> {
+  if (Array.isArray(target)) return connectToEndpoints(target.map(endpointOf), options)
   if (typeof target !== 'string' || target === '') {
-    throw invalidTarget(`found ${describe(target)}, expected the data directory of a node`)
-  }
-  if (/^https?:/i.test(target)) {
     throw invalidTarget(
-      `${target}: this version does not speak HTTP to a node. Give the data directory of one that runs on this machine, such as "./data"`,
+      `found ${describe(target)}, expected the data directory of a node, or where its HTTP is`,
     )
   }
+  if (/^https?:/i.test(target)) return connectToEndpoints([endpointOf(target)], options)
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(target)) {
-    throw invalidTarget(`${target}: expected the data directory of a node, such as "./data"`)
+    throw invalidTarget(
+      `${target}: expected the data directory of a node, such as "./data", or a URL of http or https`,
+    )
   }
   checkOptions(options)
   return connectToDirectory(await dataDirectory(resolve(target), context.builtins), options)
@@ -54,8 +58,23 @@ export async function connectTo(
 
 /** As `connectTo`, when the data directory is known. */
 export async function connectToDirectory(dir: string, options: ConnectOptions = {}): Promise<RemoteStore> {
-  const { token, timeoutMs = RULES.timeoutMs } = checkOptions(options)
-  const client = new EndpointClient(() => dial(dir), systemWorld.clock)
+  return storeOver(() => dial(dir), checkOptions(options))
+}
+
+async function connectToEndpoints(endpoints: readonly URL[], options: ConnectOptions): Promise<RemoteStore> {
+  if (endpoints.length === 0) throw invalidTarget('found an empty array, expected one URL or more')
+  const { token, ca, timeoutMs = RULES.timeoutMs } = checkOptions(options)
+  return storeOver(httpDial(endpoints, { token, ca, timeoutMs, clock: systemWorld.clock }), {
+    token,
+    timeoutMs,
+  })
+}
+
+async function storeOver(
+  dialled: Dial,
+  { token, timeoutMs = RULES.timeoutMs }: ConnectOptions,
+): Promise<RemoteStore> {
+  const client = new EndpointClient(dialled, systemWorld.clock)
   try {
     return new RemoteStore(client, await client.hello(timeoutMs), token === undefined ? {} : { token })
   } catch (error) {
@@ -66,9 +85,10 @@ export async function connectToDirectory(dir: string, options: ConnectOptions = 
 
 /** A copy, checked as the options of a call are. */
 function checkOptions(options: ConnectOptions): ConnectOptions {
-  const { token, timeoutMs } = checkCall(RULES, {}, options, OPTIONS).options
+  const { token, timeoutMs, ca } = checkCall(RULES, {}, options, OPTIONS).options
   if (token !== undefined && typeof token !== 'string') refuse('token', token, 'a string')
-  return { token, timeoutMs }
+  if (ca !== undefined && typeof ca !== 'string') refuse('ca', ca, 'PEM text')
+  return { token, timeoutMs, ca }
 }
 
 /** The directory itself when a node has been in it, else what the config in it names. */
@@ -154,6 +174,20 @@ const exists = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   )
+
+/** An endpoint is a scheme, a host and a port: what else could be in it would be lost, or seen by others. */
+function endpointOf(target: unknown): URL {
+  const url = typeof target === 'string' && /^https?:/i.test(target) ? URL.parse(target) : null
+  if (url === null)
+    throw invalidTarget(`found ${describe(target)}, expected a URL such as "http://127.0.0.1:4000"`)
+  if (url.username !== '' || url.password !== '') {
+    throw invalidTarget(`${url.origin}: a user or a password in it; give a token in the options`)
+  }
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
+    throw invalidTarget(`${url.origin}: found more than scheme, host and port`)
+  }
+  return url
+}
 
 function invalidTarget(why: string): ConcordError {
   return new ConcordError('INVALID_ARGUMENT', `connect: ${why}`)

@@ -33,15 +33,17 @@ export const open = (config?: Config, act: StartAct = {}): Promise<Concord> =>
 
 /**
  * Reaches the node that runs on a data directory of this machine: `./data`, or a directory with a config
- * that names one. A connection that is lost is made again by the next call.
+ * that names one; or, by one URL or several (`http://127.0.0.1:4000`), any node with `plugins.http`, which are tried in
+ * their order. A connection that is lost is made again by the next call, at the next endpoint that answers.
  *
  * @throws `CANNOT_CONNECT` - no such directory, no data in it, no node that runs there, or one that does not
  *   answer, no permission; says which. May be tried again when `retryable`: a node may be on its way up.
  * @throws `INVALID_OPTION` - an option that there is not, or what it cannot be. Nothing was sent.
- * @throws `INVALID_ARGUMENT` - the target is a URL: this version speaks to nodes of its own machine only.
+ * @throws `INVALID_ARGUMENT` - the target is neither a directory nor one or more URLs of http or https.
+ * @throws `UNAUTHORIZED`, `OVERLOADED`, `STOPPED` - by URL: every endpoint was tried, and this is the most telling answer.
  * @throws what loading the config throws, when the directory holds one and no data.
  */
-export const connect = (target: string, options?: ConnectOptions): Promise<Remote> =>
+export const connect = (target: string | readonly string[], options?: ConnectOptions): Promise<Remote> =>
   connectTo(target, options, { builtins })
 
 export type { ConnectOptions } from './connect.ts'

@@ -22,6 +22,7 @@ import type { LocalReads, Store } from './store.ts'
 import type { Telemetry } from './telemetry.ts'
 import type { CallOptions, Closed, Status } from './types.ts'
 import type { Endpoint } from './endpoint/server.ts'
+import type { Visitors } from './endpoint/visitors.ts'
 import { VERSION } from './version.ts'
 
 /** What `db.on` tells. */
@@ -88,6 +89,7 @@ export class OpenNode extends ToldKv implements Concord {
   #wasReady = false
   #saidUnguarded = false
   #endpoint: Endpoint | undefined
+  #visitors: Visitors | undefined
 
   constructor(parts: NodeParts, driver: Driver, storage: NodeStorage, id: string) {
     const { config, host, rules } = parts
@@ -167,8 +169,14 @@ export class OpenNode extends ToldKv implements Concord {
     return this.#endpoint?.path
   }
 
+  /** They go when the node does. */
+  attach(visitors: Visitors): void {
+    this.#visitors = visitors
+    if (this.#stopping !== undefined) void this.#stopping.then(() => visitors.close())
+  }
+
   /** The endpoint closes with the node, before its directory is let go of. */
-  attach(endpoint: Endpoint | undefined): void {
+  attachSocket(endpoint: Endpoint | undefined): void {
     this.#endpoint = endpoint
     if (this.#stopping !== undefined) void this.#stopping.then(() => endpoint?.close())
   }
@@ -253,6 +261,7 @@ export class OpenNode extends ToldKv implements Concord {
   /** Whatever fails on the way, the directory is let go of: last, when nobody uses it any more. */
   async #letGo(clean: boolean, report: (error: unknown) => void): Promise<void> {
     await this.#driver.stop(this.#lastError).catch(report)
+    await this.#visitors?.close().catch(report)
     await this.#endpoint?.close().catch(report)
     await this.#parts.peers?.close().catch(report)
     await this.#recordFailure().catch(report)

@@ -147,12 +147,13 @@ const floors: readonly Floor[] = [
   },
   {
     name:
-      'only core/transport/ and core/discovery/ reach other machines; core/endpoint/, core/connect.ts, core/dev/ and the ' +
+      'only core/transport/, core/discovery/ and core/endpoint/dial-http.ts reach other machines; core/endpoint/, core/connect.ts, core/dev/ and the ' +
       'lock of core/storage/ use sockets of this one',
     holds: (file) => inCore(file) && !peers(file),
     allows: ({ target, typeOnly }, file) =>
       typeOnly ||
       !network.has(target.replace(/^node:/, '')) ||
+      (file === 'core/endpoint/dial-http.ts' && (target === 'node:http' || target === 'node:https')) ||
       (target === 'node:net' &&
         (under('core/endpoint', 'core/dev')(file) ||
           oneOf('core/connect.ts', 'core/storage/file/lock.ts')(file))),

@@ -31,6 +31,8 @@ export interface EndpointNode extends Store, JudgedWrites {
 /** One request, decoded. */
 export interface Request {
   readonly node: EndpointNode
+  /** It came by the node's own socket. */
+  readonly isLocal: boolean
   readonly head: RequestHead
   readonly values: readonly unknown[]
   /** For the store: what the client gave, its deadline, and the signal of this request. */
@@ -206,11 +208,12 @@ function txnAnswer(result: Awaited<ReturnType<JudgedWrites['commitJudged']>>): A
 }
 
 /** A plugin's verb. Its `signal` lives as long as what it gives is read. */
-async function runCommand({ node, head, options, iterators, abort }: Request): Promise<Answer> {
+async function runCommand({ node, isLocal, head, options, iterators, abort }: Request): Promise<Answer> {
   const { signal: _, ...defaults } = options as { readonly signal?: AbortSignal; readonly token?: string }
   const result = await node.runCommand(String(head['name']), {
     store: node.with(defaults),
     token: defaults.token,
+    isLocal,
     arguments: record(head['arguments'], 'arguments') as CommandCall['arguments'],
     options: record(head['flags'], 'flags') as CommandCall['options'],
     signal: abort.signal,

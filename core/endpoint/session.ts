@@ -35,6 +35,8 @@ export interface SessionOptions {
   readonly clock: Clock
   readonly hello: NodeHello
   readonly share: Share
+  /** It came by the node's own socket. */
+  readonly isLocal: boolean
   readonly iteratorIdleMs?: number | undefined
   /** Said once, when the session is over; with a reason when the client is to blame. */
   readonly ended: (reason: string | undefined) => void
@@ -198,7 +200,7 @@ export class Session {
   }
 
   async #run(head: RequestHead, values: readonly unknown[], abort: AbortController): Promise<Answer> {
-    const { node } = this.#options
+    const { node, isLocal } = this.#options
     const method = methodOf(head)
     const { timeoutMs } = head
     const given = { ...head.options, ...(timeoutMs === undefined ? {} : { timeoutMs }) }
@@ -207,7 +209,7 @@ export class Session {
       ...given,
       signal: (head.options?.['signal'] as AbortSignal | undefined) ?? abort.signal,
     }
-    return method.run({ node, head, values, options, iterators: this.#iterators, abort })
+    return method.run({ node, isLocal, head, values, options, iterators: this.#iterators, abort })
   }
 
   #answer(id: number, request: RequestHead, { head, values }: Answer): void {

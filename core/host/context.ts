@@ -5,7 +5,16 @@
 import { ConcordError } from '../errors.ts'
 import type { Access } from '../hook-events.ts'
 import type { PluginTaps } from '../hooks.ts'
-import type { Context, Log, Plugin, PluginSpace, PluginTelemetry, Store, WriteOptions } from '../plugin.ts'
+import type {
+  Context,
+  EndpointPort,
+  Log,
+  Plugin,
+  PluginSpace,
+  PluginTelemetry,
+  Store,
+  WriteOptions,
+} from '../plugin.ts'
 import type { Clock } from '../ports.ts'
 import type { Telemetry } from '../telemetry.ts'
 import type { AnyDefinition } from './definition.ts'
@@ -25,6 +34,7 @@ export interface HostPorts {
     token: string | undefined,
   ): Promise<{ readonly actor: string | undefined }>
   contactMs(): number
+  readonly endpoint: EndpointPort
   proposeSlice(plugin: string, command: unknown, options: WriteOptions | undefined): Promise<unknown>
 }
 
@@ -79,6 +89,7 @@ export function contextOf(plugin: Installed, host: ContextHost): Context<unknown
     authorize: (operation: string, access: readonly Access[], token: string | undefined) =>
       ports.authorize(operation, access, token),
     contactMs: () => ports.contactMs(),
+    endpoint: ports.endpoint,
     unsafe: (text: string) => {
       if (host.phase() !== 'setup') throw late(name, 'unsafe', 'during setup')
       host.unsafe.push(`plugins.${name}: ${text}`)

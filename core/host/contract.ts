@@ -2,7 +2,9 @@
  * What a plugin and its host promise each other, as types: the definition, the context that `setup` gets, slices,
  * commands; and the registry by which a plugin's name has a type. `core/plugin.ts` gives all of it to plugins.
  */
+import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
+import type { ConcordError } from '../errors.ts'
 import type { Access, NodeEvents } from '../hook-events.ts'
 import type { PluginHooks } from '../hooks.ts'
 import type { Clock } from '../ports.ts'
@@ -212,6 +214,8 @@ export interface Context<Command = never, Result = never> {
    * applied what that had committed, since a quorum answered a leader. Infinity: not since it started.
    */
   contactMs(): number
+  /** For connections that the plugin has taken: the protocol of the node's own socket, spoken over them. */
+  readonly endpoint: EndpointPort
   /** Only during `setup`: a setting that trades safety away, in words, for the log and `status().unsafe`. */
   unsafe(text: string): void
   /** Where clients find this plugin on this node: `cluster.status()` of any node has it, in `state.urls`. */
@@ -273,6 +277,17 @@ export interface CommandOption {
   readonly default?: string | number | boolean | undefined
 }
 
+/** Lets other processes speak with the node as they do by its own socket. */
+export interface EndpointPort {
+  /** Why nobody more is let in now; undefined: the next one is. */
+  readonly refusal: ConcordError | undefined
+  /**
+   * Takes over a connection, whatever came before on it. Every call on it is judged by its token as one by the node's
+   * own socket is, and what needs that socket is refused. `finish` answers what is under way, and closes.
+   */
+  accept(socket: Socket): { finish(): Promise<void> }
+}
+
 /** One call of a verb, as `run` gets it. */
 export interface CommandCall<Service = unknown> {
   /** What `setup` returned on the node that runs this. */
@@ -283,6 +298,8 @@ export interface CommandCall<Service = unknown> {
   readonly token: string | undefined
   /** Who calls, if somebody has judged that. */
   readonly actor: string | undefined
+  /** It came by the node's own socket, which only the user who runs the node can open: not over a network. */
+  readonly isLocal: boolean
   /** For verbs that are `public` and need more for some of what they do. Throws as `Context.authorize`. */
   authorize(access: readonly Access[]): Promise<{ readonly actor: string | undefined }>
   /** By their names; those that were not given are undefined. */

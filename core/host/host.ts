@@ -33,7 +33,10 @@ export interface HostOptions {
 }
 
 /** A call of a verb as it comes in. */
-export type CommandInput = Omit<CommandCall, 'service' | 'actor' | 'authorize'>
+export type CommandInput = Omit<CommandCall, 'service' | 'actor' | 'authorize' | 'isLocal'> & {
+  /** Default: not. */
+  readonly isLocal?: boolean | undefined
+}
 
 const STEP_TIMEOUT_MS = 10_000
 const NOBODY = { actor: undefined }
@@ -136,7 +139,13 @@ export class PluginHost {
       const authorize = (wanted: readonly Access[]) => this.#options.ports.authorize(name, wanted, call.token)
       const access = accessFor(permission)
       const { actor } = access === undefined ? NOBODY : await authorize(access)
-      return runCommand(definition.name, command, { ...call, actor, authorize, service })
+      return runCommand(definition.name, command, {
+        ...call,
+        isLocal: call.isLocal === true,
+        actor,
+        authorize,
+        service,
+      })
     }
     throw new ConcordError(
       'PLUGIN_NOT_ENABLED',

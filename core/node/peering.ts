@@ -343,11 +343,11 @@ export class Peering implements Network, TransportHandlers {
 
   /** @throws `NOT_READY` - a member of its name, elsewhere, may come back: asked again, it is let in one day. */
   #checkSilent(node: Introduced, member: NodeId, silentMs: number): void {
-    const { membership, heardAtMs } = this.#node.knowledge
-    const address = membership.members[member]?.address
+    const { knowledge } = this.#node
+    const address = knowledge.membership.members[member]?.address
     if (address === undefined || address === node.address) return
     const nowMs = this.#node.nowMs()
-    const leftMs = silentMs - (nowMs - (heardAtMs(member) ?? nowMs))
+    const leftMs = silentMs - (nowMs - (knowledge.heardAtMs(member) ?? nowMs))
     if (leftMs <= 0) return
     // Rounded, for it is asked for, and said, again and again.
     const left = `${Math.ceil(leftMs / 10_000) * 10} s`

@@ -32,6 +32,12 @@ const grantsText = (grants: readonly Grant[]): string =>
 async function create(call: Call): Promise<unknown> {
   const { service, options } = call
   if (options['bootstrap'] === true) {
+    if (!call.isLocal) {
+      throw new ConcordError(
+        'FORBIDDEN',
+        'the first token is made where a node runs, by its own socket, not over the network',
+      )
+    }
     const { id, name, token } = await service.bootstrap()
     return { id, name, token }
   }

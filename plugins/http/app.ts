@@ -5,6 +5,7 @@
  */
 import { accessFor, ConcordError, type Log, type OfferedRoute, type Route } from '../../core/plugin.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
+import { BASE } from './base.ts'
 import { parseBody } from './body.ts'
 import { Call, type CallOwner, mediaType, tokenOf } from './call.ts'
 import { isForLeader } from './elsewhere.ts'
@@ -17,6 +18,7 @@ import { type OpenStream, sendProblem, sendResult } from './reply.ts'
 import { Streams } from './streams.ts'
 import { readTls } from './tls.ts'
 import { answerUnreadable } from './unreadable.ts'
+import { isForConnections } from './upgrade.ts'
 
 /** Longest path: a key of 1024 bytes, each of them percent-encoded, and the query. */
 const PARAM_LENGTH = 3 * 1024
@@ -25,8 +27,6 @@ const HEADER_BYTES = 8 * 1024
 const HEADERS_MS = 10_000
 const REQUEST_MS = 30_000
 const KEEP_ALIVE_MS = 5_000
-
-export const BASE = '/api/v1'
 
 export interface AppOwner extends CallOwner {
   readonly log: Log
@@ -44,6 +44,7 @@ function serverOptions(owner: AppOwner): FastifyServerOptions {
     maxHeaderSize: HEADER_BYTES,
     headersTimeout: HEADERS_MS,
     connectionsCheckingInterval: 1000,
+    shouldUpgradeCallback: isForConnections,
   }
   const below = tls === undefined ? { http: limits } : { https: { ...readTls(tls), ...limits } }
   return {

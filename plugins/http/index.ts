@@ -4,6 +4,7 @@
  * described in the same way.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { definePlugin } from '../../core/plugin.ts'
 import { options } from './options.ts'
 import { loadPeers } from './peers.ts'
@@ -18,6 +19,8 @@ export interface HttpService {
    * Paths are as they are without a mount: `/api/v1/…`, `/livez`.
    */
   readonly handler: (request: IncomingMessage, response: ServerResponse) => void
+  /** For the `upgrade` event of such a server, so that `connect` reaches it: `server.on('upgrade', http.upgrade)`. */
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
   /** The OpenAPI document. */
   openapi(): Record<string, unknown>
 }

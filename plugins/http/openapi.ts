@@ -1,6 +1,6 @@
 /** The OpenAPI 3.1 document, made of the routes that are served and of the schemas that judge their calls. */
 import type { JsonSchema, OfferedRoute, Route, RouteResponse } from '../../core/plugin.ts'
-import { BASE } from './app.ts'
+import { BASE } from './base.ts'
 import { pageSchema } from './list-route.ts'
 import { object } from './schemas.ts'
 
@@ -133,7 +133,7 @@ function envelopeOf(data: JsonSchema | undefined, { path, method }: Route): Json
 /** What any route may answer beside its own. */
 function everybodys({ permission, responses, headers, query }: Route): Json {
   const all: Record<number, string> = {
-    ...(Object.hasOwn((query?.['properties'] ?? {}) as object, 'forward') && {
+    ...(Object.hasOwn(query?.['properties'] ?? {}, 'forward') && {
       307: 'With `forward=never`: the leader is at `Location`.',
     }),
     400: 'The call is wrong; the message says where.',

@@ -1,6 +1,7 @@
 /** The server's life: made when the routes are known, drained before the node closes, its certificate kept fresh. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Server as TlsServer } from 'node:tls'
 import {
   accessFor,
@@ -25,6 +26,7 @@ import type { Peers } from './peers.ts'
 import { probeRoutes } from './probe-routes.ts'
 import { readTls, stampOf } from './tls.ts'
 import { txnRoute } from './txn-route.ts'
+import { Upgrades } from './upgrade.ts'
 
 const TLS_CHECK_MS = 2000
 
@@ -34,6 +36,7 @@ export class Server {
   readonly #config: HttpConfig
   readonly #peers: Peers
   readonly #closing = new AbortController()
+  readonly #upgrades: Upgrades
   #app: FastifyInstance | undefined
   #url: string | undefined
   #document: Record<string, unknown> | undefined
@@ -52,10 +55,18 @@ export class Server {
         return self().#url
       },
       handler: (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response),
+      upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+        void this.#upgrades.take(request, socket as Socket, head),
       openapi: () => this.#openapi(),
     })
     if (config.tls !== undefined) readTls(config.tls)
     this.#hasAuth = ctx.plugin('auth', { optional: true }) !== undefined
+    this.#upgrades = new Upgrades({
+      endpoint: ctx.endpoint,
+      log: ctx.log,
+      signal: this.#closing.signal,
+      authorize: async (token) => (this.#hasAuth ? ctx.authorize('connect', [], token ?? '') : undefined),
+    })
     this.#refuseStrangers()
     for (const route of this.#routes()) ctx.routes.add(route)
     ctx.onReady(() => this.#start())
@@ -135,6 +146,7 @@ export class Server {
   async #listen(app: FastifyInstance): Promise<void> {
     const { log } = this.#ctx
     const config = this.#config
+    app.server.on('upgrade', this.service.upgrade)
     await app.listen({ port: config.port, host: config.host }).catch((error: NodeJS.ErrnoException) => {
       throw cannotListen(config, error)
     })
@@ -178,11 +190,13 @@ export class Server {
     this.#isDraining = true
     this.#closing.abort(new ConcordError('STOPPED', 'the node is closing'))
     this.#ctx.clock.cancel(this.#renewal)
+    await this.#upgrades.finish()
     await this.#app?.close()
   }
 
   async #close(): Promise<void> {
     this.#ctx.clock.cancel(this.#renewal)
+    this.#upgrades.destroy()
     this.#app?.server.closeAllConnections()
     await this.#app?.close()
   }

@@ -13,6 +13,7 @@ import {
   readMessage,
   writeMessage,
 } from '../../core/endpoint/frames.ts'
+import { Visitors } from '../../core/endpoint/visitors.ts'
 import { writePlace } from '../../core/endpoint/place.ts'
 import type { OpenNode } from '../../core/open-node.ts'
 import { systemWorld } from '../../core/world.ts'
@@ -48,8 +49,7 @@ export async function listening(t: TestContext, options: ListeningOptions = {}):
   const complaints: string[] = []
   const log = { warn: (fields: { readonly reason?: string }) => void complaints.push(fields.reason ?? '') }
   const { connections = 64, frameBytes = 4 * 1024 * 1024, iteratorIdleMs, inFlight } = options
-  const endpoint = await openEndpoint({
-    dir,
+  const visitors = new Visitors({
     node,
     clock: systemWorld.clock,
     hello: {
@@ -61,10 +61,15 @@ export async function listening(t: TestContext, options: ListeningOptions = {}):
       callOptions: {},
     },
     connections,
-    from: { config: null, mode: null },
     log: log as never,
     iteratorIdleMs,
     inFlight,
+  })
+  const endpoint = await openEndpoint({
+    dir,
+    visitors,
+    from: { config: null, mode: null },
+    log: log as never,
   })
   if (endpoint === undefined) throw new Error('the endpoint did not open')
   atEnd(t, () => endpoint.close())

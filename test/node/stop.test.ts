@@ -10,6 +10,13 @@ import { createTelemetry } from '../../core/telemetry.ts'
 import { builtins } from '../../plugins/index.ts'
 import { heldNode } from './held.ts'
 
+const NO_ENDPOINT = {
+  refusal: undefined,
+  accept: (): never => {
+    throw new Error('no connections here')
+  },
+}
+
 const SHUTDOWN_MS = 1000
 
 /** A node over a driver that a test holds, with a directory that closes as the test wants. */
@@ -30,6 +37,7 @@ async function nodeThat(close: NodeStorage['close']) {
     store: notUsed,
     space: notUsed,
     authorize: notUsed,
+    endpoint: NO_ENDPOINT,
     contactMs: () => 0,
     proposeSlice: notUsed,
   }
@@ -74,7 +82,7 @@ test('parts that fail while they are closed do not keep the directory from being
     closed++
     throw new Error('cannot close')
   })
-  node.attach({ path: 'socket', close: () => Promise.reject(new Error('cannot remove the socket')) })
+  node.attachSocket({ path: 'socket', close: () => Promise.reject(new Error('cannot remove the socket')) })
   const closing = node.close()
   await clock.settle()
   await closing

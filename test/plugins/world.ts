@@ -12,6 +12,13 @@ import type { Context, Log, PluginSpace, Store } from '../../core/plugin.ts'
 import type { Clock } from '../../core/ports.ts'
 import type { DoorRequest, ReadRequest, WriteRequest } from '../../core/hook-events.ts'
 
+const NO_ENDPOINT = {
+  refusal: undefined,
+  accept: (): never => {
+    throw new Error('no connections here')
+  },
+}
+
 interface Pending {
   readonly atMs: number
   readonly run: () => void
@@ -85,6 +92,7 @@ export function world(node = 'n1'): World {
     store: () => ({}) as Store,
     space: () => ({}) as PluginSpace,
     authorize: () => Promise.resolve({ actor: undefined }),
+    endpoint: NO_ENDPOINT,
     contactMs: () => 0,
     proposeSlice: (name, command) => {
       proposed.push({ plugin: name, command })

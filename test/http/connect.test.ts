@@ -1,0 +1,181 @@
+// `connect` by URL: the store of a node for other processes, over the node's HTTP port.
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect as connectSocket } from 'node:net'
+import { describe, test, type TestContext } from 'node:test'
+import { type Concord, type ConcordError, connect, type Remote } from '../../core/index.ts'
+import type { RemoteStore } from '../../core/endpoint/remote-store.ts'
+import { atEnd, rejection } from '../store/node.ts'
+import { api } from './api.ts'
+
+type Options = Parameters<typeof connect>[1]
+
+async function reached(
+  t: TestContext,
+  urls: string | readonly string[],
+  options: Options = {},
+): Promise<Remote> {
+  const remote = await connect(urls, options)
+  atEnd(t, () => remote.close())
+  return remote
+}
+
+const SECRET = 'concord_bootstrap_of_the_test_with_enough_of_it_0123456789'
+
+async function withAuth(t: TestContext): Promise<{ db: Concord; url: string; admin: string }> {
+  const { db, url } = await api(t, {}, { plugins: { auth: true } })
+  const { token } = await db.plugin('auth').bootstrap()
+  return { db, url, admin: token }
+}
+
+/** What a stranger is answered with on a raw connection, to its end. */
+async function raw(t: TestContext, url: string, text: string): Promise<string> {
+  const { hostname, port } = new URL(url)
+  const socket = connectSocket(Number(port), hostname)
+  t.after(() => socket.destroy())
+  let said = ''
+  socket.on('data', (chunk) => (said += chunk.toString('latin1')))
+  socket.on('error', () => undefined)
+  socket.write(text)
+  await once(socket, 'close')
+  return said
+}
+
+/** Whether a server of this Node.js chooses which upgrades it takes. */
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+const LETS_CHOOSE = major > 24 || (major === 24 && minor >= 9) || (major === 22 && minor >= 21)
+
+const upgradeTo = (protocol: string, path = '/api/v1/connect', more = ''): string =>
+  `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n${more}\r\n`
+
+describe('the same store in another process, by URL', () => {
+  test('exact values, conditions, transactions and pages come as they do in the process', async (t) => {
+    const { db, url } = await api(t)
+    const remote = await reached(t, url)
+    const value = new Map<unknown, unknown>([
+      [1n, new Set([new Date(0), -0])],
+      ['b', new Uint8Array([1, 2])],
+    ])
+    await remote.put('a', value)
+    assert.deepStrictEqual(await db.get('a'), value)
+    assert.deepStrictEqual(await remote.get('a'), value)
+    assert.equal((await remote.putIf('a', 1, { expected: 2 })).ok, false)
+    await remote.putMany(Array.from({ length: 300 }, (_, at) => ({ key: `k/${at}`, value: at })))
+    const keys: string[] = []
+    for await (const { key } of remote.entries({ prefix: 'k/' })) keys.push(key)
+    assert.equal(keys.length, 300)
+  })
+
+  test('a mounted server serves it by the upgrade of the service', async (t) => {
+    const { db } = await api(t, { listen: false })
+    const service = db.plugin('http')
+    const server = createServer(service.handler).on('upgrade', service.upgrade)
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+    t.after(() => server.close())
+    const remote = await reached(t, `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    await remote.put('a', 1)
+    assert.equal(await db.get('a'), 1)
+  })
+
+  test('the next endpoint is asked when one does not answer, and when one goes', async (t) => {
+    const first = await api(t)
+    const second = await api(t)
+    await second.db.put('who', 'second')
+    await first.db.put('who', 'first')
+    const remote = await reached(t, ['http://127.0.0.1:1', first.url, second.url])
+    assert.equal(await remote.get('who'), 'first')
+    await first.db.close()
+    const answers: unknown[] = []
+    while (answers.at(-1) !== 'second') {
+      answers.push(await remote.get('who').catch((error: ConcordError) => error.code))
+    }
+    assert.ok(answers.slice(0, -1).every((answer) => answer === 'CONNECTION_LOST' || answer === 'STOPPED'))
+  })
+
+  test('a node that closes ends the connection, and closes in time', async (t) => {
+    const { db, url } = await api(t)
+    const remote = await reached(t, url)
+    await remote.put('a', 1)
+    await db.close()
+    assert.match(String((await rejection(remote.get('a'))).code), /CANNOT_CONNECT|CONNECTION_LOST/)
+  })
+})
+
+describe('who is not let in is told, and costs nothing', () => {
+  test('no token: UNAUTHORIZED when it connects', async (t) => {
+    const { url } = await withAuth(t)
+    assert.equal((await rejection(connect(url))).code, 'UNAUTHORIZED')
+    assert.equal((await rejection(connect(url, { token: SECRET }))).code, 'UNAUTHORIZED')
+    const said = await raw(t, url, upgradeTo('concord-endpoint'))
+    assert.match(said, /^HTTP\/1\.1 401 Unauthorized\r\n/)
+    assert.match(said, /application\/problem\+json/)
+  })
+
+  test('a call without a token of its own is not trusted because its connection had one', async (t) => {
+    const { url, admin } = await withAuth(t)
+    const remote = await reached(t, url, { token: admin })
+    await remote.put('a', 1)
+    assert.equal((await rejection(remote.get('a', { token: '' }))).code, 'UNAUTHORIZED')
+  })
+
+  test('a token that is revoked is refused by the next call', async (t) => {
+    const { db, url } = await withAuth(t)
+    const { id, token } = await db.plugin('auth').createToken({ name: 'x', roles: ['admin'] })
+    const remote = await reached(t, url, { token })
+    await remote.put('a', 1)
+    await db.plugin('auth').revokeToken(id)
+    assert.equal((await rejection(remote.get('a'))).code, 'UNAUTHORIZED')
+  })
+
+  test('the first token of a cluster is not made over the network', async (t) => {
+    const { url, admin } = await withAuth(t)
+    const remote = (await reached(t, url, { token: admin })) as RemoteStore
+    const call = { arguments: { name: undefined }, options: { bootstrap: true } }
+    const error = await rejection(remote.runCommand('token create', call as never))
+    assert.equal(error.code, 'FORBIDDEN')
+    assert.match(error.message, /own socket/)
+  })
+
+  test('one client too many is told OVERLOADED, with Retry-After', async (t) => {
+    const { url } = await api(t, {}, { limits: { connections: 1 } })
+    await reached(t, url)
+    const error = await rejection(connect(url))
+    assert.equal(error.code, 'OVERLOADED')
+    assert.equal((error as ConcordError).retryable, true)
+    assert.match(await raw(t, url, upgradeTo('concord-endpoint')), /^HTTP\/1\.1 503 [^]*retry-after: 1/i)
+  })
+
+  test('another protocol, and another path, are answered and closed', async (t) => {
+    const { url } = await api(t)
+    const other = 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n'
+    assert.match(await raw(t, url, other), LETS_CHOOSE ? /^HTTP\/1\.1 200 / : /^HTTP\/1\.1 400 /)
+    assert.match(await raw(t, url, upgradeTo('concord-endpoint', '/api/v1/kv/a')), /^HTTP\/1\.1 400 /)
+  })
+
+  test('garbage after the 101 ends that connection and no other', async (t) => {
+    const { url } = await api(t)
+    const remote = await reached(t, url)
+    const said = await raw(t, url, upgradeTo('concord-endpoint') + '\xff'.repeat(64))
+    assert.match(said, /^HTTP\/1\.1 101 /)
+    await remote.put('a', 1)
+  })
+
+  test('what listens there and is no node is named so', async (t) => {
+    const server = createServer((_request, response) => void response.writeHead(404).end('no'))
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+    t.after(() => server.close())
+    const error = await rejection(connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
+    assert.equal(error.code, 'CANNOT_CONNECT')
+    assert.match(error.message, /no node with plugins\.http/)
+  })
+
+  test('a URL with more than scheme, host and port is refused before anything is sent', async () => {
+    for (const url of ['http://u:p@127.0.0.1:1', 'http://127.0.0.1:1/x', 'http://127.0.0.1:1/?a']) {
+      assert.equal((await rejection(connect(url))).code, 'INVALID_ARGUMENT')
+    }
+    assert.equal((await rejection(connect([]))).code, 'INVALID_ARGUMENT')
+    assert.equal((await rejection(connect(['./data']))).code, 'INVALID_ARGUMENT')
+  })
+})
