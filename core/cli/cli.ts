@@ -23,6 +23,8 @@ export interface GlobalFlags {
   readonly timeout?: string | undefined
   readonly consistency?: string | undefined
   readonly data?: string | undefined
+  readonly endpoint?: readonly string[] | undefined
+  readonly cacert?: string | undefined
   readonly config?: string | undefined
   readonly env?: string | undefined
   readonly tokenFile?: string | undefined
@@ -40,6 +42,8 @@ export class Cli {
   readonly timeoutMs: number | undefined
   readonly consistency: Consistency | undefined
   readonly data: string | undefined
+  /** Where nodes are reached over HTTP; undefined: by the data directory. */
+  readonly endpoints: readonly string[] | undefined
   readonly config: string | undefined
   readonly mode: string | undefined
   readonly color: boolean
@@ -61,6 +65,7 @@ export class Cli {
     this.consistency =
       level === undefined ? undefined : (oneOf('--consistency', level, LEVELS) as Consistency)
     this.data = flags.data ?? variable('CONCORD_DATA_DIR')
+    this.endpoints = endpointsOf(flags)
     this.config = flags.config ?? variable('CONCORD_CONFIG')
     this.mode = flags.env ?? variable('CONCORD_ENV')
     this.color = hasColor(process.stdout)
@@ -127,6 +132,22 @@ export class Cli {
     return (await readInput(tokenFile)).toString('utf8').trim()
   }
 
+  /** For verbs that work on files. @throws `USAGE` - `--endpoint` names another place. */
+  mustBeHere(): void {
+    if (this.#flags.endpoint === undefined) return
+    throw new CliError(
+      'USAGE',
+      '--endpoint: this verb works on the files of a node, on its machine',
+      '--data DIR',
+    )
+  }
+
+  /** Whose certificates are trusted of nodes that are reached by https. */
+  async ca(): Promise<string | undefined> {
+    const file = this.#flags.cacert ?? variable('CONCORD_CACERT')
+    return file === undefined ? undefined : (await readInput(file)).toString('utf8')
+  }
+
   /** For what destroys: asks on a terminal, elsewhere `--yes` has to be there. */
   async confirm(question: string): Promise<void> {
     if (this.yes) return
@@ -148,6 +169,18 @@ export function endWithReader(error: NodeJS.ErrnoException): void {
 
 /** Compose files and shells set what is not there to nothing. */
 const variable = (name: string): string | undefined => process.env[name] || undefined
+
+/** A directory that is named here wins over endpoints of the environment. */
+function endpointsOf({ endpoint, data }: GlobalFlags): readonly string[] | undefined {
+  if (endpoint !== undefined && data !== undefined) {
+    throw new CliError('USAGE', '--endpoint and --data: expected one of them')
+  }
+  const text = endpoint?.join(',') ?? (data === undefined ? variable('CONCORD_ENDPOINTS') : undefined)
+  return text
+    ?.split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '')
+}
 
 function oneOf(flag: string, found: string, allowed: readonly string[]): string {
   if (allowed.includes(found)) return found

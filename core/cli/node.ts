@@ -5,7 +5,7 @@
 import { dirname, join, resolve } from 'node:path'
 import { locateConfig } from '../config/locate.ts'
 import type { ResolvedConfig } from '../config/index.ts'
-import { connectTo, connectToDirectory } from '../connect.ts'
+import { type ConnectOptions, connectTo, connectToDirectory } from '../connect.ts'
 import { readPlace } from '../endpoint/place.ts'
 import { ConcordError } from '../errors.ts'
 import type { RemoteStore } from '../endpoint/remote-store.ts'
@@ -15,11 +15,7 @@ import type { Cli } from './cli.ts'
 /** Connects, with the flags as defaults of every call; closes the connection afterwards. */
 export async function withNode<R>(cli: Cli, use: (node: RemoteStore) => Promise<R>): Promise<R> {
   const { timeoutMs, consistency } = cli
-  const options = { token: await cli.token(), timeoutMs }
-  const node =
-    cli.data === undefined
-      ? await connectToDirectory(await directoryOfConfig(cli), options)
-      : await connectTo(cli.data, options, { builtins })
+  const node = await connected(cli, { token: await cli.token(), timeoutMs })
   try {
     return await use(node.with({ timeoutMs, consistency }))
   } finally {
@@ -27,8 +23,17 @@ export async function withNode<R>(cli: Cli, use: (node: RemoteStore) => Promise<
   }
 }
 
+async function connected(cli: Cli, options: ConnectOptions): Promise<RemoteStore> {
+  const { endpoints, data } = cli
+  if (endpoints !== undefined) return connectTo(endpoints, { ...options, ca: await cli.ca() }, { builtins })
+  return data === undefined
+    ? connectToDirectory(await directoryOfConfig(cli), options)
+    : connectTo(data, options, { builtins })
+}
+
 /** For verbs that work on the files: the directory that is meant. */
 export async function dataDirectory(cli: Cli): Promise<string> {
+  cli.mustBeHere()
   return cli.data === undefined ? directoryOfConfig(cli) : resolve(cli.data)
 }
 

@@ -4,17 +4,32 @@
  */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { CommandArgument, CommandOption, PluginCommand } from '../plugin.ts'
+import type { AnyDefinition } from '../host/definition.ts'
 import { pluginCommands } from '../host/host.ts'
+import { builtins } from '../../plugins/index.ts'
 import type { Cli } from './cli.ts'
 import { loadConfig, withNode } from './node.ts'
 import { type Column, inCell, readable } from './text.ts'
 
 /** Of the plugins that the config has on. Rejects when it cannot be loaded. */
 export async function verbsOfPlugins(cli: Cli): Promise<readonly PluginCommand[]> {
-  const { definitions } = await loadConfig(cli)
-  const plugins = Object.values(definitions).map((definition) => ({ definition }))
-  return pluginCommands(plugins).map(({ command }) => command)
+  const definitions = cli.endpoints === undefined ? await inConfig(cli) : await builtIn()
+  return pluginCommands(definitions.map((definition) => ({ definition }))).map(({ command }) => command)
 }
+
+async function inConfig(cli: Cli): Promise<readonly AnyDefinition[]> {
+  const { definitions } = await loadConfig(cli)
+  return Object.values(definitions)
+}
+
+/** What a node elsewhere has on is not known here: it says so when a verb is none of its own. */
+async function builtIn(): Promise<readonly AnyDefinition[]> {
+  const modules = await Promise.all(Object.values(builtins).map((load) => load()))
+  return modules.flatMap((module) => Object.values(module)).filter(isDefinition)
+}
+
+const isDefinition = (found: unknown): found is AnyDefinition =>
+  typeof found === 'object' && found !== null && 'apiVersion' in found && 'setup' in found
 
 /** Adds a verb of one word or more to the program. */
 export function addPluginVerb(

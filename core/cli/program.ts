@@ -68,7 +68,8 @@ function configure(program: Command): void {
 
 const AFTER = `
 Durations: 500ms, 30s, 5m, 2h, 7d; a plain number is in seconds.
-Variables: CONCORD_OUTPUT, _DATA_DIR, _CONFIG, _ENV, _TIMEOUT, _CONSISTENCY, _TOKEN, _TOKEN_FILE, _YES; NO_COLOR.
+Variables: CONCORD_OUTPUT, _DATA_DIR, _CONFIG, _ENV, _TIMEOUT, _CONSISTENCY, _TOKEN, _TOKEN_FILE,
+           _ENDPOINTS, _CACERT, _YES; NO_COLOR.
 Exit codes: 0 ok, 1 unexpected, 2 usage, 3 not found, 4 not allowed, 5 cannot connect, 6 conflict, 7 unavailable,
             8 outcome unknown, 9 check failed, 10 limit reached (docs/cli.md).
 
@@ -100,6 +101,8 @@ function globals(): Option[] {
     new Option('--timeout <duration>', 'how long a call may take (default 5s)'),
     new Option('--consistency <level>', 'of reads: leader, strong or eventual'),
     new Option('--data <dir>', 'the data directory of the node'),
+    new Option('--endpoint <url>', 'a node that is reached over HTTP, or several: a,b').argParser(gathered),
+    new Option('--cacert <file>', 'whose certificates to trust, for https'),
     new Option('--config <file>', 'the config, instead of the one that is found'),
     new Option('--env <mode>', 'whose section of the config counts (default NODE_ENV)'),
     new Option('--token-file <file>', 'who calls: the file with the token'),
@@ -405,3 +408,6 @@ function addTls(program: Command, run: Run): void {
     .option('--san <NAME...>', 'DNS names and addresses by which it is called, beside NAME')
     .action(run(load, ({ issue }) => issue))
 }
+
+/** An option that may come several times. */
+const gathered = (text: string, before: readonly string[] | undefined): string[] => [...(before ?? []), text]

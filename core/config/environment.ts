@@ -14,8 +14,10 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Read by the command line, never by the config. */
 export const CLI_VARIABLES = [
+  'CONCORD_CACERT',
   'CONCORD_CONFIG',
   'CONCORD_CONSISTENCY',
+  'CONCORD_ENDPOINTS',
   'CONCORD_ENV',
   'CONCORD_OUTPUT',
   'CONCORD_TIMEOUT',
