@@ -321,7 +321,7 @@ export interface Status {
   /** Of the users, without those of plugins; one that is due counts until it is gone. */
   readonly keys: number
   /** What every node goes by, whatever its own config says. */
-  readonly settings: Readonly<Record<string, number | boolean>>
+  readonly settings: Readonly<Record<string, number>>
   /** Who belongs to the cluster, by this node's own log. */
   readonly members: readonly Member[]
   /** Equal on every node at the same index. */

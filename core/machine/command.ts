@@ -241,7 +241,7 @@ export function encodeExpire(
 export function encodeSettings(
   writer: Writer,
   header: Header,
-  values: Readonly<Record<string, number | boolean>>,
+  values: Readonly<Record<string, number>>,
 ): void {
   writeHeader(writer, KIND.settings, 0, header)
   const names = Object.keys(values)

@@ -22,8 +22,6 @@ export interface Settings {
   readonly 'requests.keepMs': number
   /** How many request ids are remembered; when it is reached new ones are refused. */
   readonly 'requests.max': number
-  /** Whether calls need a token. */
-  readonly auth: boolean
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -32,19 +30,15 @@ export const DEFAULT_SETTINGS: Settings = {
   batch: 500,
   'requests.keepMs': 600_000,
   'requests.max': 100_000,
-  auth: false,
 }
 
 /** What this build can honour. The config's schema allows no more; a test holds the two together. */
-export const SETTING_BOUNDS: Readonly<
-  Record<keyof Settings, readonly [least: number, most: number] | 'boolean'>
-> = {
+export const SETTING_BOUNDS: Readonly<Record<keyof Settings, readonly [least: number, most: number]>> = {
   applyVersion: [1, APPLY_VERSION],
   valueBytes: [1024, 16 * 1024 * 1024],
   batch: [1, 10_000],
   'requests.keepMs': [1000, 24 * 3_600_000],
   'requests.max': [1, 1_000_000],
-  auth: 'boolean',
 }
 
 /**
@@ -57,12 +51,7 @@ export function checkSettings(values: Readonly<Record<string, Stored>>): Unsuppo
     if (!Object.hasOwn(SETTING_BOUNDS, name)) {
       return new UnsupportedByThisNode({ kind: 'setting', name, found, supported: 'no such setting' })
     }
-    const bounds = SETTING_BOUNDS[name as keyof Settings]
-    if (bounds === 'boolean') {
-      if (typeof value === 'boolean') continue
-      return new UnsupportedByThisNode({ kind: 'setting', name, found, supported: 'true or false' })
-    }
-    const [least, most] = bounds
+    const [least, most] = SETTING_BOUNDS[name as keyof Settings]
     if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) continue
     return new UnsupportedByThisNode({ kind: 'setting', name, found, supported: `${least} to ${most}` })
   }

@@ -26,13 +26,12 @@ const areTexts = (urls: unknown): boolean =>
   typeof urls === 'object' && urls !== null && Object.values(urls).every((url) => typeof url === 'string')
 
 /** Values of replicated settings, by their names. */
-export type SettingValues = Readonly<Record<string, number | boolean>>
+export type SettingValues = Readonly<Record<string, number>>
 
 /** Throws `MalformedError`. */
 export function settingValuesOf(value: unknown): SettingValues {
   const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value)
-  const isSound =
-    isRecord && Object.values(value).every((each) => typeof each === 'number' || typeof each === 'boolean')
+  const isSound = isRecord && Object.values(value).every((each) => typeof each === 'number')
   if (!isSound) throw new MalformedError('values of settings expected', 0)
   return value as SettingValues
 }

@@ -34,7 +34,7 @@ export const samples: readonly Encode[] = [
     { space: 0, key: 'a' },
     { space: 16, key: 'b' },
   ]),
-  c.settings({ batch: 9, auth: true }),
+  c.settings({ batch: 9, valueBytes: 2048 }),
   c.space('plugin'),
   c.sliceRegister('notes', 1),
   c.sliceRetire('notes'),

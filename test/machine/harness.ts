@@ -46,7 +46,7 @@ export const c = {
   expire: (term: number, keys: readonly { space: number; key: string }[]): Encode => {
     return (w) => machineApi.encodeExpire(w, term, keys)
   },
-  settings: (values: Record<string, number | boolean>, options?: Options): Encode => {
+  settings: (values: Record<string, number>, options?: Options): Encode => {
     return (w) => machineApi.encodeSettings(w, head(options), values)
   },
   space: (name: string, options?: Options): Encode => {

@@ -58,7 +58,7 @@ describe('requestId', () => {
       ),
       c.txn([{ key: 'nothing', revision: 1 }], [], [{ op: 'put', key: 'e', value: 1 }], requestId(8)),
       c.space('plugin', requestId(9)),
-      c.settings({ auth: true }, requestId(10)),
+      c.settings({ batch: 400 }, requestId(10)),
     ]
     const first = calls.map((call) => log.one(call))
     assert.equal(log.machine.requests.count, calls.length)

@@ -102,7 +102,7 @@ function anyCommand(log: Log, chance: Random, keys: number): Encode {
   if (kind === 7) return c.expire(log.term - chance(2), collectDue(machine, log.clusterTime, 20))
   if (kind === 8) {
     const max = 5 + chance(60)
-    return c.settings({ 'requests.keepMs': 1000 + chance(500), 'requests.max': max, auth: chance(2) === 0 })
+    return c.settings({ 'requests.keepMs': 1000 + chance(500), 'requests.max': max, batch: 100 + chance(2) })
   }
   if (kind === 9)
     return c.put(keyOf(chance(keys)), stateHash(machine), { actor: 'bob', trace: 't', requestId })
