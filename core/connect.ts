@@ -7,7 +7,8 @@ import type { Socket } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { type CallRules, checkCall, refuse } from './store/calls.ts'
 import { describe } from './found.ts'
-import { type Dial, EndpointClient, dialPath } from './endpoint/client.ts'
+import { EndpointClient } from './endpoint/client.ts'
+import { type Way, dialPath } from './endpoint/way.ts'
 import { httpDial } from './endpoint/dial-http.ts'
 import { placeFile, readPlace } from './endpoint/place.ts'
 import { ConcordError } from './errors.ts'
@@ -58,7 +59,8 @@ export async function connectTo(
 
 /** As `connectTo`, when the data directory is known. */
 export async function connectToDirectory(dir: string, options: ConnectOptions = {}): Promise<RemoteStore> {
-  return storeOver(() => dial(dir), checkOptions(options))
+  const way = { alternatives: 1, dial: () => dial(dir), moveOn: () => undefined }
+  return storeOver(way, checkOptions(options))
 }
 
 async function connectToEndpoints(endpoints: readonly URL[], options: ConnectOptions): Promise<RemoteStore> {
@@ -71,10 +73,10 @@ async function connectToEndpoints(endpoints: readonly URL[], options: ConnectOpt
 }
 
 async function storeOver(
-  dialled: Dial,
+  way: Way,
   { token, timeoutMs = RULES.timeoutMs }: ConnectOptions,
 ): Promise<RemoteStore> {
-  const client = new EndpointClient(dialled, systemWorld.clock)
+  const client = new EndpointClient(way, systemWorld.clock)
   try {
     return new RemoteStore(client, await client.hello(timeoutMs), token === undefined ? {} : { token })
   } catch (error) {

@@ -3,11 +3,11 @@
  * request ends: by its answer, its deadline, its signal, or the loss of the connection, and then the error
  * says what may have happened.
  */
-import { type Socket, connect as connectSocket } from 'node:net'
+import type { Socket } from 'node:net'
 import { MalformedError, Writer } from '../bytes.ts'
 import { AbortError, ConcordError } from '../errors.ts'
 import { within } from '../patience.ts'
-import type { Clock, Timer } from '../ports.ts'
+import type { CallPatience, Clock, Timer } from '../ports.ts'
 import { VERSION } from '../version.ts'
 import {
   FrameReader,
@@ -18,54 +18,47 @@ import {
   readMessage,
   writeMessage,
 } from './frames.ts'
-import { type Answer, type NodeHello, type RequestHead, errorOf } from './shapes.ts'
+import { type Ask, type Route, type Routes, type Told, late, lostConnection, withTimeLeft } from './ask.ts'
+import { type NodeHello, errorOf } from './shapes.ts'
+import type { Way } from './way.ts'
 
 /** After an abort, for the node to say whether the write happens. */
 const ABORT_PATIENCE_MS = 1000
-/** The node is given less time than the caller has, so that its answer, the exact one, comes first. */
-const HEAD_START = 0.8
-const MAX_HEAD_START_MS = 100
 /** For the node's hello, when the call itself takes as long as it takes. */
 const GREETING_MS = 5000
 
-/** One request. */
-export interface Ask {
-  readonly head: RequestHead
-  readonly values: readonly unknown[]
-  /** Whether it may change something: what its loss means. */
-  readonly isWrite: boolean
-  /** A retry is safe: it has a request id. */
-  readonly isGuarded?: boolean | undefined
-  /** Of `nowMs`; infinite for what takes as long as it takes. */
-  readonly deadlineMs: number
-  readonly signal?: AbortSignal | undefined
-}
-
 interface Pending {
   readonly ask: Ask
-  readonly resolve: (answer: Answer) => void
+  readonly resolve: (told: Told) => void
   readonly reject: (error: Error) => void
   timer: Timer | undefined
   /** What it holds of the caller is let go of. */
   release: () => void
 }
 
-/** Finds the socket and connects to it, or throws `CANNOT_CONNECT`. */
-export type Dial = () => Promise<Socket>
-
-export class EndpointClient {
+export class EndpointClient implements Routes {
   readonly clock: Clock
-  readonly #dial: Dial
+  readonly #way: Way
   /** Greeted, and not lost. */
   #open: Connection | undefined
   /** On its way, for all who wait for it. */
   #connecting: Promise<Connection> | undefined
   #greeting: Connection | undefined
+  /** Left, with calls under way. */
+  readonly #left = new Set<Connection>()
   #isClosed = false
 
-  constructor(dial: Dial, clock: Clock) {
-    this.#dial = dial
+  constructor(way: Way, clock: Clock) {
+    this.#way = way
     this.clock = clock
+  }
+
+  get alternatives(): number {
+    return this.#way.alternatives
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
   }
 
   nowMs(): number {
@@ -77,9 +70,17 @@ export class EndpointClient {
     return (await this.#connected({ deadlineMs: this.nowMs() + timeoutMs })).hello
   }
 
-  async ask(ask: Ask): Promise<Answer> {
-    const connection = this.#open ?? (await this.#connected(ask))
-    return connection.ask(ask)
+  async route(patience: CallPatience): Promise<Route> {
+    return this.#open ?? (await this.#connected(patience))
+  }
+
+  leave(route: Route): void {
+    const connection = this.#open
+    if (connection !== route || connection === undefined) return
+    this.#open = undefined
+    this.#way.moveOn()
+    this.#left.add(connection)
+    connection.leave()
   }
 
   /** Calls under way reject with `CONNECTION_LOST`, later ones, and those that wait to connect, with `STOPPED`. */
@@ -87,6 +88,7 @@ export class EndpointClient {
     this.#isClosed = true
     this.#open?.close()
     this.#greeting?.close()
+    for (const connection of this.#left) connection.close()
     await this.#connecting?.catch(() => undefined)
   }
 
@@ -94,7 +96,7 @@ export class EndpointClient {
    * One attempt serves all who wait, and each of them waits as long as his own patience lasts: it goes on for those
    * who stay, and those who come. A node that is only slow to say hello is found connected by the next call.
    */
-  async #connected(patience: Pick<Ask, 'deadlineMs' | 'signal'>): Promise<Connection> {
+  async #connected(patience: CallPatience): Promise<Connection> {
     if (this.#isClosed) throw closed()
     this.#connecting ??= this.#connect().finally(() => {
       this.#connecting = undefined
@@ -108,10 +110,8 @@ export class EndpointClient {
   }
 
   async #connect(): Promise<Connection> {
-    const socket = await this.#dial()
-    const connection: Connection = new Connection(socket, this.clock, () => {
-      if (this.#open === connection) this.#open = undefined
-    })
+    const socket = await this.#way.dial()
+    const connection: Connection = new Connection(socket, this.clock, () => this.#lost(connection))
     this.#greeting = connection
     if (this.#isClosed) connection.close()
     await connection.greet().catch((error: unknown) => {
@@ -120,9 +120,16 @@ export class EndpointClient {
     if (!connection.isLost) this.#open = connection
     return connection
   }
+
+  #lost(connection: Connection): void {
+    this.#left.delete(connection)
+    if (connection !== this.#open && connection !== this.#greeting) return
+    this.#open = undefined
+    this.#way.moveOn()
+  }
 }
 
-class Connection {
+class Connection implements Route {
   hello!: NodeHello
   readonly #socket: Socket
   readonly #clock: Clock
@@ -132,6 +139,7 @@ class Connection {
   readonly #pending = new Map<number, Pending>()
   readonly #greeting = Promise.withResolvers<void>()
   #nextId = 1
+  #isLeft = false
   #error: Error | undefined
 
   constructor(socket: Socket, clock: Clock, lost: () => void) {
@@ -155,7 +163,7 @@ class Connection {
     await this.#greeting.promise
   }
 
-  ask(ask: Ask): Promise<Answer> {
+  ask(ask: Ask): Promise<Told> {
     return new Promise((resolve, reject) => {
       const leftMs = ask.deadlineMs - this.#clock.monotonicMs()
       if (ask.signal?.aborted === true) return reject(new AbortError(ask.signal.reason, 'not-applied'))
@@ -176,6 +184,12 @@ class Connection {
 
   close(): void {
     this.#end(new Error('the client was closed'))
+  }
+
+  /** Ends with the last call that is under way. */
+  leave(): void {
+    this.#isLeft = true
+    this.#rest()
   }
 
   /** A read that is aborted is over; of a write the node knows whether it happens. */
@@ -214,7 +228,9 @@ class Connection {
 
   /** A client that waits for nothing does not keep its process alive. */
   #rest(): void {
-    if (this.#pending.size === 0) this.#socket.unref()
+    if (this.#pending.size > 0) return
+    this.#socket.unref()
+    if (this.#isLeft) this.#end(new Error('the client asks another node now'))
   }
 
   #send(message: Message, maxBytes = this.hello.frameBytes): void {
@@ -241,7 +257,7 @@ class Connection {
       this.#reader.maxBytes = this.hello.frameBytes
       this.#greeting.resolve()
     } else if (kind === KIND.answer) {
-      this.#settle(id)?.resolve({ head, values })
+      this.#settle(id)?.resolve({ head, values, from: this })
     } else if (kind === KIND.failure && id === 0) {
       this.#end(errorOf(head, undefined))
     } else if (kind === KIND.failure) {
@@ -267,23 +283,6 @@ class Connection {
   }
 }
 
-/** Connects to a path. Rejects with what the system says. */
-export function dialPath(path: string): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connectSocket(path)
-    socket.once('error', reject)
-    socket.once('connect', () => {
-      socket.off('error', reject)
-      resolve(socket)
-    })
-  })
-}
-
-function withTimeLeft(head: RequestHead, leftMs: number): RequestHead {
-  if (leftMs === Infinity) return head
-  return { ...head, timeoutMs: Math.max(1, leftMs * HEAD_START, leftMs - MAX_HEAD_START_MS) }
-}
-
 function cannotConnect(error: Error): ConcordError {
   if (ConcordError.is(error)) return error
   return new ConcordError('CANNOT_CONNECT', `something listens there, but: ${error.message}`, {
@@ -294,28 +293,3 @@ function cannotConnect(error: Error): ConcordError {
 }
 
 const closed = (): ConcordError => new ConcordError('STOPPED', 'this client has been closed')
-
-function lostConnection(ask: Ask, cause: Error, known?: 'not-applied'): ConcordError {
-  const outcome = known ?? (ask.isWrite ? 'unknown' : 'not-applied')
-  const text =
-    outcome === 'unknown'
-      ? 'the connection to the node was lost; the operation may have happened'
-      : 'the connection to the node was lost'
-  return new ConcordError('CONNECTION_LOST', text, {
-    outcome,
-    retryable: outcome === 'not-applied' || ask.isGuarded === true,
-    cause,
-  })
-}
-
-function late(ask: Ask, known?: 'not-applied'): ConcordError {
-  const outcome = known ?? (ask.isWrite ? 'unknown' : 'not-applied')
-  const text =
-    outcome === 'unknown'
-      ? 'the node did not answer in time; the operation may still take effect'
-      : 'the node did not answer in time'
-  return new ConcordError('TIMEOUT', text, {
-    outcome,
-    retryable: outcome === 'not-applied' || ask.isGuarded === true,
-  })
-}

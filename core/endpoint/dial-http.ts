@@ -7,8 +7,8 @@ import { request as requestHttps } from 'node:https'
 import type { Socket } from 'node:net'
 import { ConcordError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
-import type { Dial } from './client.ts'
 import { errorOf } from './shapes.ts'
+import type { Way } from './way.ts'
 
 const PATH = '/api/v1/connect'
 const KEEP_ALIVE_MS = 30_000
@@ -24,10 +24,13 @@ export interface HttpDialOptions {
   readonly clock: Clock
 }
 
-export function httpDial(endpoints: readonly URL[], options: HttpDialOptions): Dial {
+export function httpDial(endpoints: readonly URL[], options: HttpDialOptions): Way {
   const shareMs = Math.max(1, options.timeoutMs / endpoints.length)
   let first = 0
-  return async () => {
+  const moveOn = (): void => {
+    first = (first + 1) % endpoints.length
+  }
+  const dial = async (): Promise<Socket> => {
     const refusals: ConcordError[] = []
     for (let tried = 0; tried < endpoints.length; tried++) {
       const at = (first + tried) % endpoints.length
@@ -40,9 +43,10 @@ export function httpDial(endpoints: readonly URL[], options: HttpDialOptions): D
       }
     }
     // Begin elsewhere next time: whoever was good has failed now.
-    first = (first + 1) % endpoints.length
+    moveOn()
     throw mostTelling(refusals)
   }
+  return { alternatives: endpoints.length, dial, moveOn }
 }
 
 /** What nothing but another token cures comes first; else what may pass. */

@@ -7,7 +7,9 @@ import { type Call, type CallRules, checkCall } from '../store/calls.ts'
 import type { StoreDefaults } from '../store.ts'
 import type { TxnOperation, TxnRequest, TxnResult } from '../types.ts'
 import type { EndpointClient } from './client.ts'
-import { type Answer, type RequestHead, operationOut, withEntryIn, withValueIn } from './shapes.ts'
+import type { Told } from './ask.ts'
+import { askAnywhere } from './failover.ts'
+import { type RequestHead, operationOut, withEntryIn, withValueIn } from './shapes.ts'
 
 export interface Sending {
   readonly method: string
@@ -15,6 +17,8 @@ export interface Sending {
   readonly values?: readonly unknown[] | undefined
   readonly call: Call
   readonly isWrite?: boolean | undefined
+  /** Asked of one node alone: nobody knows whether another may be asked the same. */
+  readonly isBound?: boolean | undefined
 }
 
 export class RemoteCalls {
@@ -40,11 +44,14 @@ export class RemoteCalls {
     return { ...call, options: sent }
   }
 
-  send({ method, fields, values = [], call, isWrite = false }: Sending): Promise<Answer> {
+  async send(sending: Sending): Promise<Told> {
+    const { method, fields, values = [], call, isWrite = false, isBound = false } = sending
     const { timeoutMs: _, signal: __, ...options } = call.options
     const head: RequestHead = { ...fields, method, options }
     const { deadlineMs, signal, requestId } = call
-    return this.client.ask({ head, values, isWrite, isGuarded: requestId !== undefined, deadlineMs, signal })
+    const ask = { head, values, isWrite, isGuarded: requestId !== undefined, deadlineMs, signal }
+    if (!isBound) return askAnywhere(this.client, ask)
+    return (await this.client.route(ask)).ask(ask)
   }
 
   /** For an answer that holds no value. */

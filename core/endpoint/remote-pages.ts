@@ -1,13 +1,15 @@
 /**
  * Reading an iterator of the node page by page: entries of one moment, or what a plugin's verb gives. The node's
- * iterator is closed when the reading ends, however it ends; whoever reads on after a loss is told from where.
+ * iterator is closed when the reading ends, however it ends. Its pages come over the one connection; whoever reads on after a loss is
+ * told from where.
  */
 import { ConcordError } from '../errors.ts'
 import type { Call } from '../store/calls.ts'
 import type { Moment } from '../store/one-moment.ts'
 import type { Entry, Key } from '../types.ts'
 import type { RemoteCalls } from './remote-calls.ts'
-import { type Answer, type Page, entryIn, valueIfAny } from './shapes.ts'
+import type { Route, Told } from './ask.ts'
+import { type Page, entryIn, valueIfAny } from './shapes.ts'
 
 export async function* remoteEntries(
   calls: RemoteCalls,
@@ -34,7 +36,7 @@ export async function* remoteEntries(
 /** What a verb gives, from its first page on. */
 export async function* remoteRecords(
   calls: RemoteCalls,
-  first: Answer,
+  first: Told,
   call: Call,
 ): AsyncGenerator<unknown, void, undefined> {
   for await (const { records, values } of pages(calls, first, call)) {
@@ -45,7 +47,7 @@ export async function* remoteRecords(
 /** Each page has the time of a call. */
 async function* pages(
   calls: RemoteCalls,
-  first: Answer,
+  first: Told,
   call: Call,
 ): AsyncGenerator<{ readonly records: readonly unknown[]; readonly values: readonly unknown[] }> {
   const { client, rules } = calls
@@ -60,18 +62,18 @@ async function* pages(
       if (iterator === undefined) return
       const deadlineMs = client.nowMs() + Math.max(patienceMs, rules.timeoutMs)
       const head = { method: 'next', iterator }
-      answer = await client.ask({ head, values: [], isWrite: false, deadlineMs, signal: call.signal })
+      answer = await answer.from.ask({ head, values: [], isWrite: false, deadlineMs, signal: call.signal })
     }
   } finally {
-    if (iterator !== undefined) closeIterator(calls, iterator)
+    if (iterator !== undefined) closeIterator(calls, answer.from, iterator)
   }
 }
 
-function closeIterator({ client, rules }: RemoteCalls, iterator: number): void {
+function closeIterator({ client, rules }: RemoteCalls, route: Route, iterator: number): void {
   const head = { method: 'close', iterator }
   const deadlineMs = client.nowMs() + rules.timeoutMs
   // Its end has no taker: with the connection the iterator goes, too.
-  client.ask({ head, values: [], isWrite: false, deadlineMs }).catch(() => undefined)
+  route.ask({ head, values: [], isWrite: false, deadlineMs }).catch(() => undefined)
 }
 
 function withCursor(error: unknown, cursor: Key | undefined): unknown {

@@ -243,10 +243,11 @@ export class RemoteStore implements Remote {
     const deadlineMs = this.#calls.defaults.timeoutMs === undefined ? Infinity : checked.deadlineMs
     const call = { ...checked, deadlineMs }
     const fields = { name, arguments: given, flags }
-    const { head, values } = await this.#calls.send({ method: 'command', fields, call, isWrite: true })
+    const sending = { method: 'command', fields, call, isWrite: true, isBound: true }
+    const { head, values, from } = await this.#calls.send(sending)
     const { page, result } = head as { readonly page?: Page; readonly result?: unknown }
     if (page === undefined) return valueIfAny(values, result)
-    return remoteRecords(this.#calls, { head: page, values }, call)
+    return remoteRecords(this.#calls, { head: page, values, from }, call)
   }
 
   async #plain<R>(

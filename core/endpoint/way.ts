@@ -1,0 +1,25 @@
+/** Where the sockets of a client come from; and the shorter way, to a node on the same machine. */
+import { type Socket, connect as connectSocket } from 'node:net'
+
+/** Finds the socket and connects to it, or throws `CANNOT_CONNECT`. */
+export type Dial = () => Promise<Socket>
+
+/** Where the sockets come from. */
+export interface Way {
+  readonly alternatives: number
+  readonly dial: Dial
+  /** The next dial begins elsewhere, if there is another place. */
+  moveOn(): void
+}
+
+/** Connects to a path. Rejects with what the system says. */
+export function dialPath(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectSocket(path)
+    socket.once('error', reject)
+    socket.once('connect', () => {
+      socket.off('error', reject)
+      resolve(socket)
+    })
+  })
+}
