@@ -19,6 +19,8 @@ export class DurableLog {
   #term = 0
   #votedFor: string | null = null
   #snapshot = 0
+  /** A start has begun to read it, and has not come to the end. */
+  #isRecovering = false
   /** A byte of it has been changed. */
   isRotten = false
 
@@ -57,8 +59,12 @@ export class DurableLog {
       close: (clean) => log.close(clean),
       compact: (index) => log.compact(index),
       recover: async (index, term) => {
+        // One before that did not come to its end may have cut already, and have told nobody.
+        const mayBeCut = this.#isRecovering
+        this.#isRecovering = true
         const recovered = await log.recover(index, term)
-        this.#judge(index, recovered)
+        this.#isRecovering = false
+        this.#judge(index, recovered, mayBeCut || recovered.cut !== undefined)
         this.#counters.recoveries++
         if (recovered.cut !== undefined) this.#counters.recoveriesThatCut++
         if (index > 0) this.#counters.fromSnapshot++
@@ -94,11 +100,11 @@ export class DurableLog {
     this.#last = Math.min(this.#last, Math.max(0, from - 1))
   }
 
-  #judge(snapshot: number, { entries, hardState, cut }: RecoveredLog): void {
+  #judge(snapshot: number, { entries, hardState }: RecoveredLog, mayBeCut: boolean): void {
     const last = entries.at(-1)?.index ?? snapshot
     const isForgetful = forgets(hardState, { term: this.#term, votedFor: this.#votedFor })
     if (last < this.#last || snapshot < this.#snapshot || isForgetful) {
-      if (this.isRotten && cut !== undefined && last >= this.#lastBatch - 1) throw new LostTail()
+      if (this.isRotten && mayBeCut && last >= this.#lastBatch - 1) throw new LostTail()
       const found = `entries up to ${last} behind a snapshot of ${snapshot}, term ${hardState.term}`
       const had = `${this.#last}, ${this.#snapshot}, ${this.#term} for ${this.#votedFor}`
       throw new Violation('what was durable is there', `${this.#name} has ${found}; had ${had}`)
