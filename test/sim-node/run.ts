@@ -102,14 +102,14 @@ async function play(world: World): Promise<void> {
 /** Every node that belongs to the cluster takes a write, and all of them come to the same state. */
 async function demandLife(world: World): Promise<void> {
   mend(world)
-  const waiting = new Map<Member, 'asked' | 'served'>()
+  const waiting = new Map<Member, Asked>()
   const isServed = (): boolean => {
     mendStarted(world)
     for (const member of world.members) ask(world, member, waiting)
-    return world.members.every((member) => member.isGone || waiting.get(member) === 'served')
+    return world.members.every((member) => member.isGone || waiting.get(member)?.isServed)
   }
   if (!(await passes(world, LIFE_MS, isServed))) {
-    const left = world.members.filter((member) => !member.isGone && waiting.get(member) !== 'served')
+    const left = world.members.filter((member) => !member.isGone && waiting.get(member)?.isServed !== true)
     throw new Violation('life', `nobody serves at ${left.map(({ name }) => name).join(', ')}`)
   }
   const top = world.history.top
@@ -128,18 +128,23 @@ function mendStarted(world: World): void {
     if (member.computer.process?.isPaused === true) member.computer.process.resume()
 }
 
-function ask(world: World, member: Member, waiting: Map<Member, 'asked' | 'served'>): void {
+interface Asked {
+  isServed: boolean
+}
+
+function ask(world: World, member: Member, waiting: Map<Member, Asked>): void {
   if (member.node === undefined || member.isGone || waiting.has(member)) return
-  waiting.set(member, 'asked')
+  const asked: Asked = { isServed: false }
+  waiting.set(member, asked)
   const { node } = member
   const again = (): void => {
-    if (waiting.get(member) === 'asked') waiting.delete(member)
+    if (waiting.get(member) === asked && !asked.isServed) waiting.delete(member)
   }
   // Whoever is killed meanwhile answers nothing; he is asked again when he is back.
   world.simulation.after(3000, again)
   node.put(`life ${member.name}`, 1, { timeoutMs: 2000 }).then(
     () => {
-      if (member.node === node) waiting.set(member, 'served')
+      if (member.node === node) asked.isServed = true
     },
     () => world.simulation.after(PAUSE_MS, again),
   )
