@@ -85,6 +85,8 @@ export class Session {
       else if (!this.#isBlocked && this.#reader.heldBytes > 0)
         this.#end('it stopped in the middle of a frame')
     })
+    // Whoever says no more hears no more: a server that took the connection from HTTP would keep half of it.
+    socket.on('end', () => this.#end(undefined))
     socket.on('error', () => this.#end(undefined))
     socket.on('close', () => this.#end(undefined))
   }
@@ -103,6 +105,8 @@ export class Session {
       clock.cancel(timer)
     }
     this.#end(undefined)
+    // For what the client does not take.
+    if (!this.#socket.destroyed) this.#options.clock.after(patienceMs, () => this.#socket.destroy())
   }
 
   /** No request is begun: enough are under way, or their answers are not taken. */

@@ -15,7 +15,7 @@ export class GuardedOrder {
   /** By which those under way were let in. */
   #guard: Guard | undefined
   #underWay = 0
-  #waiting: (() => void)[] = []
+  #waiting = new Set<() => void>()
   #waitingBytes = 0
 
   /** @param limitBytes of all commands together that may wait. */
@@ -25,7 +25,7 @@ export class GuardedOrder {
 
   /** Whether nobody would be overtaken. */
   isTurnOf(guard: Guard | undefined): boolean {
-    return this.#waiting.length === 0 && (this.#underWay === 0 || same(guard, this.#guard))
+    return this.#waiting.size === 0 && (this.#underWay === 0 || same(guard, this.#guard))
   }
 
   /** Counts a write as under way until it is answered. */
@@ -48,21 +48,20 @@ export class GuardedOrder {
     const held = bytes + WAITING_BYTES
     if (this.#waitingBytes + held > this.#limitBytes) throw tooManyWait()
     let begun: Promise<R> | undefined
-    let hasGivenUp = false
-    const turn = new Promise<void>((resolve) => {
-      this.#waiting.push(() => {
-        if (!hasGivenUp) begun = promised(go)
-        resolve()
-      })
-    })
+    const { promise: turn, resolve } = Promise.withResolvers<void>()
+    const begin = (): void => {
+      begun = promised(go)
+      resolve()
+    }
+    this.#waiting.add(begin)
     this.#waitingBytes += held
     try {
       await patience(turn)
     } catch (error) {
-      hasGivenUp = true
       // Once it is on its way its own answer says what became of it.
       if (begun === undefined) throw error
     } finally {
+      this.#waiting.delete(begin)
       this.#waitingBytes -= held
     }
     return begun!
@@ -72,7 +71,7 @@ export class GuardedOrder {
   #answered(): void {
     if (--this.#underWay > 0) return
     const waiting = this.#waiting
-    this.#waiting = []
+    this.#waiting = new Set()
     for (const begin of waiting) begin()
   }
 }

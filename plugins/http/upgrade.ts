@@ -67,12 +67,12 @@ export class Upgrades {
     }
   }
 
-  /** Answers what is under way on every connection, and closes it. */
+  /** Answers what is under way on every connection, and closes it; whoever is still being judged is let go. */
   async finish(): Promise<void> {
+    for (const socket of this.#judged) socket.destroy()
     await Promise.all([...this.#visits.values()].map((visit) => visit.finish()))
   }
 
-  /** Whoever is still being judged. */
   destroy(): void {
     for (const socket of [...this.#judged, ...this.#visits.keys()]) socket.destroy()
   }

@@ -22,6 +22,17 @@ async function reached(
   return remote
 }
 
+/** As soon as there is a place: that the one before has gone is heard a moment later. */
+async function eventually(run: () => Promise<Remote>): Promise<Remote> {
+  for (;;) {
+    try {
+      return await run()
+    } catch (error) {
+      if ((error as ConcordError).code !== 'OVERLOADED') throw error
+    }
+  }
+}
+
 const SECRET = 'concord_bootstrap_of_the_test_with_enough_of_it_0123456789'
 
 async function withAuth(t: TestContext): Promise<{ db: Concord; url: string; admin: string }> {
@@ -141,6 +152,16 @@ describe('who is not let in is told, and costs nothing', () => {
     assert.equal(error.code, 'OVERLOADED')
     assert.equal((error as ConcordError).retryable, true)
     assert.match(await raw(t, url, upgradeTo('concord-endpoint')), /^HTTP\/1\.1 503 [^]*retry-after: 1/i)
+  })
+
+  test('whoever closes leaves his place to the next one', async (t) => {
+    const { db, url } = await api(t, {}, { limits: { connections: 1 } })
+    for (let each = 0; each < 5; each++) {
+      const remote = await eventually(() => connect(url))
+      await remote.put('a', each)
+      await remote.close()
+    }
+    assert.equal(await db.get('a'), 4)
   })
 
   test('another protocol, and another path, are answered and closed', async (t) => {
