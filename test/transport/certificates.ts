@@ -9,7 +9,8 @@ export interface Certificate {
 }
 
 export interface Authority extends Certificate {
-  issue(name: string, purposes?: readonly ('server' | 'client')[]): Certificate
+  /** @param address IPv4, beside the name. */
+  issue(name: string, purposes?: readonly ('server' | 'client')[], address?: string): Certificate
 }
 
 const tlv = (tag: number, ...parts: readonly Uint8Array[]): Buffer => {
@@ -70,9 +71,11 @@ export function createAuthority(name: string): Authority {
   return {
     cert,
     key: pem(privateKey),
-    issue: (subject, purposes) => {
+    issue: (subject, purposes, address) => {
       const pair = keyPair()
-      const names = extension('551d11', sequence(tlv(0x82, Buffer.from(`${subject}.example`))))
+      const known = [tlv(0x82, Buffer.from(`${subject}.example`))]
+      if (address !== undefined) known.push(tlv(0x87, Buffer.from(address.split('.').map(Number))))
+      const names = extension('551d11', sequence(...known))
       const uses = purposes?.map((purpose) => PURPOSES[purpose])
       const extensions = uses === undefined ? [names] : [names, extension('551d25', sequence(...uses))]
       return { cert: certify(subject, pair.publicKey, name, signer, extensions), key: pem(pair.privateKey) }
