@@ -34,7 +34,8 @@ export const open = (config?: Config, act: StartAct = {}): Promise<Concord> =>
 /**
  * Reaches the node that runs on a data directory of this machine: `./data`, or a directory with a config
  * that names one; or, by one URL or several (`http://127.0.0.1:4000`), any node with `plugins.http`, which are tried in
- * their order. A connection that is lost is made again by the next call, at the next endpoint that answers.
+ * their order. A connection that is lost is made again by the next call, at the next endpoint that answers. With several
+ * URLs a call that certainly did nothing, a read, and a write with a `requestId` go on there within their own deadline.
  *
  * @throws `CANNOT_CONNECT` - no such directory, no data in it, no node that runs there, or one that does not
  *   answer, no permission; says which. May be tried again when `retryable`: a node may be on its way up.
