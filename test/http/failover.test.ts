@@ -83,20 +83,24 @@ describe('a client of three nodes', () => {
     const remote = await reached(t, nodes.map(urlOf))
     let isOver = false
     let written = 0
-    const writing = (async () => {
+    const writing = async (): Promise<void> => {
       for (; !isOver; written++) {
         await remote.increment('count', { by: 1, requestId: `r-${written}`, ...LONG })
       }
-    })()
-    const reading = (async () => {
+    }
+    const reading = async (): Promise<void> => {
       while (!isOver) await remote.get('count', LONG)
-    })()
-    await until(() => written > 20)
+    }
+    const calls = Promise.all([writing(), reading()]).finally(() => {
+      isOver = true
+    })
+    calls.catch(() => undefined)
+    await until(() => isOver || written > 20)
     await nodes[0]!.close()
     const before = written
-    await until(() => written > before + 20)
+    await until(() => isOver || written > before + 20)
     isOver = true
-    await Promise.all([writing, reading])
+    await calls
     assert.equal(await nodes[1]!.get('count', LONG), written, 'each exactly once')
   })
 
