@@ -11,6 +11,7 @@ import { Door } from './store/door.ts'
 import { ConcordError, messageOf } from './errors.ts'
 import type { NodeEvents } from './hook-events.ts'
 import { ToldKv } from './store/told-kv.ts'
+import { UnsureLog } from './store/unsure-log.ts'
 import type { NodeLog } from './log.ts'
 import { createBudget, pluginSpace, stateHash } from './machine/index.ts'
 import type { Driver } from './node/driver.ts'
@@ -93,8 +94,12 @@ export class OpenNode extends ToldKv implements Concord {
 
   constructor(parts: NodeParts, driver: Driver, storage: NodeStorage, id: string) {
     const { config, host, rules } = parts
+    const hasForgotten = config.plugins['auth'] !== false && !host.names.includes('auth')
     const shared = {
-      log: driver,
+      log:
+        hasForgotten && config.cluster !== undefined
+          ? new UnsureLog(driver, () => this.#unguarded())
+          : driver,
       door: new Door(host.hooks, () => driver.machine, config.limits.queueBytes),
       rules,
       events: new ApiEvents(parts.telemetry, rules.nowMs),

@@ -2,7 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Config } from '../../core/index.ts'
+import { testCluster } from '../../core/testing/index.ts'
 import { fileNode, temporary } from '../store/node.ts'
+
+type Plugins = Config['plugins']
 
 test('a node without auth in its config takes no calls once there are tokens, unless that is said in words', async (t) => {
   const dir = await temporary(t)
@@ -34,6 +38,38 @@ test('a node without auth in its config takes no calls once there are tokens, un
   const { unsafe } = await open.status()
   assert.ok(unsafe.some((line) => line.includes('plugins.auth: false')))
   await open.close()
+})
+
+test('a member that starts without auth is open to nobody before it has heard that there are tokens', async () => {
+  for (let seed = 1; seed <= 3; seed++) {
+    let plugins: Plugins = { auth: true }
+    const config = {
+      get plugins() {
+        return plugins
+      },
+    }
+    const t = await testCluster({ seed, config })
+    try {
+      const { token } = await t.node('n1').db.plugin('auth').bootstrap()
+      await t.node('n1').db.put('k', 'secret', { token })
+      const leader = await t.leader()
+      const member = t.nodes.find(({ name }) => name !== leader.name)!.name
+      t.crash(member)
+      plugins = {}
+      const { db } = await t.start(member)
+      const calls = [
+        db.get('k'),
+        db.put('k', 1),
+        db.txn((tx) => tx.put('k', 1)),
+        db.entries().next(),
+        db.cluster.transferLeadership(member),
+      ]
+      for (const call of calls) await assert.rejects(call, { code: 'UNSUPPORTED', outcome: 'not-applied' })
+      assert.equal(await leader.db.get('k', { token }), 'secret')
+    } finally {
+      await t.close()
+    }
+  }
 })
 
 test('a node without auth is as it always was where nobody has made a token', async (t) => {
