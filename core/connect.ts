@@ -89,6 +89,7 @@ async function storeOver(
 function checkOptions(options: ConnectOptions): ConnectOptions {
   const { token, timeoutMs, ca } = checkCall(RULES, {}, options, OPTIONS).options
   if (token !== undefined && typeof token !== 'string') refuse('token', token, 'a string')
+  if (token !== undefined && /[^\x20-\x7e]/.test(token)) refuse('token', 'another text', 'one line of ASCII')
   if (ca !== undefined && typeof ca !== 'string') refuse('ca', ca, 'PEM text')
   return { token, timeoutMs, ca }
 }

@@ -67,7 +67,15 @@ export class EndpointClient implements Routes {
 
   /** What the node said of itself when this connected. Rejects with `CANNOT_CONNECT`. */
   async hello(timeoutMs: number): Promise<NodeHello> {
-    return (await this.#connected({ deadlineMs: this.nowMs() + timeoutMs })).hello
+    const deadlineMs = this.nowMs() + timeoutMs
+    for (let tries = 1; ; tries++) {
+      try {
+        return (await this.#connected({ deadlineMs })).hello
+      } catch (error) {
+        const isLast = tries >= this.alternatives || this.nowMs() >= deadlineMs
+        if (isLast || !ConcordError.is(error) || !error.retryable) throw error
+      }
+    }
   }
 
   async route(patience: CallPatience): Promise<Route> {
@@ -114,11 +122,25 @@ export class EndpointClient implements Routes {
     const connection: Connection = new Connection(socket, this.clock, () => this.#lost(connection))
     this.#greeting = connection
     if (this.#isClosed) connection.close()
-    await connection.greet().catch((error: unknown) => {
+    await this.#greeted(connection).catch((error: unknown) => {
       throw this.#isClosed ? closed() : error
     })
     if (!connection.isLost) this.#open = connection
     return connection
+  }
+
+  /** Where there are others to ask, one that takes connections and says nothing is left. */
+  async #greeted(connection: Connection): Promise<void> {
+    const { alternatives } = this.#way
+    if (alternatives < 2) return connection.greet()
+    const deadlineMs = this.nowMs() + GREETING_MS / alternatives
+    const mute = (): ConcordError => cannotConnect(new Error('the node says no hello'))
+    try {
+      await within(this.clock, { deadlineMs }, connection.greet(), mute)
+    } catch (error) {
+      connection.close()
+      throw error
+    }
   }
 
   #lost(connection: Connection): void {

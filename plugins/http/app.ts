@@ -173,7 +173,7 @@ function addRoute(app: FastifyInstance, owner: AppOwner, route: Route, streams: 
       const isJudgedHere = accessFor(route.permission) !== undefined
       const actor = isJudgedHere ? await owner.authorize(route, tokenOf(request.headers)) : undefined
       if (isForLeader({ query })) await owner.sendToLeader(route, tokenOf(request.headers), request.url)
-      const call = new Call(owner, request, { params, query }, body, actor)
+      const call = new Call(owner, request, reply.raw, { params, query }, body, actor)
       const openStream: OpenStream = (source) => streams.open(clientOf(request), source, reply)
       return sendResult(reply, await route.handle(call), openStream)
     },

@@ -1,6 +1,7 @@
 /** A call as a route's function sees it; what costs something is made when it is asked for. */
 import type { RouteCall, Store, StoreDefaults } from '../../core/plugin.ts'
 import type { FastifyRequest } from 'fastify'
+import type { ServerResponse } from 'node:http'
 import type { Judged } from './judge.ts'
 
 export interface CallOwner {
@@ -21,11 +22,18 @@ export class Call implements RouteCall {
   readonly token: string | undefined
   readonly actor: string | undefined
   readonly #owner: CallOwner
-  readonly #request: FastifyRequest
+  readonly #response: ServerResponse
   #store: Store | undefined
   #signal: AbortSignal | undefined
 
-  constructor(owner: CallOwner, request: FastifyRequest, judged: Judged, body: unknown, actor?: string) {
+  constructor(
+    owner: CallOwner,
+    request: FastifyRequest,
+    response: ServerResponse,
+    judged: Judged,
+    body: unknown,
+    actor?: string,
+  ) {
     this.params = judged.params
     this.query = judged.query
     this.headers = request.headers
@@ -35,7 +43,7 @@ export class Call implements RouteCall {
     this.token = tokenOf(request.headers)
     this.actor = actor
     this.#owner = owner
-    this.#request = request
+    this.#response = response
   }
 
   get store(): Store {
@@ -53,15 +61,19 @@ export class Call implements RouteCall {
   }
 
   get signal(): AbortSignal {
-    this.#signal ??= AbortSignal.any([this.#owner.signal, goneSignal(this.#request)])
+    this.#signal ??= AbortSignal.any([this.#owner.signal, goneSignal(this.#response)])
     return this.#signal
   }
 }
 
-function goneSignal({ raw }: FastifyRequest): AbortSignal {
+/** Of this call, however many come over the same connection. */
+function goneSignal(response: ServerResponse): AbortSignal {
   const abort = new AbortController()
-  const { socket } = raw
-  socket.once('close', () => abort.abort(new Error('the client has gone')))
+  const gone = (): void => {
+    if (!response.writableFinished) abort.abort(new Error('the client has gone'))
+  }
+  if (response.closed) gone()
+  else response.once('close', gone)
   return abort.signal
 }
 

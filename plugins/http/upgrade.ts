@@ -3,6 +3,7 @@
  * the protocol of the node's own socket. Whoever may not is told so as an answer of HTTP, before any of the node's
  * memory is his; every other upgrade is answered, too, and never left waiting.
  */
+import type { EventEmitter } from 'node:events'
 import { STATUS_CODES, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { ConcordError, type EndpointPort, type Log } from '../../core/plugin.ts'
@@ -51,6 +52,8 @@ export class Upgrades {
 
   /** For the `upgrade` event of a server. Never rejects. */
   async take(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    // In a server of the application's own others may wait for theirs.
+    if (!isForConnections(request) && isHeardByOthers(socket)) return
     socket.on('error', () => socket.destroy())
     try {
       this.#judged.add(socket)
@@ -109,6 +112,9 @@ export class Upgrades {
     this.#visits.set(socket, this.#owner.endpoint.accept(socket))
   }
 }
+
+const isHeardByOthers = (socket: Socket & { readonly server?: EventEmitter }): boolean =>
+  (socket.server?.listenerCount('upgrade') ?? 0) > 1
 
 function refuse(socket: Socket, problem: Problem): void {
   if (!socket.writable) return void socket.destroy()

@@ -288,6 +288,8 @@ describe('a token', () => {
       )
       await t.advance(2500)
       assert.equal(await outcome(store.get('a')), 'NOT_READY')
+      assert.equal(await outcome(store.status()), 'done', 'how the node is may be asked')
+      assert.equal(await outcome(store.cluster.members()), 'done')
     } finally {
       await t.close()
     }

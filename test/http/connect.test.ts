@@ -90,6 +90,36 @@ describe('the same store in another process, by URL', () => {
     assert.equal(await db.get('a'), 1)
   })
 
+  test('the upgrades of an application are left alone in its own server', async (t) => {
+    const { db } = await api(t, { listen: false })
+    const service = db.plugin('http')
+    const server = createServer(service.handler).on('upgrade', service.upgrade)
+    server.on('upgrade', (request, socket) => {
+      if (request.headers.upgrade === 'chat') socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\nhello')
+    })
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+    t.after(() => server.close())
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    assert.equal(await raw(t, url, upgradeTo('chat')), 'HTTP/1.1 101 Switching Protocols\r\n\r\nhello')
+    const remote = await reached(t, url)
+    await remote.put('a', 1)
+  })
+
+  test('one that takes connections and says nothing is left for the next', async (t) => {
+    const mute = createServer().on('upgrade', (_request, socket) => {
+      socket.write(
+        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: concord-endpoint\r\n\r\n',
+      )
+    })
+    await new Promise<void>((resolve) => void mute.listen(0, '127.0.0.1', resolve))
+    t.after(() => mute.close())
+    const { db, url } = await api(t)
+    const urls = [`http://127.0.0.1:${(mute.address() as AddressInfo).port}`, url]
+    const remote = await reached(t, urls, { timeoutMs: 20_000 })
+    await remote.put('a', 1)
+    assert.equal(await db.get('a'), 1)
+  })
+
   test('the next endpoint is asked when one does not answer, and when one goes', async (t) => {
     const first = await api(t)
     const second = await api(t)
