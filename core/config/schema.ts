@@ -282,7 +282,7 @@ const limits = {
     },
     connections: {
       type: 'integer',
-      description: "Clients that may be connected to the node's own socket at once.",
+      description: "Clients that may be connected at once, by the node's own socket and by HTTP upgrades together.",
       default: 256,
       minimum: 1,
       maximum: 65_535,

@@ -166,7 +166,7 @@ export interface LimitsOptions {
    */
   readonly queueBytes?: number | undefined
   /**
-   * Clients that may be connected to the node's own socket at once. (default 256; 1 to 65 535)
+   * Clients that may be connected at once, by the node's own socket and by HTTP upgrades together. (default 256; 1 to 65 535)
    */
   readonly connections?: number | undefined
 }
@@ -390,7 +390,7 @@ export interface LimitsConfig {
    */
   readonly queueBytes: number
   /**
-   * Clients that may be connected to the node's own socket at once. (default 256; 1 to 65 535)
+   * Clients that may be connected at once, by the node's own socket and by HTTP upgrades together. (default 256; 1 to 65 535)
    */
   readonly connections: number
 }

@@ -197,13 +197,11 @@ describe('variables', () => {
     const env = {
       CONCORD_STORAGE_FSNYC: 'never',
       CONCORD_WHATEVER: '1',
-      CONCORD_CACERT: 'x',
       OTHER: '1',
       CONCORDE: '1',
     }
     const config = await loadConfig({ cwd: project(t, { 'concord.config.json': '{}' }), env })
     assert.deepEqual(config.warnings, [
-      'CONCORD_CACERT is not a variable of Concord.',
       'CONCORD_STORAGE_FSNYC is not a variable of Concord. Did you mean "CONCORD_STORAGE_FSYNC"?',
       'CONCORD_WHATEVER is not a variable of Concord.',
     ])
