@@ -282,7 +282,8 @@ const limits = {
     },
     connections: {
       type: 'integer',
-      description: "Clients that may be connected at once, by the node's own socket and by HTTP upgrades together.",
+      description:
+        "Clients that may be connected at once, by the node's own socket and by HTTP upgrades together.",
       default: 256,
       minimum: 1,
       maximum: 65_535,
