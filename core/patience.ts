@@ -31,6 +31,13 @@ export function within<R>(
   })
 }
 
+/** While somebody waits for `work`, which ends by itself, his process does not: what peers say keeps none alive. */
+export function holding<R>(clock: Clock, { deadlineMs }: CallPatience, work: Promise<R>): Promise<R> {
+  const leftMs = Math.max(0, deadlineMs - clock.monotonicMs())
+  const timer = clock.after(leftMs, () => undefined, { keepAlive: true })
+  return work.finally(() => clock.cancel(timer))
+}
+
 function tooLate(): ConcordError {
   return new ConcordError(
     'TIMEOUT',

@@ -10,7 +10,7 @@ import { assert } from '../assert.ts'
 import { ConcordError } from '../errors.ts'
 import type { Writer } from '../bytes.ts'
 import { type CommandResult, type Machine, guardHolds } from '../machine/index.ts'
-import { within } from '../patience.ts'
+import { holding, within } from '../patience.ts'
 import type { Clock } from '../ports.ts'
 import {
   clusterTimeNow,
@@ -304,11 +304,11 @@ export class Driver implements ReplicatedLog, Served {
   }
 
   memberStates(patience: Patience): Promise<MemberStatus[]> {
-    return this.consultation.memberStates(patience)
+    return holding(this.#clock, patience, this.consultation.memberStates(patience))
   }
 
   askForSlice(name: string, version: number, patience: Patience): Promise<void> {
-    return this.consultation.askForSlice(name, version, patience)
+    return holding(this.#clock, patience, this.consultation.askForSlice(name, version, patience))
   }
 
   operate(operation: Operation, asked: Asked): Promise<Operated> {
