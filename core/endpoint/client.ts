@@ -1,7 +1,7 @@
 /**
- * A client's side of a node's socket: one connection, made again by the next call when it was lost. Every
- * request ends: by its answer, its deadline, its signal, or the loss of the connection, and then the error
- * says what may have happened.
+ * A client's side of a node's protocol, whichever way its sockets come: one connection, made again by the next call when
+ * it was lost or left. Every request ends: by its answer, its deadline, its signal, or the loss of the connection, and
+ * then the error says what may have happened.
  */
 import type { Socket } from 'node:net'
 import { MalformedError, Writer } from '../bytes.ts'

@@ -1,7 +1,7 @@
 /**
  * Reading an iterator of the node page by page: entries of one moment, or what a plugin's verb gives. The node's
- * iterator is closed when the reading ends, however it ends. Its pages come over the one connection; whoever reads on after a loss is
- * told from where.
+ * iterator is closed when the reading ends, however it ends. Its pages come over the connection that began it; whoever
+ * reads on after its loss is told from where.
  */
 import { ConcordError } from '../errors.ts'
 import type { Call } from '../store/calls.ts'

@@ -152,7 +152,7 @@ export function isAnswer(value: unknown): value is RouteAnswer {
   return typeof value === 'object' && value !== null && ANSWER in value
 }
 
-/** Lists every route with the plugin that offers it, in the order of the plugins. */
+/** A route, and the plugin that offers it. */
 export interface OfferedRoute {
   /** Who offers it. */
   readonly plugin: string

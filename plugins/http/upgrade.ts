@@ -76,6 +76,7 @@ export class Upgrades {
     await Promise.all([...this.#visits.values()].map((visit) => visit.finish()))
   }
 
+  /** What `finish` has left. */
   destroy(): void {
     for (const socket of [...this.#judged, ...this.#visits.keys()]) socket.destroy()
   }
