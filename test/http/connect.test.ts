@@ -95,7 +95,10 @@ describe('the same store in another process, by URL', () => {
     const service = db.plugin('http')
     const server = createServer(service.handler).on('upgrade', service.upgrade)
     server.on('upgrade', (request, socket) => {
-      if (request.headers.upgrade === 'chat') socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\nhello')
+      if (request.headers.upgrade !== 'chat') return
+      socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n')
+      // What anybody else would say to it is said by then.
+      setTimeout(() => socket.end('hello'), 50)
     })
     await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
     t.after(() => server.close())
