@@ -24,25 +24,25 @@ export interface Ask {
 }
 
 /** One connection. What belongs to a session, as an iterator does, is asked of the connection that told of it. */
-export interface Route {
+export interface Link {
   ask(ask: Ask): Promise<Told>
 }
 
 /** An answer, and who gave it. */
 export interface Told extends Answer {
-  readonly from: Route
+  readonly from: Link
 }
 
-export interface Routes {
+export interface Links {
   readonly clock: Clock
   /** At how many endpoints the cluster is reached. */
   readonly alternatives: number
   /** Nobody is asked any more. */
   readonly isClosed: boolean
   /** The connection there is, or the next one. Rejects with what `connect` does, within the caller's patience. */
-  route(patience: CallPatience): Promise<Route>
+  link(patience: CallPatience): Promise<Link>
   /** New calls go elsewhere; what is under way on it ends there. */
-  leave(route: Route): void
+  leave(link: Link): void
 }
 
 export function withTimeLeft(head: RequestHead, leftMs: number): RequestHead {

@@ -18,7 +18,7 @@ import {
   readMessage,
   writeMessage,
 } from './frames.ts'
-import { type Ask, type Route, type Routes, type Told, late, lostConnection, withTimeLeft } from './ask.ts'
+import { type Ask, type Link, type Links, type Told, late, lostConnection, withTimeLeft } from './ask.ts'
 import { type NodeHello, errorOf } from './shapes.ts'
 import type { Way } from './way.ts'
 
@@ -36,7 +36,7 @@ interface Pending {
   release: () => void
 }
 
-export class EndpointClient implements Routes {
+export class EndpointClient implements Links {
   readonly clock: Clock
   readonly #way: Way
   /** Greeted, and not lost. */
@@ -78,13 +78,13 @@ export class EndpointClient implements Routes {
     }
   }
 
-  async route(patience: CallPatience): Promise<Route> {
+  async link(patience: CallPatience): Promise<Link> {
     return this.#open ?? (await this.#connected(patience))
   }
 
-  leave(route: Route): void {
+  leave(link: Link): void {
     const connection = this.#open
-    if (connection !== route || connection === undefined) return
+    if (connection !== link || connection === undefined) return
     this.#open = undefined
     this.#way.moveOn()
     this.#left.add(connection)
@@ -151,7 +151,7 @@ export class EndpointClient implements Routes {
   }
 }
 
-class Connection implements Route {
+class Connection implements Link {
   hello!: NodeHello
   readonly #socket: Socket
   readonly #clock: Clock

@@ -5,7 +5,7 @@
  */
 import { AbortError, ConcordError, type ErrorCode } from '../errors.ts'
 import { within } from '../patience.ts'
-import type { Ask, Route, Routes, Told } from './ask.ts'
+import type { Ask, Link, Links, Told } from './ask.ts'
 
 /** Between rounds through all endpoints. */
 const PAUSE_MS = 100
@@ -14,39 +14,39 @@ const USELESS: ReadonlySet<ErrorCode> = new Set(['NO_LEADER', 'NOT_READY', 'STOP
 /** The call was lost on its way. */
 const LOST: ReadonlySet<ErrorCode> = new Set(['CONNECTION_LOST', 'LEADERSHIP_LOST', 'STOPPED'])
 
-export async function askAnywhere(routes: Routes, ask: Ask): Promise<Told> {
+export async function askAnywhere(links: Links, ask: Ask): Promise<Told> {
   let isUnknown = false
   for (let failures = 1; ; failures++) {
-    let route: Route | undefined
+    let link: Link | undefined
     try {
-      route = await routes.route(ask)
-      return await route.ask(ask)
+      link = await links.link(ask)
+      return await link.ask(ask)
     } catch (error) {
       if (!ConcordError.is(error)) throw isUnknown ? inDoubt(error, ask) : error
-      if (route !== undefined && USELESS.has(error.code)) routes.leave(route)
-      if (!goesOn(routes, ask, error, failures)) throw isUnknown ? inDoubt(error, ask) : error
+      if (link !== undefined && USELESS.has(error.code)) links.leave(link)
+      if (!goesOn(links, ask, error, failures)) throw isUnknown ? inDoubt(error, ask) : error
       isUnknown ||= error.outcome === 'unknown'
-      // Without a route, all endpoints have been tried.
-      if (route !== undefined && failures % routes.alternatives !== 0) continue
-      await pause(routes, ask).catch((aborted: unknown) => {
+      // Without a link, all endpoints have been tried.
+      if (link !== undefined && failures % links.alternatives !== 0) continue
+      await pause(links, ask).catch((aborted: unknown) => {
         throw isUnknown ? inDoubt(aborted, ask) : aborted
       })
     }
   }
 }
 
-function goesOn(routes: Routes, ask: Ask, error: ConcordError, failures: number): boolean {
-  if (routes.isClosed || routes.alternatives < 2) return false
-  if (ask.deadlineMs - routes.clock.monotonicMs() <= PAUSE_MS) return false
+function goesOn(links: Links, ask: Ask, error: ConcordError, failures: number): boolean {
+  if (links.isClosed || links.alternatives < 2) return false
+  if (ask.deadlineMs - links.clock.monotonicMs() <= PAUSE_MS) return false
   const { code, outcome, retryable } = error
   if (outcome === 'unknown') return LOST.has(code) && (!ask.isWrite || ask.isGuarded === true)
   if (code === 'CANNOT_CONNECT') return retryable
   // Does not pass by itself: one round.
-  if (code === 'UNSUPPORTED') return failures < routes.alternatives
+  if (code === 'UNSUPPORTED') return failures < links.alternatives
   return USELESS.has(code) || LOST.has(code)
 }
 
-function pause({ clock }: Routes, { deadlineMs, signal }: Ask): Promise<void> {
+function pause({ clock }: Links, { deadlineMs, signal }: Ask): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   const timer = clock.after(PAUSE_MS, resolve, { keepAlive: true })
   return within(clock, { deadlineMs, signal }, promise).finally(() => clock.cancel(timer))

@@ -51,7 +51,7 @@ export class RemoteCalls {
     const { deadlineMs, signal, requestId } = call
     const ask = { head, values, isWrite, isGuarded: requestId !== undefined, deadlineMs, signal }
     if (!isBound) return askAnywhere(this.client, ask)
-    return (await this.client.route(ask)).ask(ask)
+    return (await this.client.link(ask)).ask(ask)
   }
 
   /** For an answer that holds no value. */

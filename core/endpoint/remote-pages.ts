@@ -8,7 +8,7 @@ import type { Call } from '../store/calls.ts'
 import type { Moment } from '../store/one-moment.ts'
 import type { Entry, Key } from '../types.ts'
 import type { RemoteCalls } from './remote-calls.ts'
-import type { Route, Told } from './ask.ts'
+import type { Link, Told } from './ask.ts'
 import { type Page, entryIn, valueIfAny } from './shapes.ts'
 
 export async function* remoteEntries(
@@ -69,11 +69,11 @@ async function* pages(
   }
 }
 
-function closeIterator({ client, rules }: RemoteCalls, route: Route, iterator: number): void {
+function closeIterator({ client, rules }: RemoteCalls, link: Link, iterator: number): void {
   const head = { method: 'close', iterator }
   const deadlineMs = client.nowMs() + rules.timeoutMs
   // Its end has no taker: with the connection the iterator goes, too.
-  route.ask({ head, values: [], isWrite: false, deadlineMs }).catch(() => undefined)
+  link.ask({ head, values: [], isWrite: false, deadlineMs }).catch(() => undefined)
 }
 
 function withCursor(error: unknown, cursor: Key | undefined): unknown {

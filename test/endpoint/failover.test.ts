@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Ask, Route, Routes } from '../../core/endpoint/ask.ts'
+import type { Ask, Link, Links } from '../../core/endpoint/ask.ts'
 import { askAnywhere } from '../../core/endpoint/failover.ts'
 import { AbortError, ConcordError, type ErrorCode, type Outcome } from '../../core/errors.ts'
 import { TestClock } from '../node/held.ts'
@@ -11,7 +11,7 @@ import { rejection } from '../store/node.ts'
 const DEADLINE_MS = 5000
 
 /** Endpoints that answer in turn with what the test has written down, the last of it for ever. */
-class Script implements Routes {
+class Script implements Links {
   readonly clock = new TestClock()
   readonly alternatives: number
   readonly #answers: readonly (ConcordError | 'done')[]
@@ -24,11 +24,11 @@ class Script implements Routes {
     this.alternatives = alternatives
   }
 
-  async route(): Promise<Route> {
+  async link(): Promise<Link> {
     const answer = this.#answers[Math.min(this.asked, this.#answers.length - 1)]!
     this.asked++
     if (answer !== 'done' && answer.code === 'CANNOT_CONNECT') throw answer
-    const from: Route = {
+    const from: Link = {
       ask: async () => {
         if (answer !== 'done') throw answer
         return { head: 'done', values: [], from }
