@@ -6,7 +6,7 @@
 import { ConcordError } from './errors.ts'
 import { describe } from './found.ts'
 import type { NodeStorage } from './node-storage.ts'
-import type { Log } from './plugin.ts'
+import type { Log } from './host/contract.ts'
 import { didYouMean } from './suggest.ts'
 
 /** What holds for one start, and is in no config. */

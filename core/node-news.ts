@@ -9,7 +9,7 @@ import type { Driver } from './node/driver.ts'
 import type { DriverEvents } from './node/driver-ports.ts'
 import type { Peering } from './node/peering.ts'
 import type { OpenNode } from './open-node.ts'
-import type { Log } from './plugin.ts'
+import type { Log } from './host/contract.ts'
 import type { Clock } from './ports.ts'
 import type { Telemetry } from './telemetry.ts'
 

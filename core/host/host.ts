@@ -9,6 +9,7 @@
 import { AbortError, ConcordError, messageOf } from '../errors.ts'
 import type { Access } from '../hook-events.ts'
 import { createHooks, type HookSet, type Hooks } from '../hooks.ts'
+import type { CommandCall, Log, Plugin, PluginCommand, Slice } from './contract.ts'
 import { contextOf, type HostPorts, type Installed, type Phase } from './context.ts'
 import type { AnyDefinition } from './definition.ts'
 import { sortPlugins } from './order.ts'
@@ -17,7 +18,6 @@ import { Routes, accessFor } from './routes.ts'
 import { Steps, throwAll } from './steps.ts'
 import type { WindowGuard } from './taps.ts'
 import { windowGuard } from './window-guard.ts'
-import type { CommandCall, Log, Plugin, PluginCommand, Slice } from '../plugin.ts'
 import type { Telemetry } from '../telemetry.ts'
 
 export interface HostOptions {

@@ -160,16 +160,23 @@ export interface OfferedRoute {
   readonly route: Route
 }
 
-const METHODS: readonly unknown[] = ['GET', 'PUT', 'POST', 'PATCH', 'DELETE']
-export const PERMISSIONS: readonly unknown[] = [
-  'public',
-  'store',
-  'token',
-  'read',
-  'write',
-  'delete',
-  'admin',
-]
+// All of them, and no others: the compiler counts.
+const METHODS: readonly unknown[] = Object.keys({
+  GET: true,
+  PUT: true,
+  POST: true,
+  PATCH: true,
+  DELETE: true,
+} satisfies Record<Route['method'], true>)
+export const PERMISSIONS: readonly unknown[] = Object.keys({
+  public: true,
+  store: true,
+  token: true,
+  read: true,
+  write: true,
+  delete: true,
+  admin: true,
+} satisfies Record<RoutePermission, true>)
 const PATH = /^(\/(:[a-z]\w*|[a-z0-9][a-z0-9._-]*))+$/
 
 /** All routes of a node. */

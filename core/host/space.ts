@@ -31,7 +31,6 @@ import {
 } from '../machine/index.ts'
 import type { Writer } from '../bytes.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
-import type { PluginSpace, ScanOptions } from '../plugin.ts'
 import type {
   DeleteResult,
   Entry,
@@ -44,6 +43,7 @@ import type {
   Value,
   WriteOptions,
 } from '../types.ts'
+import type { PluginSpace, ScanOptions } from './contract.ts'
 
 /** Keys of one step of an asynchronous scan. */
 const SCAN_STEP = 256

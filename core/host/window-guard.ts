@@ -1,8 +1,8 @@
 /** What becomes of plugins that fail or dawdle where they only look on: it is told, and life goes on (H67). */
 import { messageOf } from '../errors.ts'
-import type { Log } from '../plugin.ts'
 import type { Clock } from '../ports.ts'
 import type { Telemetry } from '../telemetry.ts'
+import type { Log } from './contract.ts'
 import type { WindowGuard } from './taps.ts'
 
 /** Counts every failure and slowness at the window, and says each once per plugin. */

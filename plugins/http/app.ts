@@ -5,12 +5,12 @@
  */
 import { accessFor, ConcordError, type Log, type OfferedRoute, type Route } from '../../core/plugin.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
-import { BASE } from './base.ts'
 import { parseBody } from './body.ts'
-import { Call, type CallOwner, mediaType, tokenOf } from './call.ts'
+import { Call, type CallOwner, mediaType, tokenOf, wayToShow } from './call.ts'
 import { isForLeader } from './elsewhere.ts'
 import { answerInTurn } from './in-turn.ts'
 import { judgeOf } from './judge.ts'
+import { nowhereIn, urlOf } from './nowhere.ts'
 import type { HttpConfig } from './options.ts'
 import type { Peers } from './peers.ts'
 import { HttpError, problemOf, type Problem } from './problem.ts'
@@ -73,8 +73,9 @@ export async function createApp(owner: AppOwner, offered: readonly OfferedRoute[
     app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   }
   app.setErrorHandler((error: unknown, request, reply) => refuse(owner, error, request, reply))
+  const nowhere = nowhereIn(offered)
   app.setNotFoundHandler((request, reply) => {
-    refuse(owner, new HttpError('NOT_FOUND', 'API endpoint not found'), request, reply)
+    refuse(owner, nowhere(request.method, request.url), request, reply)
   })
   answerInTurn(app)
   limitRequests(app, owner)
@@ -164,7 +165,7 @@ function addRoute(app: FastifyInstance, owner: AppOwner, route: Route, streams: 
   const judge = judgeOf(route)
   app.route({
     method: route.method,
-    url: route.atRoot === true ? route.path : BASE + route.path,
+    url: urlOf(route),
     config: { isPublic: route.permission === 'public' },
     handler: async (request, reply) => {
       const { params, query } = judge.text(request.params, request.query)
@@ -199,7 +200,9 @@ function bodyOf(route: Route, { headers, body }: FastifyRequest): unknown {
 
 function refuse(owner: AppOwner, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = problemOf(error) ?? unforeseen(owner.log, error)
-  return sendProblem(request, reply, problem)
+  const way = problem.code === 'UNAUTHORIZED' ? wayToShow(request.headers) : undefined
+  const message = way === undefined ? problem.message : `${problem.message}. ${way}`
+  return sendProblem(request, reply, { ...problem, message })
 }
 
 /** What went wrong is in the log of the node, for whoever runs it; nobody else learns of it. */

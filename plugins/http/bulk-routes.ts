@@ -1,8 +1,9 @@
 /** Many keys in one call: all or nothing, one change of the store, one moment of it. */
 import { answer, fromJson, type Route, type RouteCall, type Value } from '../../core/plugin.ts'
 import { HttpError } from './problem.ts'
+import { valueText } from './reply.ts'
 import { anyJson, idempotencyKey, key, object, ttl, writing } from './schemas.ts'
-import { jsonObject, valueText } from './values.ts'
+import { jsonObject } from './values.ts'
 
 const TAG = 'Bulk Operations'
 

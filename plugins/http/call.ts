@@ -81,13 +81,23 @@ export function mediaType(header: string | undefined): string {
   return header === undefined ? '' : header.split(';', 1)[0]!.trim().toLowerCase()
 }
 
+const BEARER = /^bearer +(\S+)$/i
+
 /**
  * `Authorization: Bearer`, and for whoever cannot set that, `X-API-Key`. Another scheme is for somebody else, such as a
  * proxy on the way: it shows nothing here.
  */
 export function tokenOf(headers: RouteCall['headers']): string | undefined {
-  const bearer = /^bearer +(\S+)$/i.exec((headers['authorization'] as string | undefined) ?? '')
+  const bearer = BEARER.exec((headers['authorization'] as string | undefined) ?? '')
   if (bearer !== null) return bearer[1]
   const key = headers['x-api-key']
   return typeof key === 'string' ? key : undefined
+}
+
+/** For whoever is refused since he has shown none: how one is shown, or what is wrong with the way he has shown it. */
+export function wayToShow(headers: RouteCall['headers']): string | undefined {
+  if (tokenOf(headers) !== undefined) return undefined
+  if (headers['authorization'] === undefined)
+    return 'It is shown as "Authorization: Bearer TOKEN", or as X-API-Key'
+  return 'The header Authorization is there in another form than "Bearer TOKEN"'
 }

@@ -11,7 +11,7 @@ export type Asked =
   | { readonly ifAbsent: true }
   | { readonly condition: (value: unknown, entry: Entry) => boolean }
 
-const TAG = /^"(\d{1,15})"$/
+const ENTITY_TAG = /^"(\d{1,15})"$/
 
 export const etagOf = (revision: number): string => `"${revision}"`
 
@@ -34,7 +34,7 @@ export function askedBy({ headers }: RouteCall): Asked | undefined {
 }
 
 function revisionIn(tag: string): number {
-  const match = TAG.exec(tag)
+  const match = ENTITY_TAG.exec(tag)
   // A weak tag, or one of another server, is legal and matches nothing.
   if (match !== null) return Number(match[1])
   if (/^(W\/)?"[^"]*"$/.test(tag)) return Number.MAX_SAFE_INTEGER

@@ -2,6 +2,7 @@
 import { answer, type Entry, type Route, type RouteCall } from '../../core/plugin.ts'
 import { askedBy, etagOf, isUnchanged, orFailed } from './conditions.ts'
 import { HttpError } from './problem.ts'
+import { valueText } from './reply.ts'
 import {
   anyJson,
   conditionFailed,
@@ -16,7 +17,7 @@ import {
   writing,
   written,
 } from './schemas.ts'
-import { givenBy, jsonObject, rawOf, RAW_TYPES, valueText } from './values.ts'
+import { givenBy, jsonObject, rawOf, RAW_TYPES } from './values.ts'
 
 const KEYS = 'Key-Value Operations'
 const TTLS = 'TTL Operations'

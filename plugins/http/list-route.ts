@@ -5,8 +5,9 @@
 import { answer, type Entry, type Route, type RouteCall } from '../../core/plugin.ts'
 import { getByQuery } from './kv-routes.ts'
 import { HttpError } from './problem.ts'
+import { valueText } from './reply.ts'
 import { anyJson, key, object, reading, revision } from './schemas.ts'
-import { jsonObject, valueText } from './values.ts'
+import { jsonObject } from './values.ts'
 
 const LIMIT_MAX = 10_000
 /** A page is full when it has so many bytes, however many keys were asked for. */
@@ -16,7 +17,11 @@ type Shape = (entry: Entry) => string
 
 async function list(call: RouteCall): Promise<unknown> {
   const { query } = call
-  if (query['key'] !== undefined) return getByQuery(call)
+  if (query['key'] !== undefined) {
+    refuseBeside('key', call, ['prefix', 'limit', 'cursor', 'keys_only'])
+    return getByQuery(call)
+  }
+  if (query['keys_only'] === true) refuseBeside('keys_only', call, ['with_ttl'])
   const { prefix = '', cursor, limit = LIMIT_MAX, keys_only: keysOnly, with_ttl: withTtl } = query
   const minRevision = query['min_revision'] as number | undefined
   const after = cursor === undefined ? undefined : keyIn(cursor as string)
@@ -40,6 +45,13 @@ async function list(call: RouteCall): Promise<unknown> {
     json: keysOnly === true ? JSON.stringify(texts.map(([name]) => name)) : jsonObject(texts),
     beside: { page },
   })
+}
+
+/** What would have no meaning is not dropped in silence. */
+function refuseBeside(name: string, { query }: RouteCall, others: readonly string[]): void {
+  const found = others.find((other) => query[other] !== undefined && query[other] !== false)
+  if (found !== undefined)
+    throw new HttpError('INVALID_REQUEST', `query: ${found} has no meaning beside ${name}`)
 }
 
 const valueOnly: Shape = ({ value }) => valueText(value)

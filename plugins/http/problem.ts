@@ -7,6 +7,7 @@ import { ConcordError, type ErrorCode, type Outcome } from '../../core/plugin.ts
 /** What only HTTP can meet. */
 export type HttpCode =
   | 'NOT_FOUND'
+  | 'METHOD_NOT_ALLOWED'
   | 'NOT_LEADER'
   | 'INVALID_REQUEST'
   | 'CONDITION_FAILED'
@@ -22,6 +23,7 @@ const HTTP_STATUS: Record<HttpCode, number> = {
   NOT_LEADER: 307,
   INVALID_REQUEST: 400,
   NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
   NOT_ACCEPTABLE: 406,
   CONDITION_FAILED: 412,
   PAYLOAD_TOO_LARGE: 413,

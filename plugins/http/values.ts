@@ -2,7 +2,6 @@
 import { fromJson, type RouteCall, type Value } from '../../core/plugin.ts'
 import { mediaType } from './call.ts'
 import { HttpError } from './problem.ts'
-import { valueText } from './reply.ts'
 
 const BYTES = 'application/octet-stream'
 const TEXT = 'text/plain'
@@ -49,10 +48,13 @@ export function rawOf(
   if ((wanted.includes(TEXT) || wanted.includes('text/*')) && typeof value === 'string')
     return { type: `${TEXT}; charset=utf-8`, body: wellFormed(value) }
   if (wanted.includes('application/problem+json')) return undefined
-  throw new HttpError(
-    'NOT_ACCEPTABLE',
-    `the value is no ${wanted.join(', no ')}; it can be had as application/json`,
-  )
+  const had = ['application/json', ...rawTypesOf(value)].join(' or ')
+  throw new HttpError('NOT_ACCEPTABLE', `the value is no ${wanted.join(', no ')}; it can be had as ${had}`)
+}
+
+function rawTypesOf(value: unknown): string[] {
+  if (value instanceof Uint8Array) return [BYTES]
+  return typeof value === 'string' && value.isWellFormed() ? [TEXT] : []
 }
 
 function wellFormed(text: string): string {
@@ -69,5 +71,3 @@ export function jsonObject(members: Iterable<readonly [name: string, text: strin
   for (const [name, text] of members) parts.push(`${JSON.stringify(name)}:${text}`)
   return `{${parts.join(',')}}`
 }
-
-export { valueText }

@@ -144,6 +144,10 @@ describe('values', () => {
     assert.equal((await call('GET', '/api/v1/kv/t', { headers: { accept: 'text/plain' } })).text, 'naïve')
     const other = await call('GET', '/api/v1/kv/t', { headers: { accept: octets } })
     assert.equal(other.status, 406)
+    assert.match(other.body.error.message, /can be had as application\/json or text\/plain$/)
+    await db.put('n', 1)
+    const number = await call('GET', '/api/v1/kv/n', { headers: { accept: 'text/plain' } })
+    assert.match(number.body.error.message, /can be had as application\/json$/)
     const broken = await call('PUT', '/api/v1/kv/t', {
       body: new Uint8Array([0xff]),
       headers: { 'content-type': 'text/plain' },
@@ -366,6 +370,8 @@ describe('errors', () => {
       ['GET', '/api/v1/kv/k?wiht_ttl=true', undefined, /query: there is no "wiht_ttl"/],
       ['GET', '/api/v1/kv?limit=ten', undefined, /query\.limit: found a text of 3, expected integer/],
       ['POST', '/api/v1/kv/bulk/get', { keys: ['a', 7] }, /body\.keys\[1\]: found 7, expected string/],
+      ['GET', '/api/v1/kv?keys_only=true&with_ttl=true', undefined, /query: with_ttl .* beside keys_only/],
+      ['GET', '/api/v1/kv?key=a&prefix=a', undefined, /query: prefix has no meaning beside key/],
     ]
     for (const [method, path, body, message] of wrong) {
       const refused = await call(method, path, body === undefined ? {} : json(body))
@@ -374,11 +380,11 @@ describe('errors', () => {
     }
   })
 
-  test('an endpoint that there is not is 404, whatever the method', async (t) => {
+  test('an endpoint that there is not is 404; of one that takes other methods, Allow says which', async (t) => {
     const { call } = await api(t)
     for (const [method, path] of [
       ['GET', '/api/v1/nothing'],
-      ['POST', '/api/v1/kv/k'],
+      ['POST', '/api/v1'],
       ['GET', '/'],
     ] as const) {
       const { status, body } = await call(method, path)
@@ -386,6 +392,60 @@ describe('errors', () => {
         [status, body.error.code, body.error.message],
         [404, 'NOT_FOUND', 'API endpoint not found'],
       )
+    }
+    for (const [method, path, allow] of [
+      ['POST', '/api/v1/kv/k', 'DELETE, GET, HEAD, PUT'],
+      ['PATCH', '/api/v1/kv/a%2Fb?timeout_ms=100', 'DELETE, GET, HEAD, PUT'],
+      ['DELETE', '/api/v1/txn', 'POST'],
+      ['OPTIONS', '/api/v1/cluster/members/n1', 'DELETE, PATCH'],
+      ['PUT', '/livez', 'GET, HEAD'],
+    ] as const) {
+      const { status, headers, body } = await call(method, path)
+      assert.deepEqual(
+        [status, body.error.code, headers.get('allow')],
+        [405, 'METHOD_NOT_ALLOWED', allow],
+        `${method} ${path}`,
+      )
+    }
+  })
+
+  test('of a key whose slash is not encoded say how it is written', async (t) => {
+    const { call, db } = await api(t)
+    for (const [method, path, status] of [
+      ['PUT', '/api/v1/kv/app/colour', 404],
+      ['GET', '/api/v1/kv/app/', 404],
+      ['POST', '/api/v1/kv/app/colour/touch', 404],
+      ['PUT', '/api/v1/kv/app/ttl', 405],
+    ] as const) {
+      const refused = await call(method, path, method === 'GET' ? {} : json({ value: 1 }))
+      assert.equal(refused.status, status, path)
+      assert.match(refused.body.error.message, /written %2F in a path .* or .* in the query .*\?key=/, path)
+    }
+    for (const path of ['/api/v1/kv/app%2Fcolour', '/api/v1/kv?key=app/hue'])
+      assert.equal((await call('PUT', path, json({ value: 1 }))).status, 200)
+    assert.deepEqual(await db.getMany(['app/colour', 'app/hue']), [1, 1])
+  })
+
+  test('of somebody without a token say how one is shown, and never what he has shown', async (t) => {
+    const { call } = await api(t, {}, { plugins: { auth: true } })
+    const odd =
+      /^a token is needed.*\. The header Authorization is there in another form than "Bearer TOKEN"$/
+    const wrong: readonly (readonly [Record<string, string>, RegExp])[] = [
+      [{}, /^a token is needed.*\. It is shown as "Authorization: Bearer TOKEN", or as X-API-Key$/],
+      [{ authorization: 'sk_concord_canary' }, odd],
+      [{ authorization: 'Token sk_concord_canary' }, odd],
+      [{ authorization: 'Basic Y2FuYXJ5' }, odd],
+      [{ authorization: 'Bearer Bearer sk_concord_canary' }, odd],
+      [{ authorization: 'Bearer canary' }, /^what was given is no token$/],
+      [{ authorization: 'Basic Y2FuYXJ5', 'x-api-key': 'canary' }, /^what was given is no token$/],
+    ]
+    for (const path of ['/api/v1/kv/k', '/api/v1/status']) {
+      for (const [headers, message] of wrong) {
+        const { status, body } = await call('GET', path, { headers })
+        assert.deepEqual([status, body.error.code], [401, 'UNAUTHORIZED'])
+        assert.match(body.error.message, message, JSON.stringify(headers))
+        assert.doesNotMatch(body.error.message, /canary|Y2F/)
+      }
     }
   })
 })
