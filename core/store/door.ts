@@ -2,13 +2,13 @@
  * The door: where a call is let in, its values rewritten on the way in and on the way out. When no
  * plugin stands there, `isOpenIn` and `isOpenOut` say so, and the short ways pass by.
  */
+import { Arrivals } from './arrivals.ts'
 import { Writer } from '../bytes.ts'
 import type { Call } from './calls.ts'
 import { openStored } from '../codec.ts'
 import { type Hooks, callWrite } from '../hooks.ts'
-import { ConcordError } from '../errors.ts'
 import { GuardedOrder } from './guarded-order.ts'
-import type { Access, DoorRequest, Write, WriteRequest } from '../hook-events.ts'
+import type { Access, DoorRequest, Write } from '../hook-events.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
 import { type Guard, type Machine, type RecordView, find, pluginSpace, revisionAt } from '../machine/index.ts'
 
@@ -24,13 +24,12 @@ export interface Admitted {
 export class Door {
   readonly #hooks: Hooks
   readonly #machine: () => Machine
-  readonly #limitBytes: number
   /** Refusals that another state of the cluster may take back. */
   readonly #byState = new WeakSet<object>()
-  /** Of writes that a tap has not answered yet, whoever still waits for them. */
-  #heldBytes = 0
   /** Nobody taps `authorize` or `write`. Known once the hooks are sealed. */
   readonly isOpenIn: boolean
+  /** Of writes that are not ready yet. */
+  readonly arrivals: Arrivals
   /** Of writes that were let in by rights that may change. */
   readonly order: GuardedOrder
   /** Where their commands are written until it is their turn. */
@@ -44,12 +43,12 @@ export class Door {
 
   /**
    * @param machine this node's applied state, as it is now.
-   * @param limitBytes of all writes together that taps may hold.
+   * @param limitBytes of all writes together that may wait here, and again of those that wait for their turn.
    */
   constructor(hooks: Hooks, machine: () => Machine, limitBytes = HELD_BYTES) {
     this.#hooks = hooks
     this.#machine = machine
-    this.#limitBytes = limitBytes
+    this.arrivals = new Arrivals(limitBytes)
     this.order = new GuardedOrder(limitBytes)
     this.isOpenIn = !hooks.authorize.isUsed() && !hooks.write.isUsed()
     this.rewrites = hooks.write.isUsed()
@@ -111,29 +110,10 @@ export class Door {
     return { request, guard: decidedBy === undefined ? undefined : guardOf(this.#machine(), decidedBy) }
   }
 
-  /**
-   * The writes as they shall be, in the same order: a promise only when a tap waits for something.
-   *
-   * @param bytes what they hold of memory meanwhile.
-   * @throws `OVERLOADED` - taps hold too much already; they were not asked.
-   */
-  incoming(
-    request: DoorRequest,
-    writes: readonly Write[],
-    bytes: number,
-  ): readonly Write[] | Promise<readonly Write[]> {
-    if (this.#heldBytes > 0 && this.#heldBytes + bytes > this.#limitBytes) throw tooMuchHeld()
+  /** The writes as they shall be, in the same order: a promise only when a tap waits for something. */
+  incoming(request: DoorRequest, writes: readonly Write[]): readonly Write[] | Promise<readonly Write[]> {
     const rewritten = callWrite(this.#hooks, { ...request, writes })
-    return rewritten instanceof Promise ? this.#held(rewritten, bytes) : rewritten.writes
-  }
-
-  async #held(rewritten: Promise<WriteRequest>, bytes: number): Promise<readonly Write[]> {
-    this.#heldBytes += bytes
-    try {
-      return (await rewritten).writes
-    } finally {
-      this.#heldBytes -= bytes
-    }
+    return rewritten instanceof Promise ? rewritten.then((late) => late.writes) : rewritten.writes
   }
 
   /** The value of a record, as it leaves. */
@@ -182,6 +162,3 @@ function revisionOf({ spaces }: Machine, { space: id, key }: Pick<Guard, 'space'
   const slot = space === undefined ? -1 : find(space, key)
   return space === undefined || slot === -1 ? 0 : revisionAt(space, slot)
 }
-
-const tooMuchHeld = (): ConcordError =>
-  new ConcordError('OVERLOADED', 'a plugin at the door holds too many writes; slow down and try again')

@@ -24,7 +24,7 @@ import {
   encodeUnder,
 } from '../machine/index.ts'
 import type { ReplicatedLog } from '../node/replicated-log.ts'
-import { promised } from './promised.ts'
+import { promised, withGrace } from './promised.ts'
 
 /** What a call that waits at the door takes beside its keys and values, and each of its writes. */
 const HELD_CALL_BYTES = 512
@@ -34,6 +34,12 @@ export type Encode = (writer: Writer, header: Header, writes: readonly Write[], 
 
 /** From the machine's result to the caller's. */
 export type MapResult<R> = (done: CommandResult, request: DoorRequest) => R
+
+/** A write as it is to be proposed. */
+interface Ready {
+  readonly admitted: Admitted
+  readonly writes: readonly Write[]
+}
 
 export class WritePath {
   readonly #log: ReplicatedLog
@@ -55,28 +61,31 @@ export class WritePath {
   ): Promise<R> {
     const access = this.#door.isOpen ? NOTHING : [...writes.map(writeAccess), ...reads]
     const admitted = this.#door.enter(this.#log, operation, access, call)
-    if (!(admitted instanceof Promise)) return this.#admitted(admitted, operation, writes, call, encode, map)
-    // Captured now: the caller may go on with his objects while the state is waited for.
-    const { given } = captured(writes)
-    return admitted.then((late) => this.#admitted(late, operation, given, call, encode, map))
+    const { arrivals, rewrites } = this.#door
+    if (!rewrites && arrivals.isEmpty && !(admitted instanceof Promise)) {
+      return this.#propose(admitted, writes, call, encode, map)
+    }
+    // Captured now, and told apart now: the caller may go on with his objects, and a tap may rewrite each try differently.
+    const { given, bytes } = captured(writes)
+    const marked = rewrites
+      ? { ...call, fingerprint: call.fingerprint ?? fingerprintOf(call, [operation, given]) }
+      : call
+    return arrivals.inOrder(
+      { token: call.options.token, keys: given.map(({ key }) => key), bytes },
+      () =>
+        admitted instanceof Promise
+          ? admitted.then((late) => this.#rewritten(late, given))
+          : this.#rewritten(admitted, given),
+      (turn) => this.#log.within(turn, withGrace(call)),
+      (ready) => this.#propose(ready.admitted, ready.writes, marked, encode, map),
+    )
   }
 
-  #admitted<R>(
-    admitted: Admitted,
-    operation: string,
-    writes: readonly Write[],
-    call: Call,
-    encode: Encode,
-    map: MapResult<R> | undefined,
-  ): Promise<R> {
-    if (!this.#door.rewrites) return this.#propose(admitted, writes, call, encode, map)
-    // Captured now, and told apart now: a tap may take its time, and rewrite each try differently.
-    const { given, bytes } = captured(writes)
-    const { fingerprint = fingerprintOf(call, [operation, given]) } = call
-    const propose = (rewritten: readonly Write[]): Promise<R> =>
-      this.#propose(admitted, rewritten, { ...call, fingerprint }, encode, map)
-    const incoming = this.#door.incoming(admitted.request, given, bytes)
-    return incoming instanceof Promise ? this.#log.within(incoming, call).then(propose) : propose(incoming)
+  #rewritten(admitted: Admitted, given: readonly Write[]): Ready | Promise<Ready> {
+    const writes = this.#door.incoming(admitted.request, given)
+    return writes instanceof Promise
+      ? writes.then((late) => ({ admitted, writes: late }))
+      : { admitted, writes }
   }
 
   #propose<R>(

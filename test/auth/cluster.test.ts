@@ -250,6 +250,31 @@ describe('a token', () => {
     }
   })
 
+  test('writes in the order of its calls, also at a node that has not heard of it yet', async () => {
+    const t = await testCluster({ seed: 3, config })
+    try {
+      const leader = await t.leader()
+      const auth = leader.db.plugin('auth')
+      await auth.bootstrap()
+      const { token } = await auth.createToken({ name: 'app', roles: ['editor'] })
+      const elsewhere = t.nodes.find(({ name }) => name !== leader.name)!
+      const store = elsewhere.db.with({ token })
+      const calls: Promise<{ readonly revision: number }>[] = []
+      for (let each = 0; each < 100; each++) {
+        calls.push(store.put('k', each))
+        await t.advance(0.2)
+      }
+      const revisions = (await Promise.all(calls)).map(({ revision }) => revision)
+      assert.deepEqual(
+        revisions,
+        revisions.toSorted((a, b) => a - b),
+      )
+      assert.equal(await store.get('k'), 99)
+    } finally {
+      await t.close()
+    }
+  })
+
   test('is taken by no node that has lost touch with its leader, unless the config says so', async () => {
     for (const staleReads of [false, true]) {
       const t = await testCluster({ seed: 5, config: { plugins: { auth: { staleReads } } } })
