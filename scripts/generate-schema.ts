@@ -1,5 +1,5 @@
-// Writes what is made from the schemas: the option types, the editor's schema, the tables of the reference
-// page. `npm run schema`; with --check it writes nothing and fails when a file is not current.
+// Writes what is made from the schemas: the option types, the validators, the editor's schema, the tables of
+// the reference page. `npm run schema`; with --check it writes nothing and fails when a file is not current.
 
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -18,6 +18,7 @@ import {
 import { configSchema } from '../core/config/schema.ts'
 import type { AnyDefinition } from '../core/host/definition.ts'
 import { builtins } from '../plugins/index.ts'
+import { compiledValidators } from './compile-validators.ts'
 
 type Json = Record<string, unknown>
 
@@ -29,12 +30,14 @@ export async function generate(): Promise<ReadonlyMap<string, string>> {
   const plugins = await builtinSchemas()
   return new Map([
     ['core/config/types.ts', await types()],
+    ['core/config/compiled.ts', compiledValidators()],
     ['config.schema.json', `${JSON.stringify(editorSchema(plugins), null, 2)}\n`],
     ['docs/config.md', referencePage(readFileSync(`${root}docs/config.md`, 'utf8'), plugins)],
   ])
 }
 
-async function builtinSchemas(): Promise<ReadonlyMap<string, Schema>> {
+/** The schema of the options of every plugin that is built in, by its name. */
+export async function builtinSchemas(): Promise<ReadonlyMap<string, Schema>> {
   const found = new Map<string, Schema>()
   for (const [name, load] of Object.entries(builtins)) {
     const module = (await load()) as { default?: AnyDefinition } & Record<string, AnyDefinition>

@@ -89,7 +89,8 @@ export async function resolveRaw(raw: Raw): Promise<ResolvedConfig> {
   for (const [name, definition] of definitions) {
     const said = valueAt(values, ['plugins', name])
     const own = (plugins[name] = isPlainObject(said) ? said : {})
-    problems.push(...validatePlugin(name, definition.options?.json, own, sources))
+    const builtIn = !gathered.known.used.includes(name)
+    problems.push(...(await validatePlugin(name, definition.options?.json, own, sources, builtIn)))
   }
   problems.push(...problemsOfOtherModes(gathered, raw.mode))
   if (problems.length > 0) throw invalid(where, distinct(problems))

@@ -1,67 +1,58 @@
 /**
- * Validators: one for core, one for each plugin, compiled once for each schema.
+ * Validators: one for core, compiled ahead (compiled.ts), one for each plugin, compiled once for each schema.
  *
  * A plugin's fills in the plugin's defaults. Core's does not: ajv ignores defaults inside a union, so
- * core fills them in by its own schema (defaults.ts). `format` is an annotation, as the standard has it.
+ * core fills them in by its own schema (defaults.ts).
  */
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import type { Ajv2020 } from 'ajv/dist/2020.js'
 import { ConcordError } from '../errors.ts'
+import { compiledCore, compiledNone } from './compiled.ts'
+import { DIALECT, type Validate } from './dialect.ts'
 import { ownsVariable, isInjectedByKubernetes } from './environment.ts'
 import type { Layer, Tree } from './layers.ts'
 import type { Option, Schema } from './options.ts'
 import { problemsOf, type Problem } from './problems.ts'
-import { configSchema } from './schema.ts'
-
-const keywords = ['x-env', 'x-secret', 'x-path', 'x-unit', 'x-expected']
-const shared = {
-  allErrors: true,
-  strict: true,
-  allowUnionTypes: true,
-  verbose: true,
-  validateFormats: false,
-  // Two plugins may have schemas of the same `$id`.
-  addUsedSchema: false,
-  keywords,
-} as const
-
-const compiled = new WeakMap<object, ValidateFunction>()
-let forCore: Ajv2020 | undefined
-let forPlugins: Ajv2020 | undefined
-
-/** Core's own schema is judged by a test, not at every start: that takes longer than to compile it. */
-const coreValidator = () =>
-  compileOnce(configSchema, () => (forCore ??= new Ajv2020({ ...shared, validateSchema: false })))
 
 /** Checks a config without `plugins`, `use` and `env` against core's schema. */
 export function validateCore(values: Tree, sources: ReadonlyMap<string, Layer>): Problem[] {
-  const validate = coreValidator()
-  return validate(values) ? [] : problemsOf(validate.errors ?? [], [], sources)
+  return compiledCore(values) ? [] : problemsOf(compiledCore.errors ?? [], [], sources)
 }
 
 /** The same for a mode that is not in force: what another layer may still add is not missed. */
 export function validatePartial(values: Tree, sources: ReadonlyMap<string, Layer>): Problem[] {
-  const validate = coreValidator()
-  if (validate(values)) return []
-  const errors = (validate.errors ?? []).filter(({ keyword }) => keyword !== 'required')
+  if (compiledCore(values)) return []
+  const errors = (compiledCore.errors ?? []).filter(({ keyword }) => keyword !== 'required')
   return problemsOf(errors, [], sources)
 }
 
-/** Checks a plugin's options against its schema and fills in its defaults, in place. */
-export function validatePlugin(
+/**
+ * Checks a plugin's options against its schema and fills in its defaults, in place. `judged`: the schema is known
+ * to be one; of those that are built in a test says so, and it takes longer than to compile them.
+ */
+export async function validatePlugin(
   name: string,
   schema: object | undefined,
   options: Tree,
   sources: ReadonlyMap<string, Layer>,
-): Problem[] {
-  const validate = compilePlugin(name, schema ?? noOptions)
+  judged = false,
+): Promise<Problem[]> {
+  const validate = schema === undefined ? compiledNone : await compilePlugin(name, schema, judged)
   return validate(options) ? [] : problemsOf(validate.errors ?? [], ['plugins', name], sources)
 }
 
-const noOptions = { type: 'object', additionalProperties: false }
+const compiled = new WeakMap<object, Validate>()
+let forPlugins: Ajv2020 | undefined
 
-function compilePlugin(name: string, schema: object): ValidateFunction {
+async function compilePlugin(name: string, schema: object, judged: boolean): Promise<Validate> {
+  const before = compiled.get(schema)
+  if (before !== undefined) return before
+  const { Ajv2020 } = await import('ajv/dist/2020.js')
+  forPlugins ??= new Ajv2020({ ...DIALECT, useDefaults: true })
   try {
-    return compileOnce(schema, () => (forPlugins ??= new Ajv2020({ ...shared, useDefaults: true })))
+    if (!judged) void forPlugins.validateSchema(schema, true)
+    const validate = forPlugins.compile(schema as Schema)
+    compiled.set(schema, validate)
+    return validate
   } catch (cause) {
     throw new ConcordError(
       'PLUGIN_INVALID',
@@ -69,15 +60,6 @@ function compilePlugin(name: string, schema: object): ValidateFunction {
       { cause, details: { plugin: name, field: 'options' } },
     )
   }
-}
-
-function compileOnce(schema: object, ajv: () => Ajv2020): ValidateFunction {
-  let validate = compiled.get(schema)
-  if (validate === undefined) {
-    validate = ajv().compile(schema as Schema)
-    compiled.set(schema, validate)
-  }
-  return validate
 }
 
 /** A plugin's variables are its own: found by its name while it is off, and no one else's. */

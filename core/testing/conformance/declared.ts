@@ -17,13 +17,13 @@ export function judgeDefinition(plugin: Plugin, findings: Findings): AnyDefiniti
   }
 }
 
-export function judgeOptions({ name, options }: AnyDefinition, findings: Findings): void {
+export async function judgeOptions({ name, options }: AnyDefinition, findings: Findings): Promise<void> {
   if (options === undefined) return
   const { json } = options
   const said = new Map()
   try {
     // What must be given is missing here; what a default says may not be wrong.
-    for (const { path, message } of validatePlugin(name, json, {}, said)) {
+    for (const { path, message } of await validatePlugin(name, json, {}, said)) {
       if (!message.includes('missing')) findings.add('options', `${path}: its own default: ${message}`)
     }
     checkVariables(name, optionsOf(json), new Set())

@@ -44,7 +44,7 @@ export async function conformance<O, S>(
   const findings = new Findings()
   const definition = judgeDefinition(plugin, findings)
   if (definition === undefined) return findings.all
-  judgeOptions(definition, findings)
+  await judgeOptions(definition, findings)
   judgeVerbs(definition, findings)
   const { log = { level: 'silent' }, ...rest } = config
   const node: Config = { ...rest, log, storage: 'memory' }
