@@ -124,22 +124,16 @@ export class Cli {
   /** Never from the arguments: everybody on the machine sees those. */
   async token(): Promise<string | undefined> {
     const { tokenFile = variable('CONCORD_TOKEN_FILE'), tokenStdin } = this.#flags
-    if (tokenStdin === true) return (await this.stdin()).toString('utf8').trim()
-    if (this.#flags.tokenFile === undefined && variable('CONCORD_TOKEN') !== undefined) {
-      return variable('CONCORD_TOKEN')
-    }
-    if (tokenFile === undefined) return undefined
-    return (await readInput(tokenFile)).toString('utf8').trim()
+    if (tokenStdin === true) return tokenIn(await this.stdin(), 'stdin')
+    const said = variable('CONCORD_TOKEN')
+    if (this.#flags.tokenFile === undefined && said !== undefined) return tokenIn(said, 'CONCORD_TOKEN')
+    return tokenFile === undefined ? undefined : tokenIn(await readInput(tokenFile), tokenFile)
   }
 
   /** For verbs that work on files. @throws `USAGE` - `--endpoint` names another place. */
-  mustBeHere(): void {
+  mustBeHere(why = 'this verb works on the files of a node, on its machine', next = '--data DIR'): void {
     if (this.#flags.endpoint === undefined) return
-    throw new CliError(
-      'USAGE',
-      '--endpoint: this verb works on the files of a node, on its machine',
-      '--data DIR',
-    )
+    throw new CliError('USAGE', `--endpoint: ${why}`, next)
   }
 
   /** Whose certificates are trusted of nodes that are reached by https. */
@@ -189,6 +183,17 @@ function oneOf(flag: string, found: string, allowed: readonly string[]): string 
     `${flag}: found ${JSON.stringify(found)}, expected ${allowed.join(', ')}.${didYouMean(found, allowed)}`,
   )
 }
+
+/** One word, whose value nobody is shown. @throws `USAGE` */
+function tokenIn(given: Buffer | string, source: string): string {
+  const words = given.toString().split(/\s+/).filter(Boolean)
+  if (words.length === 1 && /^[\x21-\x7e]+$/.test(words[0]!)) return words[0]!
+  const lines = given.toString().trim().split('\n').length
+  const found = words.length === 0 ? 'nothing' : lines > 1 ? `${lines} lines` : 'another text'
+  throw new CliError('USAGE', `${source}: found ${found}, expected a token and nothing else`, TOKEN_ALONE)
+}
+
+const TOKEN_ALONE = 'the member "token" of what `token create` prints, by itself'
 
 const UNITS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 }
 

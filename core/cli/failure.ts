@@ -57,7 +57,7 @@ export function exitCodeOf(error: unknown, verb?: string): number {
   if (error instanceof CliError) return error.exitCode
   if (error instanceof AbortError) return error.outcome === 'unknown' ? EXIT.unknown : EXIT.unexpected
   if (!ConcordError.is(error)) return EXIT.unexpected
-  const { code, outcome } = error
+  const { code, outcome, retryable } = error
   if (outcome === 'unknown' && code !== 'INTERNAL' && isWriting(verb)) return EXIT.unknown
   switch (code) {
     case 'UNAUTHORIZED':
@@ -66,9 +66,10 @@ export function exitCodeOf(error: unknown, verb?: string): number {
     case 'CANNOT_CONNECT':
     case 'CONNECTION_LOST':
       return EXIT.cannotConnect
+    case 'CHANGE_REFUSED':
+      return retryable ? EXIT.unavailable : EXIT.conflict
     case 'NO_LEADER':
     case 'NOT_LEADER':
-    case 'CHANGE_REFUSED':
     case 'NOT_READY':
     case 'LEADERSHIP_LOST':
     case 'STOPPED':
@@ -121,6 +122,10 @@ export interface Where {
   readonly verb?: string | undefined
   /** The data directory, for a failure of the node or of its files and not of a call. */
   readonly dir?: string | undefined
+  /** The config that was named. */
+  readonly config?: string | undefined
+  /** The config has loaded: to validate it finds nothing. */
+  readonly isLoaded?: boolean | undefined
 }
 
 const MEMBERS = `${COMMAND} members shows whether it happened; the same again is safe`
@@ -164,9 +169,12 @@ const NEXT: Readonly<Record<string, string>> = {
 }
 
 /** Of `start`, `fsck` and `recover`. */
-function nextOfNode(code: string, { verb, dir = 'DIR' }: Where): string | undefined {
-  const word = /^[\w./~+-]+$/.test(dir) ? dir : `'${dir}'`
+function nextOfNode(code: string, where: Where): string | undefined {
+  const { verb, dir = 'DIR', isLoaded = false } = where
+  const word = inShell(dir)
   switch (code) {
+    case 'CONFIG_INVALID':
+      return isLoaded ? undefined : nextOf(code, where)
     case 'CORRUPTED':
       return verb === 'fsck' ? undefined : `${COMMAND} fsck ${word}`
     case 'DIRECTORY_LOCKED':
@@ -174,25 +182,35 @@ function nextOfNode(code: string, { verb, dir = 'DIR' }: Where): string | undefi
     case 'STORAGE_FAILED':
       return 'the volume and the permissions of the directory, or another one: --data DIR'
     default:
-      return NEXT[code]
+      return nextOf(code, where)
   }
+}
+
+const inShell = (word: string): string => (/^[\w./~+-]+$/.test(word) ? word : `'${word}'`)
+
+/** To look at the config is to look at the one that was meant. */
+function nextOf(code: string, { config }: Where): string | undefined {
+  const next = NEXT[code]
+  const named = next?.endsWith('config validate') === true && config !== undefined
+  return named ? `${next} --config ${inShell(config)}` : next
 }
 
 function nextStep(error: unknown, where: Where): string | undefined {
   if (error instanceof CliError) return error.next
   if (!ConcordError.is(error)) return undefined
-  const { code, outcome, retryable } = error
+  const { code, outcome, retryable, details } = error
   const { verb } = where
   if (OF_NODE.has(verb)) return nextOfNode(code, where)
   if (outcome === 'unknown' && code !== 'INTERNAL' && isWriting(verb)) {
     return verb === undefined ? undefined : AFTER_UNKNOWN[verb]!(retryable)
   }
-  // Its own sentence says what to do.
-  if (code === 'CANNOT_CONNECT') return undefined
+  // Its own sentence says what to do, or that nothing is to be done.
+  if (code === 'CANNOT_CONNECT' || details?.['reason'] === 'noTokens') return undefined
+  if (code === 'CHANGE_REFUSED' && !retryable) return undefined
   if (code === 'SNAPSHOT_TOO_OLD' && verb === 'list') {
     return `${COMMAND} list --after KEY with the last key that was printed`
   }
-  return NEXT[code] ?? (retryable ? 'the same again' : undefined)
+  return nextOf(code, where) ?? (retryable ? 'the same again' : undefined)
 }
 
 /** `CODE: what happened. Try: what to do.` */

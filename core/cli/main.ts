@@ -5,8 +5,8 @@
 import { CommanderError } from 'commander'
 import { ConcordError } from '../errors.ts'
 import { didYouMean } from '../suggest.ts'
-import { Cli, endWithReader } from './cli.ts'
-import { CliError, COMMAND, EXIT, exitCodeOf, isUnexpected, sentenceOf } from './failure.ts'
+import { Cli, endWithReader, type GlobalFlags } from './cli.ts'
+import { CliError, COMMAND, EXIT, exitCodeOf, isUnexpected, sentenceOf, type Where } from './failure.ts'
 import { type Program, createProgram } from './program.ts'
 import { hasColor, red } from './text.ts'
 
@@ -17,7 +17,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (asksForPlugins(program, argv)) await addVerbsOfPlugins(program, argv).catch(() => undefined)
     return await parse(program, argv.length === 0 ? ['help'] : argv)
   } catch (error) {
-    return fail(error, program.verb())
+    return fail(error, { verb: program.verb(), config: program.command.opts<GlobalFlags>().config })
   }
 }
 
@@ -40,7 +40,7 @@ async function attempt(program: Program, argv: readonly string[]): Promise<numbe
   }
 }
 
-/** A second program: the first has parsed half of the line. */
+/** Each time another program: the one before has parsed half of the line. */
 async function parseWithPlugins(argv: readonly string[], unknown: CommanderError): Promise<number> {
   const program = createProgram()
   let why = ''
@@ -52,16 +52,26 @@ async function parseWithPlugins(argv: readonly string[], unknown: CommanderError
   }
   const done = await attempt(program, argv)
   if (typeof done === 'number') return done
-  throw done.code === unknown.code ? unknownVerb(program, done, why) : usage(program, done)
+  if (done.code !== unknown.code) throw usage(program, done)
+  // The node may have been opened with a config of its own, in an application.
+  const last = createProgram()
+  await addVerbsOfPlugins(last, argv, 'built in')
+  const after = await attempt(last, argv)
+  if (typeof after === 'number') return after
+  throw after.code === unknown.code ? unknownVerb(program, done, why) : usage(last, after)
 }
 
-async function addVerbsOfPlugins(program: Program, argv: readonly string[]): Promise<void> {
+async function addVerbsOfPlugins(
+  program: Program,
+  argv: readonly string[],
+  from: 'config' | 'built in' = 'config',
+): Promise<void> {
   const { verbsOfPlugins, addPluginVerb, runPluginVerb } = await import('./plugin-verbs.ts')
   const { command } = program
   // The global flags say which config is meant; those of the verb are not known yet.
   const early = createProgram().command
   early.parseOptions([...argv])
-  for (const verb of await verbsOfPlugins(new Cli(early.opts()))) {
+  for (const verb of await verbsOfPlugins(new Cli(early.opts()), from)) {
     addPluginVerb(command, verb, (parsed) => runPluginVerb(new Cli(command.opts()), verb, parsed))
   }
 }
@@ -95,9 +105,9 @@ function unknownVerb(program: Program, error: CommanderError, why: string): CliE
   )
 }
 
-function fail(error: unknown, verb: string | undefined): number {
-  const [code = '', ...rest] = sentenceOf(error, { verb }).split(':')
+function fail(error: unknown, where: Where): number {
+  const [code = '', ...rest] = sentenceOf(error, where).split(':')
   process.stderr.write(`${red(code, hasColor(process.stderr))}:${rest.join(':')}\n`)
   if (isUnexpected(error) && error instanceof Error) process.stderr.write(`${error.stack}\n`)
-  return exitCodeOf(error, verb)
+  return exitCodeOf(error, where.verb)
 }

@@ -7,13 +7,17 @@ import type { CommandArgument, CommandOption, PluginCommand } from '../plugin.ts
 import type { AnyDefinition } from '../host/definition.ts'
 import { pluginCommands } from '../host/host.ts'
 import { builtins } from '../../plugins/index.ts'
-import type { Cli } from './cli.ts'
+import { type Cli, seconds } from './cli.ts'
 import { loadConfig, withNode } from './node.ts'
 import { type Column, inCell, readable } from './text.ts'
 
-/** Of the plugins that the config has on. Rejects when it cannot be loaded. */
-export async function verbsOfPlugins(cli: Cli): Promise<readonly PluginCommand[]> {
-  const definitions = cli.endpoints === undefined ? await inConfig(cli) : await builtIn()
+/** Of the plugins that the config has on; rejects when it cannot be loaded. Of a node elsewhere: of those built in. */
+export async function verbsOfPlugins(
+  cli: Cli,
+  from: 'config' | 'built in',
+): Promise<readonly PluginCommand[]> {
+  const isHere = cli.endpoints === undefined && from === 'config'
+  const definitions = isHere ? await inConfig(cli) : await builtIn()
   return pluginCommands(definitions.map((definition) => ({ definition }))).map(({ command }) => command)
 }
 
@@ -22,7 +26,7 @@ async function inConfig(cli: Cli): Promise<readonly AnyDefinition[]> {
   return Object.values(definitions)
 }
 
-/** What a node elsewhere has on is not known here: it says so when a verb is none of its own. */
+/** What a node has on that has another config is not known here: it says so when a verb is none of its own. */
 async function builtIn(): Promise<readonly AnyDefinition[]> {
   const modules = await Promise.all(Object.values(builtins).map((load) => load()))
   return modules.flatMap((module) => Object.values(module)).filter(isDefinition)
@@ -68,6 +72,7 @@ function optionOf(name: string, { type, summary, default: initial }: CommandOpti
   // Under the name that the plugin gave it, whatever commander makes of dashes.
   option.attributeName = () => name
   if (initial !== undefined) option.default(initial)
+  if (type === 'duration') return option.argParser((text) => seconds(`--${name}`, text))
   return type === 'number' ? option.argParser(numberOf) : option
 }
 

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { Cli } from './cli.ts'
 import { ConcordError } from '../errors.ts'
 import type { Store } from '../store.ts'
-import { CliError } from './failure.ts'
+import { CliError, COMMAND } from './failure.ts'
 import { loadConfig, withNode } from './node.ts'
 import { scaffold } from './scaffold.ts'
 import type { Column } from './text.ts'
@@ -27,6 +27,7 @@ const COLUMNS: readonly Column<Listed>[] = [
 ]
 
 export async function list(cli: Cli): Promise<void> {
+  cli.mustBeHere('this verb says what the config has', `${COMMAND} status, which says what the node has on`)
   const { known, use, definitions } = await loadConfig(cli)
   const rows = known.map((name): Listed => {
     const definition = definitions[name]

@@ -4,6 +4,7 @@
  */
 import type { StartAct } from '../accept-loss.ts'
 import { openResolved } from '../concord.ts'
+import type { ResolvedConfig } from '../config/index.ts'
 import type { OpenNode } from '../open-node.ts'
 import type { Closed } from '../types.ts'
 import { VERSION } from '../version.ts'
@@ -25,16 +26,18 @@ export async function start(cli: Cli, act: StartAct): Promise<number> {
   // A node is a guest in its process and does not keep it alive; here this does.
   const unwatch = watchNpm(() => stop('npm is gone'))
   let dir: string | undefined
+  let isLoaded = false
   try {
     const config = await loadConfig(cli)
+    isLoaded = true
     if (config.storage !== 'memory') dir = config.storage.dir
     const node = await openResolved(config, {}, { acceptLoss: act.acceptLoss })
     opening.resolve(node)
     const closed = await Promise.race([node.closed, whenReady(node)])
-    if (closed === undefined) await announce(cli, node, isOn(config.plugins['http']))
+    if (closed === undefined) await announce(cli, node, config.plugins)
     return await exit(cli, await node.closed, dir)
   } catch (error) {
-    process.stderr.write(`${sentenceOf(error, { verb: 'start', dir })}\n`)
+    process.stderr.write(`${sentenceOf(error, { verb: 'start', dir, config: cli.config, isLoaded })}\n`)
     return nodeExitCodeOf(error)
   } finally {
     unwatch()
@@ -72,10 +75,10 @@ async function whenReady(node: OpenNode): Promise<undefined> {
 /** A plugin that is off, or that nobody has named, has no service to ask. */
 const isOn = (plugin: object | false | undefined): boolean => typeof plugin === 'object'
 
-async function announce(cli: Cli, node: OpenNode, hasHttp: boolean): Promise<void> {
+async function announce(cli: Cli, node: OpenNode, plugins: ResolvedConfig['plugins']): Promise<void> {
   const { node: self, storage, keys } = await node.forPlugins.status()
   const socket = node.socketPath
-  const url = hasHttp ? node.plugin('http').url : undefined
+  const url = isOn(plugins['http']) ? node.plugin('http').url : undefined
   if (cli.isOutputChosen && cli.output !== 'table') {
     cli.json({
       ready: true,
@@ -101,8 +104,16 @@ async function announce(cli: Cli, node: OpenNode, hasHttp: boolean): Promise<voi
     ]),
   )
   if (socket === undefined) return
-  cli.line(`  try     ${COMMAND} put hello world`)
-  cli.line(`          ${COMMAND} get hello`)
+  const [first, ...more] = toTry(isOn(plugins['auth']) ? node.plugin('auth').hadTokens() : undefined)
+  cli.line(`  try     ${first}`)
+  for (const next of more) cli.line(`          ${next}`)
+}
+
+/** @param hadTokens undefined: nobody asks for any. */
+function toTry(hadTokens: boolean | undefined): readonly string[] {
+  if (hadTokens === false) return [`${COMMAND} token create --bootstrap`]
+  const who = hadTokens === true ? ' --token-file FILE' : ''
+  return [`${COMMAND} put hello world${who}`, `${COMMAND} get hello${who}`]
 }
 
 /** A plugin that has left a timer behind must not keep a stopped node's process alive. */

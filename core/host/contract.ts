@@ -269,8 +269,11 @@ export interface CommandArgument {
 
 /** A `--name` that a verb takes. */
 export interface CommandOption {
-  /** A boolean takes no value; what is no `number` is refused before `run`. */
-  readonly type: 'string' | 'number' | 'boolean'
+  /**
+   * A boolean takes no value; what is no `number` is refused before `run`. A `duration` is written as `500ms`, `30s`,
+   * `5m`, `2h` or `7d`, or as a number of seconds, more than 0; the call has the seconds.
+   */
+  readonly type: 'string' | 'number' | 'duration' | 'boolean'
   /** One line of `--help`. */
   readonly summary: string
   /** What the call has when it is not given; without one, undefined. */

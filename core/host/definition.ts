@@ -3,7 +3,7 @@
  * because a plugin may come from another copy of this package, or be a plain object.
  */
 import { ConcordError } from '../errors.ts'
-import type { Context, JsonSchema, Plugin, PluginCommand, Slice } from './contract.ts'
+import type { CommandOption, Context, JsonSchema, Plugin, PluginCommand, Slice } from './contract.ts'
 import { didYouMean } from '../suggest.ts'
 import { PERMISSIONS } from './routes.ts'
 import { CORE_VERBS } from './verbs.ts'
@@ -37,6 +37,12 @@ const FIELDS = [
 const COMMAND_FIELDS = ['name', 'summary', 'arguments', 'options', 'permission', 'confirm', 'run']
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 const NAME_LENGTH = 40
+const OPTION_TYPES: readonly string[] = [
+  'string',
+  'number',
+  'duration',
+  'boolean',
+] satisfies CommandOption['type'][]
 const OPTION_NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 const SEMVER =
   /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/
@@ -168,8 +174,8 @@ function checkCommandOptions(plugin: string, field: string, options: unknown): v
     if (!OPTION_NAME.test(name)) refuse(plugin, field, name, 'names such as "dry-run"')
     if (!isPlainObject(option)) refuse(plugin, `${field}.${name}`, option, '{ type, summary }')
     checkFields(plugin, `${field}.${name}.`, option, ['type', 'summary', 'default'])
-    if (!['string', 'number', 'boolean'].includes(option['type'] as string)) {
-      refuse(plugin, `${field}.${name}.type`, option['type'], '"string", "number" or "boolean"')
+    if (!OPTION_TYPES.includes(option['type'] as string)) {
+      refuse(plugin, `${field}.${name}.type`, option['type'], `one of ${OPTION_TYPES.join(', ')}`)
     }
   }
 }

@@ -9,8 +9,10 @@ export interface Network extends Pick<Transport, 'send' | 'call'> {
   invite(address: string, asked: Asked): Promise<NodeId>
 }
 
+const ALONE = 'this node is configured without peers'
+
 export const nobody: Network = {
   send: () => {},
-  call: () => Promise.reject(new ConcordError('NO_LEADER', 'this node is configured without peers')),
-  invite: () => Promise.reject(new ConcordError('CHANGE_REFUSED', 'this node is configured without peers')),
+  call: () => Promise.reject(new ConcordError('NO_LEADER', ALONE)),
+  invite: () => Promise.reject(new ConcordError('CHANGE_REFUSED', ALONE, { retryable: false })),
 }

@@ -1,23 +1,25 @@
 /** `concord token …`, `concord role …`, `concord can-i`. */
-import { ConcordError, type CommandCall, type Permission, type PluginCommand } from '../../core/plugin.ts'
+import { ConcordError, type CommandCall, type PluginCommand } from '../../core/plugin.ts'
+import { noToken } from './directory.ts'
 import type { AuthService, TokenInfo } from './index.ts'
-import { checkPermissions, type Grant, PERMISSIONS } from './policy.ts'
+import { checkPermission, type Grant, grantIn, PERMISSIONS } from './policy.ts'
 
 type Call = CommandCall<AuthService>
 
 const one = (call: Call, name: string): string => call.arguments[name] as string
 const given = (call: Call, name: string): string | undefined => call.options[name] as string | undefined
 
-/** `read,write:app/` is one grant; several stand behind each other with spaces between. */
-function grantsIn(text: string | undefined): Grant[] {
-  return (text ?? '')
+const isForced = (call: Call): boolean => call.options['force'] === true
+
+/** Several grants stand behind each other with spaces between. */
+const grantsIn = (text = ''): Grant[] =>
+  text
     .split(/\s+/)
     .filter((word) => word !== '')
-    .map((word) => {
-      const [permissions = '', ...prefix] = word.split(':')
-      return { permissions: checkPermissions(permissions.split(','), 'grant'), prefix: prefix.join(':') }
-    })
-}
+    .map(grantIn)
+
+const grantsOf = (call: Call): Grant[] =>
+  grantsIn(((call.arguments['grants'] ?? []) as readonly string[]).join(' '))
 
 const shown = ({ grants, createdAt, usedAt, ...rest }: TokenInfo) => ({
   ...rest,
@@ -53,6 +55,7 @@ async function create(call: Call): Promise<unknown> {
 }
 
 const token = { name: 'id', summary: 'of the token' } as const
+const forced = (summary: string) => ({ force: { type: 'boolean', summary } }) as const
 const grantOption = { type: 'string', summary: 'what it may besides, such as "read,write:app/"' } as const
 
 export const commands: readonly PluginCommand<AuthService>[] = [
@@ -66,7 +69,7 @@ export const commands: readonly PluginCommand<AuthService>[] = [
       bootstrap: { type: 'boolean', summary: 'the first of the cluster, with the role admin' },
       role: { type: 'string', summary: 'roles, with commas' },
       grant: grantOption,
-      ttl: { type: 'number', summary: 'seconds until it expires' },
+      ttl: { type: 'duration', summary: 'it expires after this' },
     },
     run: create,
   },
@@ -79,17 +82,24 @@ export const commands: readonly PluginCommand<AuthService>[] = [
     name: 'token revoke',
     summary: 'revoke a token, on every node',
     arguments: [token],
-    options: { force: { type: 'boolean', summary: 'even the last that may let others in' } },
+    options: forced('even the last that may let others in'),
     confirm: 'Revoke the token?',
-    run: (call) => call.service.revokeToken(one(call, 'id'), { force: call.options['force'] === true }),
+    run: async (call) => {
+      const id = one(call, 'id')
+      const result = await call.service.revokeToken(id, { force: isForced(call) })
+      if (!result.revoked) throw noToken(id)
+      return result
+    },
   },
   {
     name: 'token rotate',
     summary: 'give a token a new secret; it is shown this once',
     arguments: [token],
-    options: { overlap: { type: 'number', summary: 'seconds for which the old one goes on', default: 0 } },
+    options: {
+      overlap: { type: 'duration', summary: 'the old one goes on for this; without it, it ends now' },
+    },
     run: async (call) => {
-      const overlap = call.options['overlap'] as number
+      const overlap = (call.options['overlap'] as number | undefined) ?? 0
       const { id, name, token: text } = await call.service.rotateToken(one(call, 'id'), { overlap })
       return { id, name, token: text }
     },
@@ -101,10 +111,8 @@ export const commands: readonly PluginCommand<AuthService>[] = [
       token,
       { name: 'grants', summary: 'such as "read:app/" "write:app/x"', variadic: true, required: false },
     ],
-    run: async (call) => {
-      const words = (call.arguments['grants'] ?? []) as readonly string[]
-      await call.service.setGrants(one(call, 'id'), grantsIn(words.join(' ')))
-    },
+    options: forced('even when nobody who may let others in is left'),
+    run: (call) => call.service.setGrants(one(call, 'id'), grantsOf(call), { force: isForced(call) }),
   },
   {
     name: 'role list',
@@ -120,8 +128,7 @@ export const commands: readonly PluginCommand<AuthService>[] = [
       { name: 'grants', summary: 'such as "read,write:app/"', variadic: true, required: false },
     ],
     run: async (call) => {
-      const words = (call.arguments['grants'] ?? []) as readonly string[]
-      const role = await call.service.createRole(one(call, 'name'), grantsIn(words.join(' ')))
+      const role = await call.service.createRole(one(call, 'name'), grantsOf(call))
       return { name: role.name, grants: grantsText(role.grants) }
     },
   },
@@ -129,8 +136,14 @@ export const commands: readonly PluginCommand<AuthService>[] = [
     name: 'role delete',
     summary: 'delete a role; tokens lose what it gave',
     arguments: [{ name: 'name', summary: 'of the role' }],
+    options: forced('even when nobody who may let others in is left'),
     confirm: 'Delete the role?',
-    run: (call) => call.service.deleteRole(one(call, 'name')),
+    run: async (call) => {
+      const name = one(call, 'name')
+      const result = await call.service.deleteRole(name, { force: isForced(call) })
+      if (result.deleted) return result
+      throw new ConcordError('INVALID_ARGUMENT', `there is no role ${JSON.stringify(name.slice(0, 64))}`)
+    },
   },
   {
     name: 'role grant',
@@ -142,9 +155,8 @@ export const commands: readonly PluginCommand<AuthService>[] = [
     name: 'role revoke',
     summary: 'take a role from a token',
     arguments: [{ name: 'role', summary: 'its name' }, token],
-    options: { force: { type: 'boolean', summary: 'even from the last that may let others in' } },
-    run: (call) =>
-      call.service.revokeRole(one(call, 'id'), one(call, 'role'), { force: call.options['force'] === true }),
+    options: forced('even from the last that may let others in'),
+    run: (call) => call.service.revokeRole(one(call, 'id'), one(call, 'role'), { force: isForced(call) }),
   },
   {
     name: 'can-i',
@@ -155,7 +167,7 @@ export const commands: readonly PluginCommand<AuthService>[] = [
       { name: 'key', summary: 'on which key; none: on the cluster', required: false },
     ],
     run: async (call) => {
-      const [permission] = checkPermissions([one(call, 'permission')], 'permission') as readonly [Permission]
+      const permission = checkPermission(one(call, 'permission'), 'permission')
       return call.service.can(call.token ?? '', permission, call.arguments['key'] as string | undefined)
     },
   },

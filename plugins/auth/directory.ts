@@ -15,6 +15,7 @@ import {
   allowing,
   checkGrants,
   checkName,
+  checkSeconds,
   type Grant,
   PREDEFINED,
   type Rights,
@@ -49,8 +50,9 @@ interface RoleRecord {
 }
 
 const MAX_TOKENS_LISTED = 100_000
+const MAX_IDS_NAMED = 3
 
-export class Directory implements Omit<AuthService, 'can'> {
+export class Directory implements Omit<AuthService, 'can' | 'idOf'> {
   readonly #ctx: Context
   readonly #space: PluginSpace
 
@@ -72,6 +74,9 @@ export class Directory implements Omit<AuthService, 'can'> {
     return old !== undefined && isSecretOf(secret, old) ? { id, record: record! } : undefined
   }
 
+  /** Every change of tokens and roles writes `EPOCH` when nobody has yet. */
+  hadTokens = (): boolean => this.#space.local.get(EPOCH) !== undefined
+
   roleNow = (name: string): Role | undefined =>
     PREDEFINED.get(name) ?? this.#roleOf(name, this.#space.local.get<RoleRecord>(ROLES + name))
 
@@ -87,6 +92,7 @@ export class Directory implements Omit<AuthService, 'can'> {
 
   async #create(token: Token, given: NewToken, by: string): Promise<Shown> {
     const { roles = [], ttl } = given
+    checkSeconds(ttl, 'ttl')
     const plain = await this.#recordOf(token, given, by)
     const record: TokenRecord = ttl === undefined ? plain : { ...plain, expires: true }
     await this.#change(async ({ has }) => {
@@ -137,7 +143,8 @@ export class Directory implements Omit<AuthService, 'can'> {
     let name: string | undefined
     await this.#change(async () => {
       name = (await this.#find(id))?.record.name
-      if (name !== undefined && !force) await this.#leavesAnAdmin({ token: id, as: undefined })
+      if (name === undefined) await this.#mustBeNoName(id)
+      else if (!force) await this.#leavesAnAdmin({ token: id, as: undefined })
       // Also when it is gone already: the try that took it may not have got so far as to say so.
       return { writes: [remove(TOKENS + id), remove(OLD + id), remove(ENDS + id)], takesAway: true }
     })
@@ -146,6 +153,7 @@ export class Directory implements Omit<AuthService, 'can'> {
   }
 
   async rotateToken(id: string, { overlap = 0 } = {}): Promise<Shown> {
+    checkSeconds(overlap === 0 ? undefined : overlap, 'overlap')
     const secret = newSecret()
     let rotated!: { record: TokenRecord; ttl: number | null }
     await this.#change(async () => {
@@ -279,8 +287,20 @@ export class Directory implements Omit<AuthService, 'can'> {
   async #mustFind(id: string): Promise<Found> {
     const found = await this.#find(id)
     if (found !== undefined) return found
-    throw new ConcordError('INVALID_ARGUMENT', `no token has the id ${JSON.stringify(id.slice(0, 64))}`)
+    await this.#mustBeNoName(id)
+    throw noToken(id)
   }
+
+  /** What says a name for an id means a token that is there. */
+  async #mustBeNoName(id: string): Promise<void> {
+    const named = (await this.listTokens()).filter(({ name }) => name === id)
+    if (named.length === 0) return
+    const ids = named.slice(0, MAX_IDS_NAMED).map((token) => token.id)
+    throw noToken(id, `; the id of what is named so is ${ids.join(', ')}`)
+  }
+
+  /** What a token may, by its id. @throws `INVALID_ARGUMENT` - there is none. */
+  rightsOf = async (id: string): Promise<Rights> => (await this.#mustFind(id)).record
 
   async #mustBeRole(name: string): Promise<void> {
     if (PREDEFINED.has(name) || (await this.#space.get(ROLES + name)) !== undefined) return
@@ -301,7 +321,7 @@ export class Directory implements Omit<AuthService, 'can'> {
     const had = lasting.some((rights) => isAdmin(rights, this.roleNow))
     if (!had || after.some((rights) => isAdmin(rights, roleAfter))) return
     throw refused(
-      'no token with the permission admin would be left that does not expire: nobody could make another',
+      'no token with the permission admin would be left that does not expire: nobody could make another. `force` does it all the same',
     )
   }
 }
@@ -332,6 +352,10 @@ const put = (key: string, value: Value, ttl?: number): TxnOperation => ({ op: 'p
 const remove = (key: string): TxnOperation => ({ op: 'delete', key })
 
 const refused = (why: string): ConcordError => new ConcordError('CHANGE_REFUSED', why, { retryable: false })
+
+/** @param hint behind it. */
+export const noToken = (id: string, hint = ''): ConcordError =>
+  new ConcordError('INVALID_ARGUMENT', `no token has the id ${JSON.stringify(id.slice(0, 64))}${hint}`)
 
 const USED_TTL_SECONDS = 90 * 24 * 3600
 

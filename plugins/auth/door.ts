@@ -35,18 +35,24 @@ export class AuthDoor {
   judge(request: DoorRequest): void {
     const { token } = request.options as { readonly token?: unknown }
     if (token === undefined && this.#isTrusted(request)) return
-    if (typeof token !== 'string' || token === '') throw unauthorized('a token is needed')
+    if (typeof token !== 'string' || token === '') throw this.#stranger('a token is needed')
     if (!isToken(token)) throw unauthorized('what was given is no token')
     // From here on another state of the cluster may say otherwise.
     request.decidedBy = { plugin: 'auth', key: EPOCH }
     if (!OF_NODE.has(request.operation)) this.#mustBeInTouch()
     const known = this.#directory.known(token)
-    if (known === undefined) throw unauthorized('the token is not known, or not any more')
+    if (known === undefined) throw this.#stranger('the token is not known, or not any more')
     request.actor = `token:${known.id}`
     request.credential = known.id
     this.#note(known.id)
     const rulings = rulingsOf(known.record, this.#directory.roleNow)
     for (const access of request.access) this.#allow(request, access, rulings)
+  }
+
+  /** Whoever comes before the first token has to hear how that is made. */
+  #stranger(why: string): ConcordError {
+    if (this.#directory.hadTokens()) return unauthorized(why)
+    return new ConcordError('UNAUTHORIZED', `${why}. ${FIRST}`, { details: { reason: 'noTokens' } })
   }
 
   #isTrusted({ caller }: DoorRequest): boolean {
@@ -91,5 +97,9 @@ const whereOf = ({ key, prefix }: Access): string => {
   if (key !== undefined) return `the key ${JSON.stringify(key.slice(0, 100))}`
   return prefix === undefined ? 'the cluster' : `keys below ${JSON.stringify(prefix.slice(0, 100))}`
 }
+
+/** As far as this node knows. */
+const FIRST =
+  'This cluster has had no token yet: "npx concord-kv token create --bootstrap" makes the first, where a node runs'
 
 const unauthorized = (why: string): ConcordError => new ConcordError('UNAUTHORIZED', why)

@@ -67,7 +67,8 @@ export interface AuthService {
    * When it resolves, nothing that the token has asked for is applied any more; every node that hears a leader refuses
    * it within a second.
    *
-   * @throws `CHANGE_REFUSED` - it is the last with the permission `admin` that does not expire; `force` does it.
+   * @throws `INVALID_ARGUMENT` - it is the name of a token, and no id. `CHANGE_REFUSED` - no other with the permission
+   *   `admin` that does not expire would be left; `force` does it.
    */
   revokeToken(id: string, options?: { readonly force?: boolean }): Promise<{ readonly revoked: boolean }>
   /** A new secret under the same id. The old one goes on for `overlap` seconds; default 0. */
@@ -79,16 +80,20 @@ export interface AuthService {
   grantRole(id: string, role: string): Promise<void>
   /** @throws `CHANGE_REFUSED` - as `revokeToken`. */
   revokeRole(id: string, role: string, options?: { readonly force?: boolean }): Promise<void>
-  /** In place of the grants that it has of its own. */
+  /** In place of the grants that it has of its own. @throws `CHANGE_REFUSED` - as `revokeToken`. */
   setGrants(id: string, grants: readonly Grant[], options?: { readonly force?: boolean }): Promise<void>
   /** @throws `CHANGE_REFUSED` - it is there already. */
   createRole(name: string, grants: readonly Grant[]): Promise<Role>
-  /** Tokens that have it lose what it gave. @throws `CHANGE_REFUSED` - it is predefined. */
+  /** Tokens that have it lose what it gave. @throws `CHANGE_REFUSED` - it is predefined; or as `revokeToken`. */
   deleteRole(name: string, options?: { readonly force?: boolean }): Promise<{ readonly deleted: boolean }>
   /** The predefined ones, too. */
   listRoles(): Promise<Role[]>
   /** The first token, with the role `admin`. @throws `CHANGE_REFUSED` - this cluster has had it. */
   bootstrap(): Promise<TokenInfo & { readonly token: string }>
+  /** By this node's state: whether this cluster has had a token or a role of its own. Until then nobody is let in. */
+  hadTokens(): boolean
+  /** By this node's state, at once: the id of the token that has this text; undefined: nobody has it, or has it any more. */
+  idOf(token: string): string | undefined
   /** By this node's state. @param token its text, or its id. */
   can(token: string, permission: Permission, key?: string): Promise<Decision>
 }
@@ -157,8 +162,10 @@ export const auth = definePlugin({
       deleteRole: (name, more) => directory.deleteRole(name, more),
       listRoles: () => directory.listRoles(),
       bootstrap: () => directory.bootstrap(),
+      idOf: (token) => directory.known(token)?.id,
+      hadTokens: directory.hadTokens,
       can: async (token, permission, key) => {
-        const rights = directory.known(token)?.record ?? (await tokenById(directory, token))
+        const rights = directory.known(token)?.record ?? (await directory.rightsOf(token))
         const ruling = allowing(rulingsOf(rights, directory.roleNow), { permission, key })
         return { allowed: ruling !== undefined, by: ruling?.by ?? null, prefix: ruling?.grant.prefix ?? null }
       },
@@ -167,12 +174,6 @@ export const auth = definePlugin({
     return Object.freeze(service)
   },
 })
-
-async function tokenById(directory: Directory, id: string): Promise<TokenInfo> {
-  const found = (await directory.listTokens()).find((token) => token.id === id)
-  if (found !== undefined) return found
-  throw new ConcordError('INVALID_ARGUMENT', 'no token has this id')
-}
 
 declare module '../../core/plugin.ts' {
   interface PluginRegistry {

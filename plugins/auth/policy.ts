@@ -97,10 +97,31 @@ export function checkGrants(grants: unknown, field: string): readonly Grant[] {
 }
 
 export function checkPermissions(given: unknown, field: string): readonly Permission[] {
-  if (!Array.isArray(given) || given.some((one) => !PERMISSIONS.includes(one as Permission))) {
-    throw invalid(field, `an array of ${PERMISSIONS.join(', ')}`)
+  if (!Array.isArray(given)) throw invalid(field, `an array of ${PERMISSIONS.join(', ')}`)
+  return [...new Set(given.map((one: unknown) => checkPermission(one, field)))]
+}
+
+export function checkPermission(given: unknown, field: string): Permission {
+  if (PERMISSIONS.includes(given as Permission)) return given as Permission
+  const expected = `one of ${PERMISSIONS.join(', ')}`
+  throw typeof given === 'string' ? invalid(field, expected, given) : invalid(field, expected)
+}
+
+/** As people write it: `read,write:app/`, and `read:` for all keys. @throws `INVALID_ARGUMENT` */
+export function grantIn(word: string): Grant {
+  const colon = word.indexOf(':')
+  const permissions = word.slice(0, colon).split(',') as Permission[]
+  if (colon > 0 && permissions.every((one) => PERMISSIONS.includes(one))) {
+    return { permissions: [...new Set(permissions)], prefix: word.slice(colon + 1) }
   }
-  return [...new Set(given as Permission[])]
+  const example = 'such as "read,write:app/"; "read:" is on all keys'
+  throw invalid('grant', `permissions (${PERMISSIONS.join(', ')}), a colon and a prefix, ${example}`, word)
+}
+
+/** @throws `INVALID_ARGUMENT` - it is there, and no time to live. */
+export function checkSeconds(given: unknown, field: string): void {
+  if (given === undefined || (typeof given === 'number' && given > 0 && Number.isFinite(given))) return
+  throw invalid(field, 'a number of seconds above 0')
 }
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/
@@ -110,5 +131,9 @@ export function checkName(name: unknown, field: string): string {
   throw invalid(field, 'a lower-case letter or digit, then up to 62 of these, dots, dashes, underscores')
 }
 
-const invalid = (field: string, expected: string): ConcordError =>
-  new ConcordError('INVALID_ARGUMENT', `${field}: expected ${expected}`, { details: { field, expected } })
+function invalid(field: string, expected: string, found?: string): ConcordError {
+  const said = found === undefined ? '' : `found ${JSON.stringify(found.slice(0, 100))}, `
+  return new ConcordError('INVALID_ARGUMENT', `${field}: ${said}expected ${expected}`, {
+    details: { field, expected },
+  })
+}

@@ -1,5 +1,5 @@
 /** Tokens and roles over HTTP: for whoever has the permission `admin`. */
-import type { JsonSchema, Permission, Route } from '../../core/plugin.ts'
+import type { JsonSchema, Permission, Route, RouteCall } from '../../core/plugin.ts'
 import type { AuthService, NewToken } from './index.ts'
 import { type Grant, PERMISSIONS } from './policy.ts'
 
@@ -34,6 +34,10 @@ const shownOnce = object({ ...info, token: text('Shown this once.') }, [...Objec
 const roleSchema = object({ name: { type: 'string' }, grants }, ['name', 'grants'])
 const admin = { tag: 'Tokens', permission: 'admin' } as const
 const idInPath = object({ id: text('Of the token.') }, ['id'])
+const forced = object({
+  force: { type: 'boolean', description: 'Even when nobody who may let others in is left.' },
+})
+const isForced = ({ query }: RouteCall) => ({ force: query['force'] === true })
 const refused = { 409: { description: 'This cannot be done; nothing was.' } } as const
 
 export function authRoutes(auth: AuthService): readonly Route[] {
@@ -73,7 +77,7 @@ export function authRoutes(auth: AuthService): readonly Route[] {
       path: '/tokens/:id',
       summary: 'Revoke a token',
       params: idInPath,
-      query: object({ force: { type: 'boolean', description: 'Even the last that may let others in.' } }),
+      query: forced,
       responses: {
         200: {
           description: 'Nothing that it asked for is applied any more.',
@@ -81,7 +85,7 @@ export function authRoutes(auth: AuthService): readonly Route[] {
         },
         ...refused,
       },
-      handle: ({ params, query }) => auth.revokeToken(params['id']!, { force: query['force'] === true }),
+      handle: (call) => auth.revokeToken(call.params['id']!, isForced(call)),
     },
     {
       ...admin,
@@ -110,8 +114,9 @@ export function authRoutes(auth: AuthService): readonly Route[] {
       path: '/tokens/:id/roles/:role',
       summary: 'Take a role from a token',
       params: object({ id: text('Of the token.'), role: text('Its name.') }, ['id', 'role']),
+      query: forced,
       responses: { 200: { description: 'It does not have it.' }, ...refused },
-      handle: ({ params }) => auth.revokeRole(params['id']!, params['role']!),
+      handle: (call) => auth.revokeRole(call.params['id']!, call.params['role']!, isForced(call)),
     },
     {
       ...admin,
@@ -119,9 +124,11 @@ export function authRoutes(auth: AuthService): readonly Route[] {
       path: '/tokens/:id/grants',
       summary: 'Set the grants of a token',
       params: idInPath,
+      query: forced,
       body: object({ grants }, ['grants']),
-      responses: { 200: { description: 'It has these, and those of its roles.' } },
-      handle: ({ params, body }) => auth.setGrants(params['id']!, (body as { grants: Grant[] }).grants),
+      responses: { 200: { description: 'It has these, and those of its roles.' }, ...refused },
+      handle: (call) =>
+        auth.setGrants(call.params['id']!, (call.body as { grants: Grant[] }).grants, isForced(call)),
     },
     {
       ...admin,
@@ -161,6 +168,7 @@ export function authRoutes(auth: AuthService): readonly Route[] {
       path: '/roles/:role',
       summary: 'Delete a role',
       params: object({ role: text('Its name.') }, ['role']),
+      query: forced,
       responses: {
         200: {
           description: 'Tokens that had it have lost what it gave.',
@@ -168,7 +176,7 @@ export function authRoutes(auth: AuthService): readonly Route[] {
         },
         ...refused,
       },
-      handle: ({ params }) => auth.deleteRole(params['role']!),
+      handle: (call) => auth.deleteRole(call.params['role']!, isForced(call)),
     },
     {
       tag: 'Tokens',

@@ -50,7 +50,10 @@ export function launch(t: TestContext, args: readonly string[], { cwd, env }: Op
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += chunk.toString()
     // The last line that a node says of itself when it is ready.
-    if (/ get hello$|"ready":true|none: only this process/m.test(stdout)) ready.resolve(stdout)
+    if (
+      / (?:get hello(?: --token-file FILE)?|--bootstrap)$|"ready":true|none: only this process/m.test(stdout)
+    )
+      ready.resolve(stdout)
   })
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString()
