@@ -7,6 +7,7 @@ import { accessFor, ConcordError, type Log, type OfferedRoute, type Route } from
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import { parseBody } from './body.ts'
 import { Call, type CallOwner, mediaType, tokenOf, wayToShow } from './call.ts'
+import { type ClientOf, clientBy, type IdOf } from './client.ts'
 import { isForLeader } from './elsewhere.ts'
 import { answerInTurn } from './in-turn.ts'
 import { judgeOf } from './judge.ts'
@@ -32,6 +33,7 @@ export interface AppOwner extends CallOwner {
   readonly log: Log
   readonly config: HttpConfig
   readonly peers: Peers
+  readonly idOf: IdOf | undefined
   /** Throws what refuses whoever calls a route that is neither public nor the store's; resolves with who it is. */
   authorize(route: Route, token: string | undefined): Promise<string | undefined>
   /** Throws what sends whoever has this token to the leader; resolves when this node is it. */
@@ -73,15 +75,20 @@ export async function createApp(owner: AppOwner, offered: readonly OfferedRoute[
     app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   }
   app.setErrorHandler((error: unknown, request, reply) => refuse(owner, error, request, reply))
-  const nowhere = nowhereIn(offered)
-  app.setNotFoundHandler((request, reply) => {
-    refuse(owner, nowhere(request.method, request.url), request, reply)
-  })
   answerInTurn(app)
   limitRequests(app, owner)
-  await addExtras(app, config, peers)
+  const clientOf = clientBy(owner.idOf)
+  await addExtras(app, config, peers, clientOf)
+  const nowhere = nowhereIn(offered)
+  const limited = peers.rateLimit === undefined ? {} : { preHandler: app.rateLimit() }
+  app.setNotFoundHandler(limited, (request, reply) => {
+    refuse(owner, nowhere(request.method, request.url), request, reply)
+  })
   const streams = new Streams(config.streams)
-  for (const { route } of offered) addRoute(app, owner, route, streams)
+  const openStream = (request: FastifyRequest, reply: FastifyReply): OpenStream => {
+    return (source) => streams.open(clientOf(request), source, reply)
+  }
+  for (const { route } of offered) addRoute(app, owner, route, openStream)
   return app
 }
 
@@ -89,7 +96,12 @@ function bodyTypes(offered: readonly OfferedRoute[]): Set<string> {
   return new Set(offered.flatMap(({ route }) => route.bodyTypes ?? []))
 }
 
-async function addExtras(app: FastifyInstance, config: HttpConfig, peers: Peers): Promise<void> {
+async function addExtras(
+  app: FastifyInstance,
+  config: HttpConfig,
+  peers: Peers,
+  clientOf: ClientOf,
+): Promise<void> {
   const { corsOrigins, rateLimit, rateWindowMs } = config
   if (peers.cors !== undefined) {
     const origin = corsOrigins.includes('*') ? '*' : [...corsOrigins]
@@ -109,13 +121,6 @@ async function addExtras(app: FastifyInstance, config: HttpConfig, peers: Peers)
         new HttpError('RATE_LIMITED', `more than ${rateLimit} requests in ${rateWindowMs} ms`),
     })
   }
-}
-
-/** Whoever has a token is known by it, wherever it comes from. */
-function clientOf(request: FastifyRequest): string {
-  const { authorization } = request.headers
-  const key = request.headers['x-api-key']
-  return authorization ?? (typeof key === 'string' ? key : request.ip)
 }
 
 /**
@@ -161,7 +166,12 @@ function saysTwoHosts({ raw: { rawHeaders } }: FastifyRequest): boolean {
   return hosts > 1
 }
 
-function addRoute(app: FastifyInstance, owner: AppOwner, route: Route, streams: Streams): void {
+function addRoute(
+  app: FastifyInstance,
+  owner: AppOwner,
+  route: Route,
+  openStream: (request: FastifyRequest, reply: FastifyReply) => OpenStream,
+): void {
   const judge = judgeOf(route)
   app.route({
     method: route.method,
@@ -175,8 +185,7 @@ function addRoute(app: FastifyInstance, owner: AppOwner, route: Route, streams: 
       const actor = isJudgedHere ? await owner.authorize(route, tokenOf(request.headers)) : undefined
       if (isForLeader({ query })) await owner.sendToLeader(route, tokenOf(request.headers), request.url)
       const call = new Call(owner, request, reply.raw, { params, query }, body, actor)
-      const openStream: OpenStream = (source) => streams.open(clientOf(request), source, reply)
-      return sendResult(reply, await route.handle(call), openStream)
+      return sendResult(reply, await route.handle(call), openStream(request, reply))
     },
   })
 }

@@ -19,7 +19,7 @@ export interface HttpOptions {
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string | undefined } | undefined
   /** Origins whose pages may call, such as `https://console.example.com`. Default none. */
   readonly corsOrigins?: readonly string[] | undefined
-  /** Requests of one token, or of one address without one, in each window; 0 is no limit. Default 0. */
+  /** Requests of one token that is known, or of one address without one, in each window; 0 is no limit. Default 0. */
   readonly rateLimit?: number | undefined
   /** Default 1000. */
   readonly rateWindowMs?: number | undefined
@@ -120,7 +120,8 @@ export const options = optionsSchema<HttpOptions, HttpConfig>({
     },
     rateLimit: {
       type: 'integer',
-      description: 'Requests of one token, or of one address without one, in each window; 0 is no limit.',
+      description:
+        'Requests of one token that is known, or of one address without one, in each window; 0 is no limit.',
       minimum: 0,
       default: 0,
       'x-env': 'CONCORD_HTTP_RATE_LIMIT',

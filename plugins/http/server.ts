@@ -14,6 +14,7 @@ import {
 import type { FastifyInstance } from 'fastify'
 import { createApp } from './app.ts'
 import { bulkRoutes } from './bulk-routes.ts'
+import type { IdOf } from './client.ts'
 import { clusterRoutes } from './cluster-routes.ts'
 import { docsRoutes } from './docs-routes.ts'
 import { Elsewhere, isLoopback } from './elsewhere.ts'
@@ -40,7 +41,8 @@ export class Server {
   #app: FastifyInstance | undefined
   #url: string | undefined
   #document: Record<string, unknown> | undefined
-  readonly #hasAuth: boolean
+  /** Undefined without the plugin `auth`: nobody looks at tokens. */
+  readonly #idOf: IdOf | undefined
   #isStarted = false
   #isDraining = false
   #renewal: Timer | undefined
@@ -60,7 +62,8 @@ export class Server {
       openapi: () => this.#openapi(),
     })
     if (config.tls !== undefined) readTls(config.tls)
-    this.#hasAuth = ctx.plugin('auth', { optional: true }) !== undefined
+    const auth = ctx.plugin('auth', { optional: true })
+    this.#idOf = auth && ((token) => auth.idOf(token))
     this.#upgrades = new Upgrades({
       endpoint: ctx.endpoint,
       log: ctx.log,
@@ -72,6 +75,10 @@ export class Server {
     ctx.onReady(() => this.#start())
     ctx.onDrain(() => this.#drain())
     ctx.onClose(() => this.#close())
+  }
+
+  get #hasAuth(): boolean {
+    return this.#idOf !== undefined
   }
 
   /** Beyond this machine nobody is let in without a token, unless that is said. */
@@ -131,6 +138,7 @@ export class Server {
       peers: this.#peers,
       store,
       hasAuth: this.#hasAuth,
+      idOf: this.#idOf,
       signal: this.#closing.signal,
       authorize,
       sendToLeader,

@@ -16,6 +16,7 @@ import { open } from '../../core/index.ts'
 import { until } from '../cluster/processes.ts'
 import { memoryNode, temporary } from '../store/node.ts'
 import { type Certificate, createAuthority } from '../transport/certificates.ts'
+import { networkOf } from '../../plugins/http/client.ts'
 import { api, apiOf } from './api.ts'
 
 describe('the handler', () => {
@@ -111,17 +112,43 @@ describe('strangers', () => {
 })
 
 describe('limits', () => {
-  test('of requests hold for each token and address alone, and say when to come again', async (t) => {
-    const { call } = await api(t, { rateLimit: 3, rateWindowMs: 60_000 })
-    const as = (key: string) => call('GET', '/livez', { headers: { 'x-api-key': key } })
-    for (let i = 0; i < 3; i++) assert.equal((await as('one')).status, 200)
-    const refused = await as('one')
+  test('of requests hold for each token that is known, and for an address, whatever it makes up', async (t) => {
+    const { call, db } = await api(t, { rateLimit: 3, rateWindowMs: 60_000 }, { plugins: { auth: true } })
+    const tokenOf = async (name: string) => (await db.plugin('auth').createToken({ name })).token
+    const [one, two] = [await tokenOf('one'), await tokenOf('two')]
+    const as = (token: string, path = '/livez') =>
+      call('GET', path, { headers: { authorization: `Bearer ${token}` } })
+    for (let i = 0; i < 3; i++) assert.equal((await as(one)).status, 200)
+    const refused = await as(one)
     assert.deepEqual(
       [refused.status, refused.body.error.code, refused.body.error.outcome],
       [429, 'RATE_LIMITED', 'not-applied'],
     )
     assert.ok(Number(refused.headers.get('retry-after')) > 0)
-    assert.equal((await as('two')).status, 200)
+    const guess = (digit: number) => one.slice(0, -1) + String(digit)
+    assert.equal((await as(guess(1))).status, 200)
+    assert.equal((await as(guess(2), '/api/v1/kv/a')).status, 401)
+    assert.equal((await as('nonsense', '/nowhere')).status, 404)
+    for (const path of ['/livez', '/api/v1/kv/a', '/nowhere']) {
+      assert.equal((await as(guess(3), path)).status, 429, path)
+      assert.equal((await call('GET', path, { headers: { 'x-api-key': guess(4) } })).status, 429, path)
+      assert.equal((await call('GET', path)).status, 429, path)
+    }
+    assert.equal((await as(two)).status, 200, 'a token that is known goes on, from the same address')
+  })
+
+  test('of one client are those of its network: nobody becomes another by taking another address of his own', () => {
+    const networks = [
+      ['192.0.2.7', '192.0.2.7'],
+      ['::ffff:192.0.2.7', '192.0.2.7'],
+      ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+      ['2001:db8:1:2::9', '2001:db8:1:2::/64'],
+      ['2001:db8::9', '2001:db8:0:0::/64'],
+      ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+      ['::1', '0:0:0:0::/64'],
+      ['', ''],
+    ] as const
+    for (const [address, network] of networks) assert.equal(networkOf(address), network)
   })
 
   test('of what is under way refuse the rest with 503, and nothing of it was done', async (t) => {
@@ -211,9 +238,10 @@ describe('an answer without an end', () => {
   test('is given to one client only so often at once', async (t) => {
     const { url } = await api(t, { streams: 2 }, endless)
     const abort = new AbortController()
-    const get = () => fetch(`${url}/api/v1/numbers`, { signal: abort.signal })
-    const held = [await get(), await get()]
-    const third = await get()
+    const get = (madeUp: string) =>
+      fetch(`${url}/api/v1/numbers`, { signal: abort.signal, headers: { 'x-api-key': madeUp } })
+    const held = [await get('one'), await get('two')]
+    const third = await get('three')
     assert.equal(third.status, 429)
     await third.text()
     abort.abort()
