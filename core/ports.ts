@@ -252,8 +252,11 @@ export interface Introduction {
   readonly byAddress?: boolean | undefined
   /** Other runs of this very id that are connected now, and how long ago each was last heard. */
   readonly otherRuns: readonly { readonly runId: string; readonly heardAgoMs: number }[]
-  /** What `acknowledged` said when this node asked for the hello; of one that came unasked, what it says now. */
-  readonly acknowledged: Acknowledged
+  /**
+   * What `acknowledged` said when this node asked for the hello. Undefined of one that came unasked: its sender is
+   * asked then, and judged again.
+   */
+  readonly acknowledged: Acknowledged | undefined
   /** With mutual TLS: the names that the peer's certificate stands for (common name, DNS names, addresses). */
   readonly certificateNames?: readonly string[] | undefined
 }

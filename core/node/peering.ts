@@ -216,9 +216,9 @@ export class Peering implements Network, TransportHandlers {
    * What a member had acknowledged when it was asked for its log it must still have, or it is a copy, or an old one
    * (H44). In another term it may have lost what was not committed, rightly: of that this node knows nothing.
    */
-  #judgeLog(id: NodeId, { last }: Hello, before: Acknowledged): Verdict | undefined {
+  #judgeLog(id: NodeId, { last }: Hello, before: Acknowledged | undefined): Verdict | undefined {
     const now = this.#node.knowledge.acknowledged()
-    if (before.term !== now.term || !now.upTo.has(id)) return undefined
+    if (before?.term !== now.term || !now.upTo.has(id)) return undefined
     const matchIndex = before.upTo.get(id) ?? 0
     if (last.index >= matchIndex) return undefined
     if (this.#parts.mayLoseTail) {

@@ -1,11 +1,12 @@
 /**
- * The handshake, before which nothing else passes: hello -> welcome -> ready, or a refusal in place of any of
- * the last two. What can be judged mechanically is judged here: versions, the cluster's name, who was meant,
+ * The handshake, before which nothing else passes: hello -> welcome -> ready -> ready, or a refusal in place of any of
+ * the last three. What can be judged mechanically is judged here: versions, the cluster's name, who was meant,
  * and that nobody talks to himself (which also keeps a greeting from being sent back to its sender). The rest
  * is the node's `judge`.
  *
- * Each side answers the other's chance of this very connection, so a recorded handshake opens nothing (P02).
- * Its owner bounds it in time.
+ * Each side answers the other's chance of this very connection, so a recorded handshake opens nothing (P02), and each is
+ * judged by what it says of its log after it was asked: a hello comes unasked, and may be older than what its sender has
+ * acknowledged since on another connection. Its owner bounds all of it in time.
  */
 import { idOf } from '../address.ts'
 import { MalformedError, Reader } from '../bytes.ts'
@@ -17,9 +18,11 @@ import {
   type Lane,
   NoCommonVersion,
   readGreeting,
+  readReady,
   readRefusal,
   type Refusal,
   writeGreeting,
+  writeReady,
   writeRefusal,
 } from './hello.ts'
 import type { TransportWorld } from './options.ts'
@@ -58,6 +61,7 @@ export class Greeter implements WireOwner {
   readonly #nonce: string
   /** The welcome may be older than what its sender acknowledges on another connection while it travels. */
   readonly #acknowledged: Acknowledged
+  #welcome: Admitted | undefined
 
   constructor(wire: Wire, world: TransportWorld, owner: Handshaking, lane: Lane, expected?: NodeId) {
     this.#wire = wire
@@ -75,8 +79,20 @@ export class Greeter implements WireOwner {
 
   frame(kind: number, payload: Buffer): void {
     if (kind === KIND.refusal) return refusedBy(this.#wire, this.#owner, payload, this.#expected)
-    if (kind !== KIND.welcome) throw new MalformedError(`a welcome expected, found kind ${kind}`, 0)
-    const welcome = readGreeting(new Reader(payload))
+    const reader = new Reader(payload)
+    if (this.#welcome === undefined) {
+      if (kind !== KIND.welcome) throw new MalformedError(`a welcome expected, found kind ${kind}`, 0)
+      return this.#welcomed(reader)
+    }
+    const { greeting, verdict } = this.#welcome
+    if (kind !== KIND.ready || readReady(reader).echo !== this.#nonce) {
+      throw new MalformedError('what follows the welcome does not answer this hello', 0)
+    }
+    this.#owner.done({ session: sessionOf(this.#wire, this.#world, this.#owner, greeting, verdict, true) })
+  }
+
+  #welcomed(reader: Reader): void {
+    const welcome = readGreeting(reader)
     if (welcome.echo !== this.#nonce || welcome.lane !== this.#lane) {
       throw new MalformedError('the welcome answers another hello', 0)
     }
@@ -92,8 +108,8 @@ export class Greeter implements WireOwner {
         ? judge(this.#own, introduction, welcome.to, this.#world.handlers)
         : { refuse: 'NOT_TRUSTED', message: notTrusted(introduction.id, idOf(this.#own), problem) }
     if ('refuse' in verdict) return refuse(this.#wire, this.#owner, this.#world, introduction.id, verdict)
-    this.#wire.sendSoon(this.#world.frames.frame(KIND.ready, (writer) => writer.utf8(welcome.nonce)))
-    this.#owner.done({ session: sessionOf(this.#wire, this.#world, this.#owner, welcome, verdict, true) })
+    this.#welcome = { greeting: welcome, verdict }
+    sayReady(this.#wire, this.#world, welcome.nonce)
   }
 
   closed(closing: Closing): void {
@@ -107,7 +123,8 @@ export class Doorkeeper implements WireOwner {
   readonly #world: TransportWorld
   readonly #owner: Handshaking
   readonly #nonce: string
-  #admitted: { readonly greeting: Greeting; readonly verdict: Accepted } | undefined
+  /** Whom it was asked of, and when. */
+  #asked: { readonly greeting: Greeting; readonly acknowledged: Acknowledged } | undefined
 
   constructor(wire: Wire, world: TransportWorld, owner: Handshaking) {
     this.#wire = wire
@@ -124,16 +141,35 @@ export class Doorkeeper implements WireOwner {
 
   frame(kind: number, payload: Buffer): void {
     const reader = new Reader(payload)
-    if (this.#admitted === undefined) {
+    if (this.#asked === undefined) {
       if (kind !== KIND.hello) throw new MalformedError(`a hello expected, found kind ${kind}`, 0)
       return this.#hello(reader)
     }
-    const { greeting, verdict } = this.#admitted
+    const { greeting, acknowledged } = this.#asked
     if (kind === KIND.refusal) return refusedBy(this.#wire, this.#owner, payload, idOf(greeting.hello))
-    if (kind !== KIND.ready || reader.utf8() !== this.#nonce) {
+    const ready = kind === KIND.ready ? readReady(reader) : undefined
+    if (ready?.echo !== this.#nonce) {
       throw new MalformedError('what follows the welcome does not answer it', 0)
     }
+    this.#ready({ ...greeting, hello: { ...greeting.hello, last: ready.last } }, acknowledged)
+  }
+
+  #ready(greeting: Greeting, acknowledged: Acknowledged): void {
+    const verdict = this.#judge(greeting, acknowledged)
+    if (verdict === undefined) return
+    sayReady(this.#wire, this.#world, greeting.nonce)
     this.#owner.done({ session: sessionOf(this.#wire, this.#world, this.#owner, greeting, verdict, false) })
+  }
+
+  /** Undefined when he was refused. */
+  #judge(greeting: Greeting, acknowledged: Acknowledged | undefined): Accepted | undefined {
+    const { handlers } = this.#world
+    const way = { dialled: false, byAddress: greeting.to === '', acknowledged }
+    const introduction = introductionOf(greeting, this.#owner, way)
+    const verdict = judge(handlers.hello(), introduction, greeting.to, handlers)
+    if ('accept' in verdict) return verdict
+    refuse(this.#wire, this.#owner, this.#world, introduction.id, verdict)
+    return undefined
   }
 
   #hello(reader: Reader): void {
@@ -145,17 +181,12 @@ export class Doorkeeper implements WireOwner {
       const refusal = { refuse: 'VERSION', message: error.message } as const
       return refuse(this.#wire, this.#owner, this.#world, error.id, refusal)
     }
-    const own = this.#world.handlers.hello()
-    const introduction = introductionOf(greeting, this.#owner, {
-      dialled: false,
-      byAddress: greeting.to === '',
-      acknowledged: this.#world.handlers.acknowledged(),
-    })
-    const verdict = judge(own, introduction, greeting.to, this.#world.handlers)
-    if ('refuse' in verdict) return refuse(this.#wire, this.#owner, this.#world, introduction.id, verdict)
-    this.#admitted = { greeting, verdict }
-    const { lane, nonce: echo } = greeting
-    const welcome = greetingOf(own, this.#world, { lane, to: introduction.id, nonce: this.#nonce, echo })
+    if (this.#judge(greeting, undefined) === undefined) return
+    const { handlers } = this.#world
+    this.#asked = { greeting, acknowledged: handlers.acknowledged() }
+    const { lane, nonce: echo, hello } = greeting
+    const rest = { lane, to: idOf(hello), nonce: this.#nonce, echo }
+    const welcome = greetingOf(handlers.hello(), this.#world, rest)
     this.#wire.sendSoon(this.#world.frames.frame(KIND.welcome, (writer) => writeGreeting(writer, welcome)))
   }
 
@@ -171,6 +202,11 @@ const notTrusted = (whose: string, by: NodeId, problem: string): string =>
 type Accepted = Extract<Verdict, { accept: unknown }>
 type Refused = Extract<Verdict, { refuse: unknown }>
 
+interface Admitted {
+  readonly greeting: Greeting
+  readonly verdict: Accepted
+}
+
 function greetingOf(
   hello: Hello,
   { settings }: TransportWorld,
@@ -178,6 +214,11 @@ function greetingOf(
 ): Greeting {
   const { min: minVersion, max: maxVersion } = WIRE_VERSIONS
   return { minVersion, maxVersion, hello, maxPayloadBytes: settings.maxPayloadBytes, ...rest }
+}
+
+function sayReady(wire: Wire, { frames, handlers }: TransportWorld, echo: string): void {
+  const { last } = handlers.hello()
+  wire.sendSoon(frames.frame(KIND.ready, (writer) => writeReady(writer, { echo, last })))
 }
 
 function introductionOf(

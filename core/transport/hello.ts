@@ -6,7 +6,7 @@
  */
 import { MalformedError, type Reader, type Writer } from '../bytes.ts'
 import type { Hello, RefusalReason } from '../ports.ts'
-import type { NodeId } from '../raft/types.ts'
+import type { EntryId, NodeId } from '../raft/types.ts'
 import { WIRE_VERSIONS } from './frames.ts'
 
 /** What a connection is for: votes, heartbeats, answers and small calls; or entries, snapshots, large calls. */
@@ -93,6 +93,22 @@ export function readGreeting(reader: Reader): Greeting {
   }
   const [to, nonce, echo] = [reader.utf8(), reader.utf8(), reader.utf8()]
   return { minVersion, maxVersion, lane, hello, to, nonce, echo, maxPayloadBytes: reader.varint() }
+}
+
+/** Each side's last word: the chance of the other that it answers, and the end of its log now. */
+export interface Ready {
+  readonly echo: string
+  readonly last: EntryId
+}
+
+export function writeReady(writer: Writer, { echo, last }: Ready): void {
+  writer.utf8(echo)
+  writer.varint(last.index)
+  writer.varint(last.term)
+}
+
+export function readReady(reader: Reader): Ready {
+  return { echo: reader.utf8(), last: { index: reader.varint(), term: reader.varint() } }
 }
 
 /** The other side is of a time that has no version of the wire format in common with this program. */

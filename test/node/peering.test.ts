@@ -123,7 +123,8 @@ test('H44: the leader refuses who has less than it had acknowledged; who may hav
   assert.deepEqual(relaxed.told.regressed, ['n2/b'])
   const follower = await judging({ leads: false })
   assert.equal(follower.judge(older), 'member', 'only a leader knows')
-  // What was acknowledged while the answer was under way, or in another term, says nothing of a copy.
+  // What came unasked, was acknowledged while the answer was under way, or in another term, says nothing of a copy.
+  assert.equal(strict.judge(older, { acknowledged: undefined }), 'member')
   const upTo = new Map([['n2/b', 9]])
   assert.equal(strict.judge(older, { acknowledged: { term: 1, upTo } }), 'member')
   assert.equal(strict.judge(older, { acknowledged: { term: 0, upTo } }), 'member')

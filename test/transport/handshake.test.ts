@@ -46,7 +46,7 @@ test('each side learns who the other is, which run, and how far its log goes', a
     dialled: false,
     byAddress: false,
     otherRuns: [],
-    acknowledged: { term: 0, upTo: new Map() },
+    acknowledged: undefined,
     certificateNames: undefined,
   })
   const dialled = b.introductions.find((each) => each.dialled)
@@ -84,6 +84,45 @@ test('H44: who dials judges the welcome by what was acknowledged when he asked f
   a.transport.setPeers([b])
   await connected(a, b)
   assert.deepEqual(a.introductions[0]?.acknowledged, upTo(7))
+})
+
+/** As the node judges: by what it knew when it asked. */
+const asked = ({ id, hello, acknowledged }: Introduction): Verdict => {
+  const upTo = acknowledged?.upTo.get(id) ?? 0
+  if (hello.last.index >= upTo) return { accept: 'member' }
+  const message = `${id} had acknowledged entry ${upTo}, and ends at ${hello.last.index}`
+  return { refuse: 'REGRESSED', message }
+}
+
+test('H44: what is acknowledged while a hello is under way is not held against it: its sender is asked', async (t) => {
+  const [a, b] = [await startNode(t, 'a'), await startNode(t, 'b')]
+  const upTo = { term: 3, upTo: new Map([[a.id, 20]]) }
+  b.judge = (introduction) => {
+    // Meanwhile a takes thirteen entries, and says so over the connection that b has dialled.
+    if (introduction.acknowledged === undefined) {
+      a.hello = { ...a.hello, last: { index: 20, term: 3 } }
+      b.acknowledged = upTo
+    }
+    return asked(introduction)
+  }
+  a.transport.setPeers([b])
+  await connected(a, b)
+  const [unasked, again] = b.introductions
+  assert.deepEqual([unasked?.hello.last.index, unasked?.acknowledged], [7, undefined])
+  assert.deepEqual([again?.hello.last.index, again?.acknowledged], [20, upTo])
+})
+
+test('H44: who really has less is refused when he was asked; he is never connected, and hears it once', async (t) => {
+  const [a, b] = [await startNode(t, 'a'), await startNode(t, 'b')]
+  b.judge = asked
+  b.acknowledged = { term: 3, upTo: new Map([[a.id, 20]]) }
+  a.transport.setPeers([b])
+  await until('a has dialled again and again', () => b.introductions.length > 8)
+  const said = a.notices.map(({ kind, message }) => `${kind} ${message}`)
+  assert.deepEqual(said, ['refusedBy a/x had acknowledged entry 20, and ends at 7'])
+  assert.equal(isConnected(a, b), false)
+  b.acknowledged = { term: 3, upTo: new Map([[a.id, 7]]) }
+  await connected(a, b)
 })
 
 test('a call to somebody who refuses is not applied, and says why', async (t) => {

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { test, type TestContext } from 'node:test'
 
 import { FrameWriter, KIND, MAGIC } from '../../core/transport/frames.ts'
-import { readGreeting, writeGreeting } from '../../core/transport/hello.ts'
+import { readGreeting, writeGreeting, writeReady } from '../../core/transport/hello.ts'
 import { writeMessage } from '../../core/transport/message-codec.ts'
 import { Reader } from '../../core/bytes.ts'
 import type { Security } from '../../core/transport/security.ts'
@@ -96,7 +96,8 @@ async function insider(t: TestContext, b: TestNode, name = 'evil') {
   const header = MAGIC.length + 9
   await until('the welcome is there', () => Buffer.concat(socket.got).length > header)
   const welcome = readGreeting(new Reader(Buffer.concat(socket.got).subarray(header)))
-  socket.write(Buffer.concat(frames.frame(KIND.ready, (writer) => writer.utf8(welcome.nonce)).pieces))
+  const ready = { echo: welcome.nonce, last: hello.last }
+  socket.write(Buffer.concat(frames.frame(KIND.ready, (writer) => writeReady(writer, ready)).pieces))
   await until('b knows it', () => b.transport.stats().connections > 0)
   return { socket, sendFrame }
 }
