@@ -312,11 +312,15 @@ class Assembly {
   #visitorsOf(node: OpenNode): Visitors {
     const { limits, timeoutMs, reads } = this.config
     const settings = () => this.#running().machine.settings
+    const clusterId = () => this.storage?.identity.clusterId
     return new Visitors({
       node: node.forClients,
       clock: this.clock,
       hello: {
         version: VERSION,
+        get clusterId() {
+          return clusterId() || undefined
+        },
         frameBytes: frameBytes(limits),
         // A fact of the cluster, whatever this node's config would like; as it is when the client comes.
         get batch() {

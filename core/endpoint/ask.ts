@@ -47,8 +47,12 @@ export interface Links {
 
 export function withTimeLeft(head: RequestHead, leftMs: number): RequestHead {
   if (leftMs === Infinity) return head
-  return { ...head, timeoutMs: Math.max(1, leftMs * HEAD_START, leftMs - MAX_HEAD_START_MS) }
+  return { ...head, timeoutMs: nodesShareOf(leftMs) }
 }
+
+/** Of the time that the caller has. */
+export const nodesShareOf = (leftMs: number): number =>
+  Math.max(1, leftMs * HEAD_START, leftMs - MAX_HEAD_START_MS)
 
 export function lostConnection(ask: Ask, cause: Error, known?: 'not-applied'): ConcordError {
   const outcome = known ?? (ask.isWrite ? 'unknown' : 'not-applied')

@@ -7,11 +7,19 @@ import { request as requestHttps } from 'node:https'
 import type { Socket } from 'node:net'
 import { ConcordError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
+import { nodesShareOf } from './ask.ts'
 import { errorOf } from './shapes.ts'
 import type { Way } from './way.ts'
 
 const PATH = '/api/v1/connect'
 const KEEP_ALIVE_MS = 30_000
+const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
 /** Of an answer that refuses. */
 const MAX_ANSWER_BYTES = 64 * 1024
 
@@ -25,17 +33,18 @@ export interface HttpDialOptions {
 }
 
 export function httpDial(endpoints: readonly URL[], options: HttpDialOptions): Way {
-  const shareMs = Math.max(1, options.timeoutMs / endpoints.length)
+  const shareMs = Math.max(1, Math.floor(options.timeoutMs / endpoints.length))
   let first = 0
   const moveOn = (): void => {
     first = (first + 1) % endpoints.length
   }
-  const dial = async (): Promise<Socket> => {
+  const dial = async (signal: AbortSignal): Promise<Socket> => {
     const refusals: ConcordError[] = []
     for (let tried = 0; tried < endpoints.length; tried++) {
       const at = (first + tried) % endpoints.length
+      signal.throwIfAborted()
       try {
-        const socket = await upgrade(endpoints[at]!, options, shareMs)
+        const socket = await upgrade(endpoints[at]!, options, shareMs, signal)
         first = at
         return socket
       } catch (error) {
@@ -67,11 +76,20 @@ function mostTelling(refusals: readonly ConcordError[]): ConcordError {
   })
 }
 
-function upgrade(endpoint: URL, { token, ca, clock }: HttpDialOptions, timeoutMs: number): Promise<Socket> {
+function upgrade(
+  endpoint: URL,
+  { token, ca, clock }: HttpDialOptions,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>()
   const isTls = endpoint.protocol === 'https:'
-  const request = (isTls ? requestHttps : requestHttp)(new URL(PATH, endpoint), {
+  const url = new URL(PATH, endpoint)
+  // So that it says what it waits for while somebody still listens.
+  url.searchParams.set('timeout_ms', String(nodesShareOf(timeoutMs)))
+  const request = (isTls ? requestHttps : requestHttp)(url, {
     agent: false,
+    signal,
     headers: {
       connection: 'Upgrade',
       upgrade: 'concord-endpoint',
@@ -128,12 +146,29 @@ function problemIn(text: string): Record<string, unknown> | undefined {
 }
 
 function noNode(endpoint: URL, status: number): ConcordError {
-  const text = `${endpoint.origin}: something listens there, but it is no node with plugins.http (it answered ${status})`
+  const why = status === 404 ? '; or there is one, and its server or a proxy does not pass Upgrade on' : ''
+  const text = `${endpoint.origin}: something listens there, but it is no node with plugins.http (it answered ${status})${why}`
   return new ConcordError('CANNOT_CONNECT', text, { retryable: false, details: { status } })
 }
 
 function unreachable(endpoint: URL, cause: Error): ConcordError {
   // Of several addresses of one name, each has failed in its own way.
-  const why = cause instanceof AggregateError ? cause.errors.map(String).join(', ') : cause.message
+  const causes = cause instanceof AggregateError ? (cause.errors as Error[]) : [cause]
+  const why = causes.map((each) => whyOf(endpoint, each)).join(', ')
   return new ConcordError('CANNOT_CONNECT', `${endpoint.origin}: ${why}`, { retryable: true, cause })
+}
+
+/** What Node.js says, in words that say what to do where it says what OpenSSL thought. */
+function whyOf({ protocol, host }: URL, cause: NodeJS.ErrnoException): string {
+  const { code = '', message } = cause
+  if (protocol === 'https:' && (code === 'EPROTO' || code.startsWith('ERR_SSL_'))) {
+    return `what listens there does not speak TLS as it should (${code}): was http://${host} meant?`
+  }
+  if (protocol === 'http:' && code === 'ECONNRESET') {
+    return `the connection was ended without an answer: does it speak TLS, and was https://${host} meant?`
+  }
+  if (UNKNOWN_AUTHORITY.has(code)) {
+    return `its certificate is of no authority that is trusted here (${code}): give that authority's as \`ca\`, PEM text`
+  }
+  return message
 }

@@ -9,12 +9,11 @@ import { ConcordError } from '../errors.ts'
 import type { Clock, Timer } from '../ports.ts'
 import type { Entries, Entry } from '../types.ts'
 import { Encoded } from './frames.ts'
-import { type Answer, type Page, setAside } from './shapes.ts'
+import { type Answer, ITERATOR_IDLE_MS, type Page, setAside } from './shapes.ts'
 
 const MAX_OPEN = 16
 const PAGE_RECORDS = 256
 const PAGE_BYTES = 256 * 1024
-export const ITERATOR_IDLE_MS = 60_000
 
 interface Open {
   readonly iterator: AsyncIterator<unknown>

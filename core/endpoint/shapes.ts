@@ -19,6 +19,8 @@ export interface ClientHello {
 export interface NodeHello {
   readonly protocol: number
   readonly version: string
+  /** Absent until it belongs to a cluster. */
+  readonly clusterId?: string | undefined
   readonly frameBytes: number
   /** Most keys in one call. */
   readonly batch: number
@@ -46,6 +48,9 @@ export interface Answer {
   readonly values: readonly unknown[]
 }
 
+/** An iterator that nobody asks for a page for as long is closed by the node. */
+export const ITERATOR_IDLE_MS = 60_000
+
 /** Records of an iterator, and how to get the next. */
 export interface Page {
   readonly records: readonly unknown[]
@@ -53,6 +58,13 @@ export interface Page {
   readonly iterator?: number | undefined
   /** Of entries: at which revision of the store they stand. */
   readonly revision?: Revision | undefined
+}
+
+/** The iterator that an answer to this method leaves open. */
+export function iteratorIn(method: string, head: unknown): number | undefined {
+  if (method === 'entries' || method === 'next') return (head as Page | undefined)?.iterator
+  if (method === 'command') return (head as { readonly page?: Page } | undefined)?.page?.iterator
+  return undefined
 }
 
 // ------------------------------------------------------------------------------------ values set aside

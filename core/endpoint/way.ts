@@ -1,8 +1,8 @@
 /** Where the sockets of a client come from; and the shorter way, to a node on the same machine. */
 import { type Socket, connect as connectSocket } from 'node:net'
 
-/** Finds the socket and connects to it, or throws `CANNOT_CONNECT`. */
-export type Dial = () => Promise<Socket>
+/** Finds the socket and connects to it, or throws `CANNOT_CONNECT`; ends at once when nobody wants it any more. */
+export type Dial = (signal: AbortSignal) => Promise<Socket>
 
 /** Where the sockets come from. */
 export interface Way {

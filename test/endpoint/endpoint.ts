@@ -153,6 +153,7 @@ export async function fakeNode(
   t: TestContext,
   answer: (request: Message, end: () => void, say: (message: Partial<Message>) => void) => void,
   mayGreet: () => Promise<void> = async () => undefined,
+  more: object = {},
 ): Promise<string> {
   const dir = await temporary(t)
   const path = join(dir, 'endpoint.sock')
@@ -175,6 +176,7 @@ export async function fakeNode(
           timeoutMs: 5000,
           consistency: 'leader',
           callOptions: {},
+          ...more,
         }
         void mayGreet().then(() => socket.write(bytesOf({ kind: KIND.hello, head })))
       }

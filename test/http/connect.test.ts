@@ -9,6 +9,7 @@ import { type Concord, type ConcordError, connect, type Remote } from '../../cor
 import type { RemoteStore } from '../../core/endpoint/remote-store.ts'
 import { atEnd, rejection } from '../store/node.ts'
 import { api } from './api.ts'
+import { cable } from './cable.ts'
 
 type Options = Parameters<typeof connect>[1]
 
@@ -124,14 +125,29 @@ describe('the same store in another process, by URL', () => {
   })
 
   test('the next endpoint is asked when one does not answer, and when one goes', async (t) => {
-    const first = await api(t)
-    const second = await api(t)
-    await second.db.put('who', 'second')
-    await first.db.put('who', 'first')
-    const remote = await reached(t, ['http://127.0.0.1:1', first.url, second.url])
-    assert.equal(await remote.get('who'), 'first')
-    await first.db.close()
-    assert.equal(await remote.get('who'), 'second')
+    const { db, url } = await api(t)
+    await db.put('a', 1)
+    const ways = [await cable(t, url), await cable(t, url)]
+    const remote = await reached(t, ['http://127.0.0.1:1', ...ways.map((way) => way.url)])
+    ways[0]!.cut()
+    assert.equal(await remote.get('a'), 1)
+    ways[1]!.cut()
+    assert.equal((await rejection(remote.get('a', { timeoutMs: 500 }))).code, 'CANNOT_CONNECT')
+  })
+
+  test('H61: a node of another cluster is no other endpoint of this one', async (t) => {
+    const { db, url } = await api(t)
+    const other = await api(t)
+    const way = await cable(t, url)
+    const remote = await reached(t, [way.url, other.url])
+    await remote.put('a', 1)
+    way.cut()
+    await rejection(remote.get('a', { timeoutMs: 500 }))
+    const error = (await rejection(remote.put('a', 2, { timeoutMs: 500 }))) as ConcordError
+    assert.deepEqual([error.code, error.outcome], ['CANNOT_CONNECT', 'not-applied'])
+    assert.match(error.message, new RegExp((await db.status()).clusterId))
+    assert.match(error.message, new RegExp((await other.db.status()).clusterId))
+    assert.equal(await other.db.get('a'), undefined)
   })
 
   test('a node that closes ends the connection, and closes in time', async (t) => {

@@ -3,15 +3,16 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer, connect as connectSocket } from 'node:net'
+import { connect as connectSocket } from 'node:net'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
-import { type Concord, type ConcordError, connect, type Remote } from '../../core/index.ts'
+import { type Concord, type ConcordError, type Config, connect, type Remote } from '../../core/index.ts'
 import { definePlugin } from '../../core/plugin.ts'
 import { LONG, town, until } from '../cluster/processes.ts'
 import { atEnd, rejection, temporary } from '../store/node.ts'
 import { createAuthority } from '../transport/certificates.ts'
 import { api, type Api } from './api.ts'
+import { cable } from './cable.ts'
 
 const urlOf = (db: Concord): string => db.plugin('http').url!
 
@@ -32,33 +33,12 @@ async function three(t: TestContext): Promise<Concord[]> {
   return [leader, ...nodes.filter((each) => each !== leader)]
 }
 
-/** A way to `url` that the test may cut, as the death of the machine does. */
-async function cable(t: TestContext, url: string): Promise<{ readonly url: string; cut(): void }> {
-  const sockets = new Set<{ destroy(): void }>()
-  const server = createServer((near) => {
-    const far = connectSocket(Number(new URL(url).port), '127.0.0.1')
-    for (const socket of [near, far]) {
-      sockets.add(socket)
-      socket.on('error', () => undefined)
-      socket.on('close', () => void (near.destroy(), far.destroy()))
-    }
-    near.pipe(far).pipe(near)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const cut = (): void => {
-    server.close()
-    for (const socket of sockets) socket.destroy()
-  }
-  t.after(cut)
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, cut }
-}
-
 /** A plugin at the door that lets no write in before the test does. */
 class Gate {
   writes = 0
   readonly arrived = Promise.withResolvers<void>()
   readonly open = Promise.withResolvers<void>()
-  readonly config: never
+  readonly config: Pick<Config, 'use' | 'plugins'>
 
   constructor() {
     const plugin = definePlugin({
@@ -96,7 +76,7 @@ describe('a client of three nodes', () => {
     })
     calls.catch(() => undefined)
     await until(() => isOver || written > 20)
-    await nodes[0]!.close()
+    await nodes[0].close()
     const before = written
     await until(() => isOver || written > before + 20)
     isOver = true
@@ -121,17 +101,37 @@ describe('a client of three nodes', () => {
 
   test('a write without a request id that is under way when the connection is cut is never sent again', async (t) => {
     const gate = new Gate()
-    const first = await api(t, {}, gate.config)
-    const second = await api(t, {}, gate.config)
-    const way = await cable(t, first.url)
-    const remote = await reached(t, [way.url, second.url])
+    const { url } = await api(t, {}, gate.config)
+    const way = await cable(t, url)
+    const remote = await reached(t, [way.url, url])
     const put = rejection(remote.put('a', 1))
     await gate.arrived.promise
     way.cut()
     const error = (await put) as ConcordError
     gate.open.resolve()
     assert.deepEqual([error.code, error.outcome], ['CONNECTION_LOST', 'unknown'])
-    assert.equal(await second.db.get('a'), undefined)
+    await remote.put('b', 1)
+    assert.equal(gate.writes, 2, 'it, and the one after it')
+  })
+
+  test('what waits at the door of a node that closes goes on at the next one, before the closing is over', async (t) => {
+    const gate = new Gate()
+    const { start } = await town(t, ['n1', 'n2', 'n3'], { plugins: { http: { port: 0 } } })
+    const { use, plugins } = gate.config
+    const nodes = await Promise.all([
+      start('n1', { use, plugins: { http: { port: 0 }, ...plugins } }),
+      start('n2'),
+      start('n3'),
+    ])
+    await Promise.all(nodes.map((node) => node.ready(LONG)))
+    const remote = await reached(t, nodes.map(urlOf))
+    const put = remote.put('a', 1, LONG)
+    await gate.arrived.promise
+    const closed = nodes[0].close()
+    await put
+    assert.equal(await nodes[1].get('a', LONG), 1)
+    gate.open.resolve()
+    await closed
     assert.equal(gate.writes, 1)
   })
 })
@@ -139,18 +139,17 @@ describe('a client of three nodes', () => {
 // Side by side: one of them waits for the server's patience to end.
 describe('a client of one node or two', { concurrency: true }, () => {
   test('pages are asked of the node whose iterator it is, and their end says from where to go on', async (t) => {
-    const first = await api(t)
-    const second = await api(t)
-    for (const { db } of [first, second]) {
-      await db.putMany(Array.from({ length: 400 }, (_, at) => ({ key: `k/${at}`, value: at })))
-    }
-    const way = await cable(t, first.url)
-    const remote = await reached(t, [way.url, second.url])
+    const { db, url } = await api(t)
+    const keys = Array.from({ length: 400 }, (_, at) => at)
+    await db.putMany(keys.map((at) => ({ key: `k/${at}`, value: at })))
+    await db.putMany(keys.map((at) => ({ key: `o/${at}`, value: at })))
+    const way = await cable(t, url)
+    const remote = await reached(t, [way.url, url])
     const entries = remote.entries({ prefix: 'k/' })[Symbol.asyncIterator]()
     await entries.next()
     way.cut()
-    // Another iterator of the same number, at the other node: it is not taken for the first one.
-    const others = remote.entries({ prefix: 'k/' })[Symbol.asyncIterator]()
+    // Another iterator of the same number, of another connection: it is not taken for the first one.
+    const others = remote.entries({ prefix: 'o/' })[Symbol.asyncIterator]()
     await others.next()
     const error = (await rejection(
       (async () => {
@@ -189,21 +188,6 @@ describe('a client of one node or two', { concurrency: true }, () => {
       assert.deepEqual([error.code, error.outcome], ['CANNOT_CONNECT', 'not-applied'])
       assert.match(error.message, /certificate/)
     }
-  })
-
-  test('what waits at the door of a node that closes goes on at the next one, before the closing is over', async (t) => {
-    const gate = new Gate()
-    const first = await api(t, {}, gate.config)
-    const second = await api(t)
-    const remote = await reached(t, [first.url, second.url])
-    const put = remote.put('a', 1, LONG)
-    await gate.arrived.promise
-    const closed = first.db.close()
-    await put
-    assert.equal(await second.db.get('a'), 1)
-    gate.open.resolve()
-    await closed
-    assert.equal(gate.writes, 1)
   })
 
   test('that sends half a request for an upgrade is let go of in time', async (t) => {
