@@ -7,24 +7,18 @@
  */
 import { checkSettings, encodeSettings, USERS } from '../machine/index.ts'
 import type { Settings } from '../machine/index.ts'
-import type { Membership, NodeId } from '../raft/index.ts'
 import type { SettingValues } from './checked.ts'
 import type { Network } from './network.ts'
 import { objections } from './objections.ts'
-import type { ReplicatedLog } from './replicated-log.ts'
+import type { Whole } from './whole.ts'
 
 /** Between two rounds of asking. */
 const ROUND_MS = 2000
 
-export interface AgreementOwner extends Pick<ReplicatedLog, 'nowMs'> {
-  readonly self: NodeId
-  readonly settings: Settings
-  readonly membership: Membership
-  readonly leads: boolean
-  log(encode: Parameters<ReplicatedLog['propose']>[0]): Promise<unknown>
-  /** What stands in the way of these values, in words; said when it changes. */
-  disagreed(values: SettingValues, why: string): void
-}
+export type AgreementOwner = Pick<
+  Whole,
+  'self' | 'machine' | 'membership' | 'leads' | 'nowMs' | 'log' | 'disagreed'
+>
 
 export class Agreement {
   readonly #owner: AgreementOwner
@@ -44,8 +38,8 @@ export class Agreement {
   /** At every tick; only a leader whose config wishes for something asks. */
   consider(): void {
     const now = this.#owner.nowMs()
-    if (!this.#owner.leads || this.#asking || now - this.#askedAtMs < ROUND_MS) return
-    const { settings } = this.#owner
+    if (!this.#owner.leads() || this.#asking || now - this.#askedAtMs < ROUND_MS) return
+    const { settings } = this.#owner.machine()
     const others = Object.entries(this.#wanted).filter(
       ([name, value]) => settings[name as keyof Settings] !== value,
     )

@@ -11,39 +11,18 @@ import {
   membershipNow,
   proposeMembership,
 } from '../raft/index.ts'
-import type {
-  Input,
-  Membership,
-  MembershipChange,
-  NodeId,
-  Raft,
-  Standing,
-  Time,
-  TransferEnd,
-} from '../raft/index.ts'
+import type { Membership, MembershipChange, NodeId, Standing, TransferEnd } from '../raft/index.ts'
 import { type Leader, type Operated, type Operation, carryOut } from './operator.ts'
 import type { Network } from './network.ts'
 import { decodeOperated, encodeCall } from './peer-calls.ts'
 import type { Guard } from '../machine/index.ts'
-import type { Asked, Patience } from './replicated-log.ts'
+import type { Asked } from './replicated-log.ts'
+import type { Whole } from './whole.ts'
 
-export interface ClusterChangesOwner {
-  raft(): Raft
-  time(): Time
-  readonly leads: boolean
-  /** As far as this node knows; it may be this node. */
-  leader(): NodeId | null
-  /** Why nothing can be done any more; undefined while all is well. */
-  refusal(): Error | undefined
-  /** Waits until somebody leads. */
-  ledBy(patience: Patience): Promise<unknown>
-  /** By all that is committed; undefined: not all of that is applied here yet. */
-  holds(guard: Guard): boolean | undefined
-  within<R>(work: PromiseLike<R>, patience: Patience): Promise<R>
-  input(input: Input): void
-  /** Something was proposed: a turn has work. */
-  plan(): void
-}
+type ClusterChangesOwner = Pick<
+  Whole,
+  'raft' | 'time' | 'leads' | 'leader' | 'refusal' | 'ledBy' | 'holds' | 'within' | 'input' | 'plan'
+>
 
 /** From the membership in force to the change that is wished for; undefined when it is so. Throws why it cannot be. */
 export type Wish = (standing: Standing) => MembershipChange | undefined
@@ -112,7 +91,7 @@ export class ClusterChanges implements Leader {
 
   async #operateAtLeader(operation: Operation, asked: Asked): Promise<Operated> {
     const leader = this.leader()
-    if (this.#owner.leads || leader === null) return this.operateHere(operation, asked)
+    if (this.#owner.leads() || leader === null) return this.operateHere(operation, asked)
     const question = encodeCall({ kind: 'operate', operation, guard: asked.guard })
     return decodeOperated(await this.#network.call(leader, question, asked))
   }
@@ -126,7 +105,7 @@ export class ClusterChanges implements Leader {
   /** What hands leadership over, or asks a stranger, is not proposed: it is judged here. What is, again by `#advance`. */
   async #judged(asked: Asked): Promise<void> {
     while (asked.guard !== undefined) {
-      if (!this.#owner.leads) throw new ConcordError('NOT_LEADER', 'this node does not lead')
+      if (!this.#owner.leads()) throw new ConcordError('NOT_LEADER', 'this node does not lead')
       await this.#owner.ledBy(asked)
       if (this.#mayGoOn(asked.guard, 'not-applied')) return
     }
@@ -156,7 +135,7 @@ export class ClusterChanges implements Leader {
 
   /** Resolves when the membership is as wished, and committed. */
   change(wish: Wish, { deadlineMs, guard }: Asked): Promise<void> {
-    if (!this.#owner.leads) {
+    if (!this.#owner.leads()) {
       return Promise.reject(new ConcordError('NOT_LEADER', 'this node does not lead'))
     }
     if (this.#pending.length >= MAX_PENDING) {
@@ -178,7 +157,7 @@ export class ClusterChanges implements Leader {
 
   /** What the policy asks for, by the node that leads. */
   considerPolicy(): void {
-    if (!this.#owner.leads) return
+    if (!this.#owner.leads()) return
     const due = membershipDue(this.#owner.raft(), this.#voters)
     if (due !== undefined && proposeMembership(this.#owner.raft(), this.#owner.time(), due).ok)
       this.#owner.plan()
@@ -187,7 +166,7 @@ export class ClusterChanges implements Leader {
   /** True when whoever asked has been answered. */
   #advance(pending: Pending, settled: boolean): boolean {
     const outcome = pending.proposed ? 'unknown' : 'not-applied'
-    if (!this.#owner.leads) {
+    if (!this.#owner.leads()) {
       const why = 'this node does not lead any more'
       pending.reject(new ConcordError('NOT_LEADER', why, { outcome, retryable: true }))
       return true
@@ -238,7 +217,7 @@ export class ClusterChanges implements Leader {
 
   /** Before a clean stop: leadership goes to whoever lacks least. If nobody can take it, the stop goes on. */
   async yieldLeadership(timeoutMs: number): Promise<void> {
-    if (!this.#owner.leads || this.membership.voters.length < 2) return
+    if (!this.#owner.leads() || this.membership.voters.length < 2) return
     const patience = { deadlineMs: this.#owner.time().monotonicMs + timeoutMs }
     await this.#owner.within(this.handOver(), patience).catch(() => undefined)
   }
@@ -246,7 +225,7 @@ export class ClusterChanges implements Leader {
   /** The volume here is full: leadership goes to a voter that has room, if there is one. At every tick. */
   considerRoom(): void {
     const { monotonicMs } = this.#owner.time()
-    if (!this.#owner.leads || monotonicMs < this.#yieldsFromMs) return
+    if (!this.#owner.leads() || monotonicMs < this.#yieldsFromMs) return
     const to = heirWithRoom(this.#owner.raft(), HEIR_BYTES)
     if (to === undefined) return
     this.#yieldsFromMs = monotonicMs + YIELD_AGAIN_MS

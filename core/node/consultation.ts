@@ -3,7 +3,6 @@
  * a setting or a slice, and how each of them is.
  */
 import { stateHash } from '../machine/index.ts'
-import type { Machine } from '../machine/index.ts'
 import type { MemberState, MemberStatus } from '../types.ts'
 import { VERSION } from '../version.ts'
 import { Agreement, type AgreementOwner } from './agreement.ts'
@@ -12,13 +11,10 @@ import type { DriverStart } from './driver-ports.ts'
 import { memberStates } from './member-states.ts'
 import type { Network } from './network.ts'
 import { objections, objectionToSlice, refuseSlice } from './objections.ts'
-import type { LogStatus, Patience } from './replicated-log.ts'
+import type { Patience } from './replicated-log.ts'
+import type { Whole } from './whole.ts'
 
-export interface ConsultationOwner extends DivergenceOwner, AgreementOwner {
-  readonly machine: Machine
-  wallMs(): number
-  status(): LogStatus
-}
+type ConsultationOwner = DivergenceOwner & AgreementOwner & Pick<Whole, 'wallMs' | 'status'>
 
 export class Consultation {
   readonly divergence: Divergence
@@ -38,7 +34,7 @@ export class Consultation {
   /** What this node says of itself when another member asks. */
   get state(): MemberState {
     const { role, term, ready, commitIndex, appliedIndex, lastIndex, snapshotIndex } = this.#owner.status()
-    const { machine } = this.#owner
+    const machine = this.#owner.machine()
     const { revision } = machine
     const hash = { hash: stateHash(machine), index: machine.appliedIndex }
     const log = { commitIndex, appliedIndex, lastIndex, snapshotIndex }
@@ -49,8 +45,7 @@ export class Consultation {
 
   memberStates(patience: Patience): Promise<MemberStatus[]> {
     const { state } = this
-    const { self } = this.#owner
-    const asker = { self, state, nowMs: () => this.#owner.nowMs() }
+    const asker = { self: this.#owner.self(), state, nowMs: () => this.#owner.nowMs() }
     return memberStates(asker, this.#owner.status().members, this.#network, patience)
   }
 
@@ -61,7 +56,7 @@ export class Consultation {
 
   /** Why this node cannot have a slice; empty when it can. */
   objectionToSlice(name: string, version: number): string {
-    return objectionToSlice(this.#owner.machine, name, version)
+    return objectionToSlice(this.#owner.machine(), name, version)
   }
 
   /** Called at every tick. */

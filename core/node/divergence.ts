@@ -8,11 +8,11 @@
  */
 import { ConcordError } from '../errors.ts'
 import { encodeHashes, stateHash } from '../machine/index.ts'
-import type { HashTable, Machine } from '../machine/index.ts'
-import type { Index, Membership, NodeId } from '../raft/index.ts'
+import type { HashTable } from '../machine/index.ts'
+import type { Index, NodeId } from '../raft/index.ts'
 import type { Network } from './network.ts'
 import { encodeCall } from './peer-calls.ts'
-import type { ReplicatedLog } from './replicated-log.ts'
+import type { Whole } from './whole.ts'
 
 /** Entries between two comparisons. */
 export const COMPARE_EVERY = 128
@@ -30,20 +30,10 @@ export interface Comparison {
   readonly own: string
 }
 
-export interface DivergenceOwner extends Pick<ReplicatedLog, 'nowMs'> {
-  readonly self: NodeId
-  readonly machine: Machine
-  readonly membership: Membership
-  readonly leads: boolean
-  /** Who leads, if it is somebody else. */
-  readonly leader: NodeId | null
-  /** Puts a table into the log. */
-  log(encode: Parameters<ReplicatedLog['propose']>[0]): Promise<unknown>
-  /** Snapshots of this state are in doubt, or are so no more. */
-  doubt(isInDoubt: boolean): void
-  /** Not all have the same, and this node goes on. */
-  differing(comparison: Comparison): void
-}
+export type DivergenceOwner = Pick<
+  Whole,
+  'self' | 'machine' | 'membership' | 'leads' | 'otherLeader' | 'nowMs' | 'log' | 'doubt' | 'differing'
+>
 
 export class Divergence {
   readonly #owner: DivergenceOwner
@@ -71,13 +61,14 @@ export class Divergence {
   }
 
   #note(index: Index, replay: boolean): void {
-    const { self, machine, leads, leader } = this.#owner
-    const hash = stateHash(machine)
+    const hash = stateHash(this.#owner.machine())
     this.#own.set(index, hash)
     for (const old of this.#own.keys()) if (this.#own.size > REMEMBERED) this.#own.delete(old)
     const voters = this.#voters()
+    const self = this.#owner.self()
     if (replay || voters.length < 2 || !voters.includes(self)) return
-    if (leads) return this.reported(self, index, hash)
+    if (this.#owner.leads()) return this.reported(self, index, hash)
+    const leader = this.#owner.otherLeader()
     if (leader === null) return
     const question = encodeCall({ kind: 'hash', member: self, index, hash })
     const patience = { deadlineMs: this.#owner.nowMs() + PATIENCE_MS }
@@ -105,7 +96,7 @@ export class Divergence {
   #log(): void {
     const reports = this.#reports
     this.#reports = undefined
-    if (reports === undefined || reports.hashes.size < 2 || !this.#owner.leads) return
+    if (reports === undefined || reports.hashes.size < 2 || !this.#owner.leads()) return
     const table = { index: reports.index, voters: this.#voters().length, hashes: [...reports.hashes] }
     void this.#owner.log((writer) => encodeHashes(writer, table)).catch(() => undefined)
   }
@@ -122,7 +113,7 @@ export class Divergence {
   }
 
   #voters(): NodeId[] {
-    const { voters, outgoing } = this.#owner.membership
+    const { voters, outgoing } = this.#owner.membership()
     return [...new Set([...voters, ...outgoing])]
   }
 }

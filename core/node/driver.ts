@@ -5,11 +5,12 @@
  *
  * This is the only place where promises, the ports and the two values, Raft and Machine, meet. What each part of
  * a turn does is in a chapter of its own: intake, forwarding, writing, applying, reading, cluster changes, consultation.
+ * What they may ask of the driver, and tell it, is the list in whole.ts.
  */
 import { assert } from '../assert.ts'
 import { ConcordError } from '../errors.ts'
 import type { Writer } from '../bytes.ts'
-import { type CommandResult, type Machine, guardHolds } from '../machine/index.ts'
+import { type CommandResult, type Guard, type Machine, guardHolds } from '../machine/index.ts'
 import { holding, within } from '../patience.ts'
 import type { Clock } from '../ports.ts'
 import {
@@ -30,7 +31,7 @@ import type { Raft, Ready, Time } from '../raft/index.ts'
 import type { Consistency, MemberStatus } from '../types.ts'
 import { Applying } from './applying.ts'
 import type { Operated, Operation } from './operator.ts'
-import { Consultation, type ConsultationOwner } from './consultation.ts'
+import { Consultation } from './consultation.ts'
 import type { DriverEvents, DriverLimits, DriverPorts, DriverStart } from './driver-ports.ts'
 import { type DueKey, Expiry } from './expiry.ts'
 import { Forwarding } from './forwarding.ts'
@@ -38,7 +39,7 @@ import { Installs } from './installs.ts'
 import { Intake } from './intake.ts'
 import { type Knowledge, knowledgeOf, logStatus } from './log-status.ts'
 import type { Network } from './network.ts'
-import { ClusterChanges, type ClusterChangesOwner } from './cluster-changes.ts'
+import { ClusterChanges } from './cluster-changes.ts'
 import { Proposals } from './proposals.ts'
 import { Reading } from './reading.ts'
 import type { ReadPoint } from './reads.ts'
@@ -48,6 +49,7 @@ import { serve, type Served } from './serving.ts'
 import { Snapshots, type SnapshotDone } from './snapshots.ts'
 import { Ticker } from './ticker.ts'
 import { noLeader, notInTime } from './waiters.ts'
+import type { Whole } from './whole.ts'
 import { Writing } from './writing.ts'
 
 /** How long a command of the node's own may wait for its entry. */
@@ -87,26 +89,16 @@ export class Driver implements ReplicatedLog, Served {
     this.#now = timeOf(ports.clock)
     this.#network = ports.network
     this.#events = events
-    const failed = (error: Error): void => this.#fail(error)
+    const whole = this.#whole()
     this.#proposals = new Proposals(limits)
     this.#room = new Room(ports.log, (isFull) => events.space(isFull))
-    this.#snapshots = new Snapshots(ports, limits.snapshotLogBytes, {
-      machine: () => this.machine,
-      raft: () => this.#raft,
-      isFull: () => this.#room.isFull,
-      taken: (done) => this.#snapshotTaken(done),
-      failed,
-    })
-    this.#intake = this.#takingIn(ports, limits)
-    this.#forwarding = this.#asFollower()
-    this.#writing = new Writing(ports, {
-      persisted: (sequence) => this.#settled({ type: 'persisted', sequence }),
-      refused: (sequence) => this.#settled({ type: 'persistRefused', sequence }),
-      failed,
-    })
-    this.#installs = new Installs(ports, start.slices, { input: (input) => this.#input(input), failed })
-    this.changes = new ClusterChanges(this.#operating(), ports.network, limits.voters)
-    this.consultation = new Consultation(this.#asMember(), ports.network, start)
+    this.#snapshots = new Snapshots(ports, limits.snapshotLogBytes, whole)
+    this.#intake = new Intake(this.#proposals, ports.log, limits.queueBytes, whole)
+    this.#forwarding = new Forwarding(whole, this.#proposals, ports.network)
+    this.#writing = new Writing(ports, whole)
+    this.#installs = new Installs(ports, start.slices, whole)
+    this.changes = new ClusterChanges(whole, ports.network, limits.voters)
+    this.consultation = new Consultation(whole, ports.network, start)
     const { divergence } = this.consultation
     const parts = {
       proposals: this.#proposals,
@@ -116,8 +108,8 @@ export class Driver implements ReplicatedLog, Served {
     }
     this.#applying = new Applying(start, ports, parts, events)
     this.#expiry = new Expiry(this, ports.telemetry.event('ttl.cleanup'))
-    this.#ticker = this.#ticking()
-    this.#reading = this.#answeringReads(ports)
+    this.#ticker = new Ticker(ports.clock, whole)
+    this.#reading = new Reading(whole, ports, this.#expiry)
   }
 
   start(): void {
@@ -126,96 +118,49 @@ export class Driver implements ReplicatedLog, Served {
     this.#input({ type: 'tick' })
   }
 
-  // ----------------------------------------------------------- what each part may ask of the whole
-
-  #takingIn(ports: DriverPorts, limits: DriverLimits): Intake {
-    return new Intake(this.#proposals, ports.log, limits.queueBytes, {
-      refusal: () => (this.#takesCommands ? undefined : this.#refusedAsStopped()),
+  /** What the chapters get of this: see whole.ts. */
+  #whole(): Whole {
+    const { id } = status(this.#raft)
+    return {
       raft: () => this.#raft,
-      time: () => this.#time(),
-      isFarBehind: () => this.#snapshots.isFarBehind,
-      plan: () => this.#plan(),
-    })
-  }
-
-  #asFollower(): Forwarding {
-    const follower = {
-      proposals: this.#proposals,
-      nowMs: () => this.nowMs(),
-      leader: () => this.#otherLeader,
-      leading: () => this.#leadership.leader,
-      plan: () => this.#plan(),
-    }
-    return new Forwarding(follower, this.#network)
-  }
-
-  #answeringReads(ports: DriverPorts): Reading {
-    const owner = {
       machine: () => this.machine,
-      leader: () => this.#otherLeader,
-      leaseIndex: () => leaseRead(this.#raft, this.#now),
-      clusterTimeNow: () => this.clusterTimeNow(),
-      refusal: () => this.#refusal(),
-      input: (input: Input) => this.#input(input),
-      look: () => this.#ticker.look(),
-    }
-    return new Reading(owner, ports, this.#expiry)
-  }
-
-  #ticking(): Ticker {
-    return new Ticker(this.#clock, {
-      deadlineMs: () => nextDeadline(this.#raft),
-      isAwaited: () => !this.#isIdle,
-      tick: () => this.#guarded(() => this.#tick()),
-      stall: (durationMs) => this.#events.stall(durationMs),
-    })
-  }
-
-  #operating(): ClusterChangesOwner {
-    const leads = (): boolean => this.leads
-    return {
-      raft: () => this.#raft,
+      status: () => this.status(),
       time: () => this.#time(),
-      get leads() {
-        return leads()
-      },
-      leader: () => this.#leadership.leader,
-      refusal: () => this.#refusal(),
-      ledBy: (patience) => this.readPoint('strong', 0, patience),
-      holds: (guard) =>
-        this.appliedIndex < status(this.#raft).commitIndex ? undefined : guardHolds(this.machine, guard),
-      within: (work, patience) => this.within(work, patience),
-      input: (input) => this.#input(input),
-      plan: () => this.#plan(),
-    }
-  }
-
-  #asMember(): ConsultationOwner {
-    const driver = (): Driver => this
-    return {
-      self: status(this.#raft).id,
-      get machine() {
-        return driver().machine
-      },
-      get settings() {
-        return driver().machine.settings
-      },
-      get membership() {
-        return driver().knowledge.membership
-      },
-      get leads() {
-        return driver().leads
-      },
-      get leader() {
-        return driver().#otherLeader
-      },
       nowMs: () => this.nowMs(),
       wallMs: () => this.#clock.wallMs(),
-      status: () => this.status(),
+      clusterTimeNow: () => this.clusterTimeNow(),
+      leaseIndex: () => leaseRead(this.#raft, this.#now),
+      deadlineMs: () => nextDeadline(this.#raft),
+
+      self: () => id,
+      membership: () => this.knowledge.membership,
+      leads: () => this.leads,
+      leader: () => this.#leadership.leader,
+      otherLeader: () => this.#otherLeader,
+
+      refusal: () => this.#refusal(),
+      refusalOfCommands: () => (this.#takesCommands ? undefined : this.#refusedAsStopped()),
+      isFull: () => this.#room.isFull,
+      isFarBehind: () => this.#snapshots.isFarBehind,
+      isAwaited: () => !this.#isIdle,
+      holds: (guard) => this.#holds(guard),
+
+      input: (input) => this.#input(input),
+      plan: () => this.#plan(),
+      look: () => this.#ticker.look(),
+      tick: () => this.#guarded(() => this.#tick()),
+      ledBy: (patience) => this.readPoint('strong', 0, patience),
+      within: (work, patience) => this.within(work, patience),
       log: (encode) => this.proposeReserved(encode, { deadlineMs: this.nowMs() + LOG_MS }),
+
+      persisted: (sequence) => this.#settled({ type: 'persisted', sequence }),
+      persistRefused: (sequence) => this.#settled({ type: 'persistRefused', sequence }),
+      snapshotTaken: (done) => this.#snapshotTaken(done),
       doubt: (isInDoubt) => (this.#snapshots.inDoubt = isInDoubt),
       differing: (comparison) => this.#events.differing(comparison),
       disagreed: (values, why) => this.#events.disagreed(values, why),
+      stall: (durationMs) => this.#events.stall(durationMs),
+      failed: (error) => this.#fail(error),
     }
   }
 
@@ -330,6 +275,11 @@ export class Driver implements ReplicatedLog, Served {
     const { leader, role, established } = this.#leadership
     const hasLeader = role === 'leader' ? established : leader !== null
     return this.#stopped === undefined && hasLeader && this.#applying.hasCaughtUp
+  }
+
+  /** Whether the guard holds by all that is committed; undefined: not all of that is applied here yet. */
+  #holds(guard: Guard): boolean | undefined {
+    return this.appliedIndex < status(this.#raft).commitIndex ? undefined : guardHolds(this.machine, guard)
   }
 
   // --------------------------------------------------------------------------------- the peers

@@ -12,6 +12,7 @@ import type { NodeId } from '../raft/index.ts'
 import type { Network } from './network.ts'
 import { decodePlaced, encodeCall } from './peer-calls.ts'
 import type { Proposals, Taken } from './proposals.ts'
+import type { Whole } from './whole.ts'
 
 /** A leader that has not said within this where they stand is as good as lost. Callers give up before. */
 const PATIENCE_MS = 10_000
@@ -20,16 +21,7 @@ const REPLACED_MS = 500
 /** Most bytes of entries in one call. */
 const CALL_BYTES = 1024 * 1024
 
-export interface Follower {
-  readonly proposals: Proposals
-  nowMs(): number
-  /** The leader now; null when there is none, or it is this node. */
-  leader(): NodeId | null
-  /** Who leads now; it may be this node. */
-  leading(): NodeId | null
-  /** Something has changed: a turn may have more to do. */
-  plan(): void
-}
+type Follower = Pick<Whole, 'nowMs' | 'leader' | 'otherLeader' | 'plan'>
 
 interface UnderWay {
   readonly leader: NodeId
@@ -40,13 +32,15 @@ interface UnderWay {
 
 export class Forwarding {
   readonly #node: Follower
+  readonly #proposals: Proposals
   readonly #network: Network
   /** Who has refused, or cannot be reached: asked again when somebody else leads, or at the next tick. */
   #avoided: NodeId | null = null
   #underWay: UnderWay | undefined
 
-  constructor(node: Follower, network: Network) {
+  constructor(node: Follower, proposals: Proposals, network: Network) {
     this.#node = node
+    this.#proposals = proposals
     this.#network = network
   }
 
@@ -57,9 +51,9 @@ export class Forwarding {
 
   /** Sends what has gathered, if somebody leads. */
   forward(): void {
-    const leader = this.#node.leader()
+    const leader = this.#node.otherLeader()
     if (leader === null || leader === this.#avoided || this.isUnderWay) return
-    const taken = this.#node.proposals.take(CALL_BYTES)
+    const taken = this.#proposals.take(CALL_BYTES)
     if (taken !== undefined) void this.#send(leader, taken)
   }
 
@@ -68,7 +62,7 @@ export class Forwarding {
     this.#avoided = null
     const call = this.#underWay
     if (call === undefined) return
-    const leading = this.#node.leading()
+    const leading = this.#node.leader()
     const isReplaced = leading !== null && leading !== call.leader
     const nowMs = this.#node.nowMs()
     call.replacedMs = isReplaced ? (call.replacedMs ?? nowMs) : undefined
@@ -76,7 +70,7 @@ export class Forwarding {
   }
 
   async #send(leader: NodeId, taken: Taken): Promise<void> {
-    const { proposals } = this.#node
+    const proposals = this.#proposals
     const giveUp = new AbortController()
     this.#underWay = { leader, giveUp, replacedMs: undefined }
     try {
@@ -98,7 +92,7 @@ export class Forwarding {
   }
 
   #failed(leader: NodeId, taken: Taken, error: unknown): void {
-    const { proposals } = this.#node
+    const proposals = this.#proposals
     const known = ConcordError.is(error) || error instanceof AbortError ? error : undefined
     if (known?.outcome !== 'not-applied') {
       proposals.lose(taken, (guarded) => lostOnTheWay(leader, guarded, error))

@@ -8,21 +8,13 @@ import { AbortError, ConcordError } from '../errors.ts'
 import { type CommandResult, encodeInto } from '../machine/index.ts'
 import type { LogStore } from '../ports.ts'
 import { propose, quorumRoomBytes, status, uncommittedBytes } from '../raft/index.ts'
-import type { EntryId, Raft, Time } from '../raft/index.ts'
+import type { EntryId } from '../raft/index.ts'
 import type { Proposals } from './proposals.ts'
 import type { Patience } from './replicated-log.ts'
 import type { Waiter } from './waiters.ts'
+import type { Whole } from './whole.ts'
 
-export interface IntakeOwner {
-  /** Why nothing is taken any more; undefined while all is well. */
-  refusal(): Error | undefined
-  raft(): Raft
-  time(): Time
-  /** So much log since the last snapshot that new writes have to wait for the next one. */
-  isFarBehind(): boolean
-  /** There is a command for the next turn. */
-  plan(): void
-}
+type IntakeOwner = Pick<Whole, 'refusalOfCommands' | 'raft' | 'time' | 'isFarBehind' | 'plan'>
 
 export class Intake {
   readonly #proposals: Proposals
@@ -43,7 +35,7 @@ export class Intake {
     map: ((result: CommandResult) => R) | undefined,
     mayUseReserve: boolean,
   ): Promise<R> {
-    const refusal = this.#owner.refusal()
+    const refusal = this.#owner.refusalOfCommands()
     if (refusal !== undefined) return Promise.reject(refusal)
     if (!mayUseReserve && (this.#proposals.isFull || this.#owner.isFarBehind())) {
       return Promise.reject(overloaded())
@@ -71,7 +63,7 @@ export class Intake {
    * @throws what stands in the way; then none of them is appended.
    */
   append(datas: readonly Uint8Array[]): EntryId {
-    const refusal = this.#owner.refusal()
+    const refusal = this.#owner.refusalOfCommands()
     if (refusal !== undefined) throw refusal
     const raft = this.#owner.raft()
     const bytes = datas.reduce((sum, data) => sum + data.length, 0)

@@ -1,10 +1,10 @@
 /** What may only enter the log when every member can have it: each is asked, and says why not. */
 import { ConcordError } from '../errors.ts'
 import type { Machine } from '../machine/index.ts'
-import type { Membership, NodeId } from '../raft/index.ts'
 import type { Network } from './network.ts'
 import { type PeerCall, decodeObjection, encodeCall } from './peer-calls.ts'
 import type { Patience } from './replicated-log.ts'
+import type { Whole } from './whole.ts'
 
 /** Who has not said anything within this might have objected. */
 const ANSWER_MS = 1000
@@ -19,14 +19,15 @@ export interface Objection {
 
 /** Of all other members, learners too. */
 export async function objections(
-  asker: { readonly self: NodeId; readonly membership: Membership; nowMs(): number },
+  asker: Pick<Whole, 'self' | 'membership' | 'nowMs'>,
   network: Network,
   call: PeerCall,
   patience: Patience = { deadlineMs: Infinity },
 ): Promise<Objection[]> {
   const bounded = { ...patience, deadlineMs: Math.min(patience.deadlineMs, asker.nowMs() + ANSWER_MS) }
   const question = encodeCall(call)
-  const others = Object.entries(asker.membership.members).filter(([id]) => id !== asker.self)
+  const self = asker.self()
+  const others = Object.entries(asker.membership().members).filter(([id]) => id !== self)
   const all = await Promise.all(
     others.map(([id, { name: member }]) =>
       network.call(id, question, bounded).then(

@@ -4,9 +4,8 @@
  */
 import { assert } from '../assert.ts'
 import { AbortError, type ConcordError } from '../errors.ts'
-import type { Machine } from '../machine/index.ts'
 import type { Clock } from '../ports.ts'
-import type { Input, NodeId, Ready } from '../raft/index.ts'
+import type { Ready } from '../raft/index.ts'
 import type { Consistency } from '../types.ts'
 import { askedAgain, type DueKey, type Expiry } from './expiry.ts'
 import type { Network } from './network.ts'
@@ -14,20 +13,12 @@ import { decodePoint, encodeCall } from './peer-calls.ts'
 import { Reads, type ReadPoint } from './reads.ts'
 import { RemoteReads } from './remote-reads.ts'
 import type { Patience } from './replicated-log.ts'
+import type { Whole } from './whole.ts'
 
-export interface ReadingOwner {
-  machine(): Machine
-  /** Who leads, if it is somebody else. */
-  leader(): NodeId | null
-  /** What a read under the leader's lease has to see (6.4.1); undefined without a lease. */
-  leaseIndex(): number | undefined
-  clusterTimeNow(): number
-  /** Why nothing is answered any more; undefined while all is well. */
-  refusal(): Error | undefined
-  input(input: Input): void
-  /** Somebody waits: the ticker has a deadline to look at. */
-  look(): void
-}
+type ReadingOwner = Pick<
+  Whole,
+  'machine' | 'otherLeader' | 'leaseIndex' | 'clusterTimeNow' | 'refusal' | 'input' | 'look'
+>
 
 export class Reading {
   readonly #owner: ReadingOwner
@@ -92,7 +83,7 @@ export class Reading {
   }
 
   async #expireOnce(keys: readonly DueKey[], patience: Patience): Promise<void> {
-    const leader = this.#owner.leader()
+    const leader = this.#owner.otherLeader()
     if (leader === null) return this.expireHere(keys, patience)
     const answer = await this.#network.call(leader, encodeCall({ kind: 'expire', keys }), patience)
     await this.#reads.until(decodePoint(answer), 0, patience)
@@ -106,7 +97,7 @@ export class Reading {
   carryOut({ reads, refusedReads }: Ready): void {
     for (const { id, index, clusterTime } of reads) this.#reads.confirm(id, { index, clusterTime })
     if (refusedReads.length === 0) return
-    const leader = this.#owner.leader()
+    const leader = this.#owner.otherLeader()
     for (const { id } of refusedReads) {
       if (leader === null) this.#reads.hold(id)
       else this.#remote.add(id)

@@ -4,10 +4,10 @@
  */
 import { ConcordError } from '../errors.ts'
 import { snapshotSource } from '../machine/index.ts'
-import type { Machine } from '../machine/index.ts'
 import type { Clock, SnapshotStore } from '../ports.ts'
 import { snapshotMeta } from '../raft/index.ts'
-import type { Raft, SnapshotMeta } from '../raft/index.ts'
+import type { SnapshotMeta } from '../raft/index.ts'
+import type { Whole } from './whole.ts'
 
 /** One step's worth of encoding: about half a millisecond for small records. */
 const CHUNK_BYTES = 64 * 1024
@@ -27,14 +27,7 @@ export interface SnapshotDone {
   readonly durationMs: number
 }
 
-export interface SnapshotOwner {
-  raft(): Raft
-  machine(): Machine
-  /** There is no room for the log. */
-  isFull(): boolean
-  taken(done: SnapshotDone): void
-  failed(error: Error): void
-}
+type SnapshotOwner = Pick<Whole, 'raft' | 'machine' | 'isFull' | 'snapshotTaken' | 'failed'>
 
 export class Snapshots {
   readonly #store: SnapshotStore
@@ -111,7 +104,7 @@ export class Snapshots {
         this.#running = undefined
         this.#sinceLast = Math.max(0, this.#sinceLast - covered)
         this.#lastBytes = done.sizeBytes
-        this.#owner.taken(done)
+        this.#owner.snapshotTaken(done)
         return done
       },
       (error: Error) => {

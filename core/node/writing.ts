@@ -11,7 +11,7 @@ import type { DriverPorts } from './driver-ports.ts'
 export interface WritingOwner {
   persisted(sequence: number): void
   /** It was not done: the volume is full. */
-  refused(sequence: number): void
+  persistRefused(sequence: number): void
   failed(error: Error): void
 }
 
@@ -46,7 +46,7 @@ export class Writing {
         this.#owner.persisted(sequence)
       },
       (error: Error) => {
-        if (ConcordError.is(error) && error.code === 'STORAGE_FULL') this.#owner.refused(sequence)
+        if (ConcordError.is(error) && error.code === 'STORAGE_FULL') this.#owner.persistRefused(sequence)
         else this.#owner.failed(error)
       },
     )

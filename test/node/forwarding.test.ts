@@ -27,15 +27,14 @@ class Desk {
 
   constructor() {
     const node = {
-      proposals: this.proposals,
       nowMs: () => this.nowMs,
-      leader: () => (this.leading === 'self' ? null : this.leading),
-      leading: () => this.leading,
+      leader: () => this.leading,
+      otherLeader: () => (this.leading === 'self' ? null : this.leading),
       plan: () => this.forwarding.forward(),
     }
     const call = (to: unknown, question: Uint8Array, patience: Patience): Promise<Uint8Array> =>
       this.#call(to as string, question, patience)
-    this.forwarding = new Forwarding(node, { ...nobody, call })
+    this.forwarding = new Forwarding(node, this.proposals, { ...nobody, call })
   }
 
   #call(to: string, question: Uint8Array, { signal }: Patience): Promise<Uint8Array> {
