@@ -156,5 +156,14 @@ export function drawFaults(
       downMs: downMs(s),
     }))
   }
+  classes.add('disk-full', 0.25, 1000, 8000, (s, at) => ({
+    at,
+    kind: 'disk-full',
+    target: target(s),
+    all: s.chance(0.2),
+    roomBytes: s.chance(0.3) ? 0 : Math.floor(s.scaled(100, 10_000)),
+    blindMs: s.chance(0.5) ? 0 : s.scaled(10, timeout * 4),
+    forMs: s.scaled(timeout / 4, timeout * 10),
+  }))
   return classes.drawn
 }

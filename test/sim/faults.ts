@@ -57,6 +57,7 @@ export function strike(world: World, fault: Fault): void {
     case 'suspend':
     case 'wall-step':
     case 'disk-stall':
+    case 'disk-full':
     case 'fsync-failure':
     case 'tail-loss':
     case 'snapshot': {

@@ -61,6 +61,7 @@ function breakDown(world: World, broken: readonly Node[]): () => void {
 function heal(world: World, node: Node): void {
   node.failsForMs = undefined
   node.diskStalledUntil = 0
+  node.roomBytes = Infinity
   if (node.storageFailed) crash(world, node)
   if (node.pausedUntil > world.now) resume(world, node)
   if (!node.raft && node.life > 0) start(world, node)

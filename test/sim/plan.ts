@@ -81,6 +81,16 @@ export type Fault =
   | { at: number; kind: 'suspend'; target: Target; forMs: number }
   | { at: number; kind: 'wall-step'; target: Target; byMs: number }
   | { at: number; kind: 'disk-stall'; target: Target; forMs: number }
+  /** The volume takes so much more of the log, and then refuses it; the node sees that late, or when it is refused. With `all`, that of every machine at once. */
+  | {
+      at: number
+      kind: 'disk-full'
+      target: Target
+      all: boolean
+      roomBytes: number
+      blindMs: number
+      forMs: number
+    }
   | { at: number; kind: 'fsync-failure'; target: Target; downMs: number }
   | { at: number; kind: 'snapshot'; target: Target }
   /** The leader hears everything late, then is heard by nobody: it lives on old answers while others elect. */

@@ -31,6 +31,9 @@ export function strikeNode(world: World, node: Node, fault: Exclude<NodeFault, {
     case 'disk-stall':
       node.diskStalledUntil = world.now + fault.forMs
       break
+    case 'disk-full':
+      for (const each of fault.all ? world.slots : [node]) if (each) fillDisk(world, each, fault)
+      break
     case 'fsync-failure':
       node.failsForMs = fault.downMs
       break
@@ -59,6 +62,19 @@ export function losePower(world: World, node: Node, downMs: number): void {
   node.inDoubt = true
   node.hasLostTail = true
   say(world, () => `${node.id} has lost power, and ${lost} entries`)
+}
+
+/** Until somebody makes room, or another fault has filled it anew. */
+function fillDisk(world: World, node: Node, fault: Extract<Fault, { kind: 'disk-full' }>): void {
+  const { roomBytes, blindMs, forMs } = fault
+  say(world, () => `the disk of ${node.id} takes ${roomBytes} bytes more`)
+  const until = world.now + forMs
+  node.roomBytes = roomBytes
+  node.fullUntil = until
+  node.seesRoomFrom = world.now + blindMs
+  later(world, forMs, 'room', () => {
+    if (node.fullUntil === until) node.roomBytes = Infinity
+  })
 }
 
 /** A clean stop hands leadership over first, waits a little, and ends. */

@@ -13,6 +13,7 @@ import {
   type Persist,
   type Raft,
   type RaftConfig,
+  setRoom,
   status,
   step,
   takeReady,
@@ -27,8 +28,11 @@ import { judgeCommitIndex, judgeState } from './judge-commit.ts'
 import { chainEnd, chainOf, Violation } from './judge.ts'
 import { modelFrom } from './model.ts'
 import { linkOf, resetConnection } from './network.ts'
-import { finishPersist, resetForPersist, storeSnapshot } from './store.ts'
+import { finishPersist, fits, resetForPersist, storeSnapshot } from './store.ts'
 import { later, type Node, nodeEvent, say, type Work, type World } from './world.ts'
+
+/** Kept of what the disk takes for what was promised elsewhere: new commands may not have it. */
+const RESERVE_BYTES = 1000
 
 // ----------------------------------------------------------------------------------------------- start, end
 
@@ -135,14 +139,14 @@ function finishSomeOf(node: Node, persist: Persist): void {
   const stage = node.stream.below(persist.reset ? 3 : 2)
   if (stage === 0) return
   if (stage === 1 && persist.reset) resetForPersist(node, persist.reset)
-  else finishPersist(node, persist)
+  else if (fits(node, persist)) finishPersist(node, persist)
 }
 
 /** Ends the process after what it had begun to write is written. */
 export function stopCleanly(world: World, node: Node): void {
   if (!node.raft) return
   say(world, () => `${node.id} stops`)
-  if (node.persisting) finishPersist(node, node.persisting)
+  if (node.persisting && fits(node, node.persisting)) finishPersist(node, node.persisting)
   endProcess(world, node)
 }
 
@@ -222,6 +226,8 @@ export function wake(world: World, node: Node): void {
   node.turnPending = false
   const works = node.mailbox
   node.mailbox = []
+  const roomBytes = node.seesRoomFrom > world.now ? Infinity : node.roomBytes
+  setRoom(raft, { commandBytes: roomBytes - RESERVE_BYTES, entryBytes: roomBytes })
   for (const work of works) perform(world, node, work)
   if (node.timerIsDue) {
     node.timerIsDue = false

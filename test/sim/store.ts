@@ -3,6 +3,7 @@
  * compacting. Every step takes its time, and a crash may fall into each.
  */
 import {
+  type Entry,
   type HardState,
   type Input,
   type Persist,
@@ -12,9 +13,12 @@ import {
   type SnapshotWrite,
 } from '../../core/raft/index.ts'
 import { compactLog, resetLog, type StoredSnapshot, syncLog, writeBatch } from './disk.ts'
-import { Violation } from './judge.ts'
+import { chainOf, Violation } from './judge.ts'
 import { modelFrom, snapshotOf } from './model.ts'
 import { later, type Node, say, type World } from './world.ts'
+
+/** That an entry takes beside its data, about. */
+const ENTRY_BYTES = 60
 
 /** Bounds one step of a disk that is not stalled, so that what has begun before the faults end does end. */
 const mostMs = 1000
@@ -47,12 +51,32 @@ function persisted(world: World, node: Node, persist: Persist): Input {
     say(world, () => `${node.id} fails to write`)
     return { type: 'storageFailed' }
   }
+  if (!fits(node, persist)) return refused(world, node, persist)
   finishPersist(node, persist)
   syncIfDue(world, node, persist)
   node.persisting = undefined
   say(world, () => `${node.id} has persisted ${describePersist(persist)}`)
   return { type: 'persisted', sequence: persist.sequence }
 }
+
+/** As a driver does it: the log begins anew in a step of its own, which has room. */
+function refused(world: World, node: Node, { sequence, reset }: Persist): Input {
+  world.counters.persistsRefused++
+  node.seesRoomFrom = 0
+  say(world, () => `${node.id} has no room for what it was to persist`)
+  if (reset) resetForPersist(node, reset)
+  node.chain = chainOf(world.judge, node.disk)
+  node.persisting = undefined
+  return { type: 'persistRefused', sequence }
+}
+
+/** Whether its disk takes the batch: all of it, or nothing. */
+export function fits(node: Node, { batch }: Persist): boolean {
+  return batch.entries.length === 0 || bytesOf(batch.entries) <= node.roomBytes
+}
+
+const bytesOf = (entries: readonly Entry[]): number =>
+  entries.reduce((sum, { data }) => sum + ENTRY_BYTES + data.length, 0)
 
 /** What is not fsynced at once is fsynced within the interval. */
 function syncIfDue(world: World, node: Node, persist: Persist): void {
@@ -69,6 +93,7 @@ export function resetForPersist(node: Node, reset: NonNullable<Persist['reset']>
 export function finishPersist(node: Node, persist: Persist): void {
   if (persist.reset) resetForPersist(node, persist.reset)
   if (persist.batch.hardState) writeHardState(node, persist.batch.hardState)
+  node.roomBytes -= bytesOf(persist.batch.entries)
   const fault = writeBatch(node.disk, persist.batch)
   if (fault) throw new Violation('a batch fits the log on disk', `${node.id}: ${fault}`)
 }

@@ -80,6 +80,11 @@ export interface Node extends Witness {
   timerIsDue: boolean
   persisting: Persist | undefined
   diskStalledUntil: number
+  /** That its disk still takes of the log, beside term and vote; and until when that is so. */
+  roomBytes: number
+  fullUntil: number
+  /** Before, its core takes it that there is room for everything. */
+  seesRoomFrom: number
   /** The next write fails; the process ends, and comes back after so long. */
   failsForMs: number | undefined
   /** The core knows that a write has failed, and may say nothing more. */
@@ -250,6 +255,9 @@ export function addNode(world: World, slot: number): Node {
     timerIsDue: false,
     persisting: undefined,
     diskStalledUntil: 0,
+    roomBytes: Infinity,
+    fullUntil: 0,
+    seesRoomFrom: 0,
     failsForMs: undefined,
     storageFailed: false,
     inDoubt: false,

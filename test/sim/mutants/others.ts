@@ -189,6 +189,49 @@ export const otherMutants: readonly Mutant[] = [
     edits: [edit('raft.ts', 'config.promisedMs ?? 0', '0')],
   },
   {
+    id: 'N20',
+    name: 'takes what the disk had no room for as written',
+    edits: [edit('step.ts', 'onPersistRefused(raft, input.sequence)', 'onPersisted(raft, input.sequence)')],
+  },
+  {
+    id: 'N21',
+    name: 'forgets after a refusal from where the log on disk is to be cut',
+    edits: [
+      edit(
+        'persist.ts',
+        'unstage(log, before.stagedIndex, before.truncateFrom)',
+        'unstage(log, before.stagedIndex, null)',
+      ),
+    ],
+  },
+  {
+    id: 'N22',
+    name: 'lets go of what has no room also while it leads',
+    edits: [
+      edit(
+        'following.ts',
+        "room.entryBytes === Infinity || role.kind !== 'follower' || persisting !== null",
+        'room.entryBytes === Infinity || persisting !== null',
+      ),
+      edit(
+        'following.ts',
+        '  role.receivedIndex = Math.min(role.receivedIndex, kept)\n',
+        "  if (role.kind === 'follower') role.receivedIndex = Math.min(role.receivedIndex, kept)\n",
+      ),
+    ],
+  },
+  {
+    id: 'N23',
+    name: 'lets go of what has no room though it is committed',
+    edits: [
+      edit(
+        'following.ts',
+        '    lastWithin(log, room.entryBytes),\n    raft.commitIndex,\n',
+        '    lastWithin(log, room.entryBytes),\n',
+      ),
+    ],
+  },
+  {
     id: 'F01',
     name: 'elects itself at once when an uncommitted membership leaves it alone',
     edits: [
