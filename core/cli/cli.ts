@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { ConcordError } from '../errors.ts'
 import { didYouMean } from '../suggest.ts'
 import type { Consistency } from '../types.ts'
-import { CliError } from './failure.ts'
+import { CliError, inShell } from './failure.ts'
 import { toJson } from '../tagged-json.ts'
 import { type Column, hasColor, table } from './text.ts'
 
@@ -14,6 +14,12 @@ export type Output = 'table' | 'json' | 'jsonl'
 const OUTPUTS: readonly string[] = ['table', 'json', 'jsonl'] satisfies Output[]
 const LEVELS: readonly string[] = ['leader', 'strong', 'eventual'] satisfies Consistency[]
 const MAX_INPUT_BYTES = 64 * 1024 * 1024
+
+/** The flags that say which node, or which config, for another command that is to be tried. */
+export function again({ data, endpoint, config, env }: GlobalFlags): string {
+  const given = Object.entries({ data, endpoint: endpoint?.join(','), config, env })
+  return given.map(([flag, value]) => (value === undefined ? '' : ` --${flag} ${inShell(value)}`)).join('')
+}
 
 /** As commander gives them. */
 export interface GlobalFlags {
@@ -69,6 +75,11 @@ export class Cli {
     this.config = flags.config ?? variable('CONCORD_CONFIG')
     this.mode = flags.env ?? variable('CONCORD_ENV')
     this.color = hasColor(process.stdout)
+  }
+
+  /** As `again` says. */
+  get again(): string {
+    return again(this.#flags)
   }
 
   // ------------------------------------------------------------------------------------ out

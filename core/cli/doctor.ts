@@ -60,15 +60,17 @@ async function checksOf(cli: Cli): Promise<Check[]> {
   try {
     config = await loadConfig(cli)
   } catch (error) {
-    return [judged('config', 'failed', messageOf(error), 'a config that loads', `${COMMAND} config validate`)]
+    const next = `${COMMAND} config validate${cli.again}`
+    return [judged('config', 'failed', messageOf(error), 'a config that loads', next)]
   }
   const dir = config.storage === 'memory' ? undefined : await dataDirectory(cli)
   const running = dir === undefined ? undefined : await askNode(cli)
   return [
-    checkConfig(config),
-    ...(await checkCertificates(config)),
-    ...checkNode(running),
-    ...(running instanceof Error || running === undefined ? await checkPort(config) : checkMembers(running)),
+    checkConfig(cli, config),
+    ...(await checkCertificates(cli, config)),
+    ...checkNode(cli, running),
+    ...(running === undefined || isAbsent(running) ? await checkPort(config) : []),
+    ...(running === undefined || running instanceof Error ? [] : checkMembers(running)),
     ...(config.storage === 'memory' || dir === undefined
       ? []
       : await checkDisk(dir, config.storage.segmentBytes, config)),
@@ -89,13 +91,13 @@ const by = (isOk: boolean, otherwise: 'warning' | 'failed'): Check['result'] => 
 
 // ------------------------------------------------------------------------------------------ the config
 
-function checkConfig({ file, warnings }: ResolvedConfig): Check {
+function checkConfig(cli: Cli, { file, warnings }: ResolvedConfig): Check {
   const found = warnings.length === 0 ? (file ?? 'none, and defaults') : warnings.join('; ')
-  const next = `${COMMAND} config validate`
+  const next = `${COMMAND} config validate${cli.again}`
   return judged('config', by(warnings.length === 0, 'warning'), found, 'no warnings', next)
 }
 
-async function checkCertificates({ cluster, node }: ResolvedConfig): Promise<Check[]> {
+async function checkCertificates(cli: Cli, { cluster, node }: ResolvedConfig): Promise<Check[]> {
   if (cluster?.tls === undefined) return []
   const expected = `${CERTIFICATE_DAYS} days or more to live`
   const next = `a new certificate in ${cluster.tls.cert}, and a restart of the node`
@@ -106,7 +108,7 @@ async function checkCertificates({ cluster, node }: ResolvedConfig): Promise<Che
     if (notNow !== undefined) return [judged('certificate', 'failed', notNow, expected, next)]
     return [judged('certificate', by(days >= CERTIFICATE_DAYS, 'warning'), ends, expected, next)]
   } catch (error) {
-    const why = `${COMMAND} config validate`
+    const why = `${COMMAND} config validate${cli.again}`
     return [judged('certificate', 'failed', messageOf(error), 'files of cluster.tls that peers accept', why)]
   }
 }
@@ -134,17 +136,27 @@ async function askNode(cli: Cli): Promise<Running | ConcordError> {
   }
 }
 
-function checkNode(running: Running | ConcordError | undefined): Check[] {
+const WITH_TOKEN = 'the same again with --token-file FILE, or the variable CONCORD_TOKEN'
+
+/** No node, rather than one that refuses: that one has its ports. */
+const isAbsent = (running: Running | ConcordError): boolean =>
+  running instanceof Error && running.code === 'CANNOT_CONNECT'
+
+function checkNode(cli: Cli, running: Running | ConcordError | undefined): Check[] {
   const expected = 'a node that is ready'
   if (running === undefined) return [judged('node', 'ok', "not asked: storage is 'memory'", expected)]
   if (running instanceof Error) {
-    const isAbsent = running.code === 'CANNOT_CONNECT'
-    const next = isAbsent ? `${COMMAND} start` : `${COMMAND} status`
-    return [judged('node', isAbsent ? 'warning' : 'failed', running.message, expected, next)]
+    if (isAbsent(running)) {
+      return [judged('node', 'warning', running.message, expected, `${COMMAND} start${cli.again}`)]
+    }
+    const next = running.code === 'UNAUTHORIZED' ? WITH_TOKEN : `${COMMAND} status${cli.again}`
+    return [judged('node', 'failed', running.message, expected, next)]
   }
   const { ready, role, term, node, unsafe, lastError } = running.status
   const state = `${node.name}: ${ready ? 'ready' : 'not ready'}, ${role} of term ${term}`
-  const checks = [judged('node', by(ready, 'failed'), state, expected, `${COMMAND} status --cluster`)]
+  const checks = [
+    judged('node', by(ready, 'failed'), state, expected, `${COMMAND} status --cluster${cli.again}`),
+  ]
   for (const found of unsafe) {
     checks.push(
       judged('safety', 'warning', found, 'nothing that may lose data or secrets', 'the option that it names'),
@@ -152,7 +164,7 @@ function checkNode(running: Running | ConcordError | undefined): Check[] {
   }
   if (lastError !== null) {
     const found = `${new Date(lastError.at).toISOString()} ${lastError.code}: ${lastError.message}`
-    checks.push(judged('last failure', 'warning', found, 'none', `${COMMAND} status`))
+    checks.push(judged('last failure', 'warning', found, 'none', `${COMMAND} status${cli.again}`))
   }
   return checks
 }

@@ -122,8 +122,8 @@ export interface Where {
   readonly verb?: string | undefined
   /** The data directory, for a failure of the node or of its files and not of a call. */
   readonly dir?: string | undefined
-  /** The config that was named. */
-  readonly config?: string | undefined
+  /** The flags that said which node, or which config, as they are given again. */
+  readonly again?: string | undefined
   /** The config has loaded: to validate it finds nothing. */
   readonly isLoaded?: boolean | undefined
 }
@@ -152,16 +152,18 @@ const isWriting = (verb: string | undefined): boolean =>
   verb === undefined || Object.hasOwn(AFTER_UNKNOWN, verb)
 const OF_NODE: ReadonlySet<string | undefined> = new Set(['start', 'fsck', 'recover'])
 
-const NEXT: Readonly<Record<string, string>> = {
-  CONFIG_INVALID: `${COMMAND} config validate`,
+/** With the flags that said which node, or which config. */
+const NEXT: Readonly<Record<string, string | ((again: string) => string)>> = {
+  CONFIG_INVALID: (again) => `${COMMAND} config validate${again}`,
   CONFIG_NOT_FOUND: `${COMMAND} init`,
-  CONFIG_NOT_LOADED: `${COMMAND} config validate`,
+  CONFIG_NOT_LOADED: (again) => `${COMMAND} config validate${again}`,
   IDENTITY_MISMATCH: 'the node.id that the directory was made for, or another directory',
-  CHANGE_REFUSED: `${COMMAND} members, and the same again when what it says has passed`,
-  NO_LEADER: `the same again; ${COMMAND} status shows the state of the node`,
+  CHANGE_REFUSED: (again) => `${COMMAND} members${again}, and the same again when what it says has passed`,
+  NO_LEADER: (again) => `the same again; ${COMMAND} status${again} shows the state of the node`,
   NOT_READY: 'the same again, when the node has started',
   OVERLOADED: 'the same again, a little later',
-  PLUGIN_NOT_ENABLED: `${COMMAND} plugin list`,
+  PLUGIN_NOT_ENABLED: (again) =>
+    `${COMMAND} ${/ --endpoint /.test(again) ? 'status' : 'plugin list'}${again}`,
   PLUGIN_UNKNOWN: `${COMMAND} plugin list`,
   STOPPED: `${COMMAND} start`,
   STORAGE_FULL: 'the same again, when there is space on the volume',
@@ -186,13 +188,12 @@ function nextOfNode(code: string, where: Where): string | undefined {
   }
 }
 
-const inShell = (word: string): string => (/^[\w./~+-]+$/.test(word) ? word : `'${word}'`)
+export const inShell = (word: string): string =>
+  /^[\w./~+:,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 
-/** To look at the config is to look at the one that was meant. */
-function nextOf(code: string, { config }: Where): string | undefined {
+function nextOf(code: string, { again = '' }: Where): string | undefined {
   const next = NEXT[code]
-  const named = next?.endsWith('config validate') === true && config !== undefined
-  return named ? `${next} --config ${inShell(config)}` : next
+  return typeof next === 'function' ? next(again) : next
 }
 
 function nextStep(error: unknown, where: Where): string | undefined {

@@ -10,9 +10,6 @@ import { CliError, COMMAND, EXIT, exitCodeOf } from './failure.ts'
 import { withNode } from './node.ts'
 import { facts } from './text.ts'
 
-/** Any key will do: what counts is that the cluster answers. */
-const PROBE = 'health'
-
 interface Health {
   /** The node answers. */
   readonly live: boolean
@@ -42,14 +39,15 @@ export async function health(cli: Cli, { live }: { readonly live?: boolean }): P
     cli.show(found, () => describe(found))
     if (problem === undefined) return
     const why = `node ${found.node} answers, and the cluster does not serve: ${problem.message}`
-    throw new CliError(problem.code, why, `${COMMAND} status --cluster`, exitCodeOf(problem))
+    throw new CliError(problem.code, why, `${COMMAND} status --cluster${cli.again}`, exitCodeOf(problem))
   })
 }
 
 /** Why the cluster does not serve. @throws what says nothing of that, such as `UNAUTHORIZED`. */
 async function problemOf(node: RemoteStore): Promise<ConcordError | undefined> {
   try {
-    await node.getEntry(PROBE, { consistency: 'strong' })
+    // Of no key: what counts is that the cluster answers, and no token may read them all.
+    await node.getMany([], { consistency: 'strong' })
     return undefined
   } catch (error) {
     if (ConcordError.is(error) && exitCodeOf(error, 'get') === EXIT.unavailable) return error

@@ -5,7 +5,7 @@
 import { CommanderError } from 'commander'
 import { ConcordError } from '../errors.ts'
 import { didYouMean } from '../suggest.ts'
-import { Cli, endWithReader, type GlobalFlags } from './cli.ts'
+import { again, Cli, endWithReader, type GlobalFlags } from './cli.ts'
 import { CliError, COMMAND, EXIT, exitCodeOf, isUnexpected, sentenceOf, type Where } from './failure.ts'
 import { type Program, createProgram } from './program.ts'
 import { hasColor, red } from './text.ts'
@@ -17,7 +17,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (asksForPlugins(program, argv)) await addVerbsOfPlugins(program, argv).catch(() => undefined)
     return await parse(program, argv.length === 0 ? ['help'] : argv)
   } catch (error) {
-    return fail(error, { verb: program.verb(), config: program.command.opts<GlobalFlags>().config })
+    return fail(error, { verb: program.verb(), again: again(program.command.opts<GlobalFlags>()) })
   }
 }
 

@@ -27,7 +27,10 @@ const COLUMNS: readonly Column<Listed>[] = [
 ]
 
 export async function list(cli: Cli): Promise<void> {
-  cli.mustBeHere('this verb says what the config has', `${COMMAND} status, which says what the node has on`)
+  cli.mustBeHere(
+    'this verb says what the config has',
+    `${COMMAND} status${cli.again}, which says what the node has on`,
+  )
   const { known, use, definitions } = await loadConfig(cli)
   const rows = known.map((name): Listed => {
     const definition = definitions[name]

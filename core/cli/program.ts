@@ -34,6 +34,10 @@ export function createProgram(): Program {
       const action = pick(await load()) as (cli: Cli, ...rest: unknown[]) => Promise<Outcome>
       exitCode = (await action(cli, ...verb.processedArgs, verb.opts())) ?? 0
     }
+  program.hook('preAction', async (_, verb) => {
+    const family = verb.parent === program ? verb : verb.parent!
+    if (!READ_ALL.has(family.name())) await hintAtVariables(new Cli(program.opts<GlobalFlags>()))
+  })
   addNode(program, run)
   addKeys(program, run)
   addConfig(program, run)
@@ -41,6 +45,15 @@ export function createProgram(): Program {
   addPlugins(program, run)
   addTls(program, run)
   return { command: program, exitCode: () => exitCode, verb: () => ran }
+}
+
+/** They read the config, and say which variables nobody reads. */
+const READ_ALL: ReadonlySet<string> = new Set(['start', 'dev', 'config', 'doctor', 'help', 'version'])
+
+async function hintAtVariables(cli: Cli): Promise<void> {
+  if (!Object.keys(process.env).some((name) => name.startsWith('CONCORD_'))) return
+  const { misspeltVariables } = await import('../config/misspelt.ts')
+  for (const warning of misspeltVariables(process.env)) cli.hint(warning)
 }
 
 type Run = <M>(load: () => Promise<M>, pick: (module: M) => Action) => (...given: unknown[]) => Promise<void>

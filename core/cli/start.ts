@@ -37,7 +37,7 @@ export async function start(cli: Cli, act: StartAct): Promise<number> {
     if (closed === undefined) await announce(cli, node, config.plugins)
     return await exit(cli, await node.closed, dir)
   } catch (error) {
-    process.stderr.write(`${sentenceOf(error, { verb: 'start', dir, config: cli.config, isLoaded })}\n`)
+    process.stderr.write(`${sentenceOf(error, { verb: 'start', dir, again: cli.again, isLoaded })}\n`)
     return nodeExitCodeOf(error)
   } finally {
     unwatch()

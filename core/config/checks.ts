@@ -38,6 +38,10 @@ export function checkTogether(config: CoreConfig, sources: ReadonlyMap<string, L
   }
   if (cluster === undefined) return problems
 
+  const isOfSeveral = Object.keys(cluster.members ?? {}).length > 1 || (cluster.expect ?? 1) > 1
+  if (isOfSeveral && !sources.has('node.id')) {
+    wrong('node.id', 'expected in a cluster of several nodes, another for each; found none')
+  }
   if ((cluster.members === undefined) === (cluster.expect === undefined)) {
     const found = cluster.members === undefined ? 'neither' : 'both'
     wrong('cluster', `expected either members or expect, who founds the cluster; found ${found}`)
@@ -61,7 +65,7 @@ export function checkTogether(config: CoreConfig, sources: ReadonlyMap<string, L
   if (!isFounder && cluster.advertise === undefined) {
     wrong(
       'cluster.members',
-      `expected this node, "${config.node.id}", among the founders, or cluster.advertise, the address of a node that joins them; node.id has to be said in a cluster`,
+      `expected this node, "${config.node.id}", among the founders, or cluster.advertise, the address of a node that joins them`,
     )
   }
   for (const { member, other, address } of sharedAddresses(cluster.members ?? {})) {

@@ -31,7 +31,7 @@ const ofService =
   /^CONCORD_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:ADDR|PORT|PROTO))?)$/
 
 /** And CONCORD_HTTP_PORT, which is an option's name too until one looks at the value: tcp://10.0.0.1:4000. */
-const isOfKubernetes = (name: string, value: string | undefined) =>
+export const isOfKubernetes = (name: string, value: string | undefined) =>
   ofService.test(name) || (name.endsWith('_PORT') && /^(?:tcp|udp|sctp):/.test(value ?? ''))
 
 export interface EnvironmentLayers {

@@ -6,7 +6,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Concord } from '../../core/index.ts'
 import { fileNode, temporary } from '../store/node.ts'
-import { type Run, startNode, type Story, tellAll } from './command.ts'
+import { launch, type Run, startNode, type Story, tellAll } from './command.ts'
 
 const stories: Story[] = []
 const story = (name: string, told: Story['told']): void => void stories.push({ name, told })
@@ -54,6 +54,30 @@ story(
     assert.match(await again.ready, /^ {2}try {5}npx concord-kv put hello world --token-file FILE$/m)
   },
 )
+
+story('what only the start can tell sends nobody to a check that finds nothing', async (t, inDirectory) => {
+  const cwd = await temporary(t)
+  const config = (text: string) => writeFile(join(cwd, 'c.mjs'), `export default ${text}`)
+  const run = inDirectory(cwd)
+  await config("{ plugins: { http: { host: '0.0.0.0' } } }")
+  const open = await launch(t, ['start', '--config', 'c.mjs'], { cwd }).ended
+  assert.equal(open.code, 2)
+  assert.match(open.stderr, /^CONFIG_INVALID: plugins\.http: whoever reaches 0\.0\.0\.0 .*insecure: true\.$/m)
+  assert.equal((await run(['config', 'validate', '--config', 'c.mjs'])).code, 0)
+  await config('{ storag: {} }')
+  const wrong = await launch(t, ['start', '--config', 'c.mjs'], { cwd }).ended
+  assert.match(wrong.stderr, /Try: npx concord-kv config validate --config c\.mjs$/m)
+})
+
+story('plugins of a node elsewhere are no matter of the config here', async (t, inDirectory) => {
+  const run = inDirectory(await temporary(t))
+  const { code, stderr } = await run(['plugin', 'list', '--endpoint', 'http://127.0.0.1:1'])
+  assert.equal(code, 2)
+  assert.match(
+    stderr,
+    /^USAGE: --endpoint: .* Try: npx concord-kv status --endpoint http:\/\/127\.0\.0\.1:1,/,
+  )
+})
 
 story('to revoke what is not there is no success; a name for an id is told the id', async (...place) => {
   const { db, run, id } = await guarded(place)

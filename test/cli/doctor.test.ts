@@ -23,8 +23,12 @@ interface Check {
 }
 
 /** Every check by its name. */
-async function diagnosis(run: Run, code: number): Promise<Readonly<Record<string, Check>>> {
-  const ran = await run(['doctor', '--timeout', '2s'])
+async function diagnosis(
+  run: Run,
+  code: number,
+  flags: readonly string[] = [],
+): Promise<Readonly<Record<string, Check>>> {
+  const ran = await run(['doctor', '--timeout', '2s', ...flags])
   assert.equal(ran.code, code, `${ran.stdout}\n${ran.stderr}`)
   const checks = JSON.parse(ran.stdout) as Check[]
   for (const { result, check, found, expected, next } of checks) {
@@ -62,7 +66,7 @@ story(
     const listen = members['n1']!
     await writeFile(
       join(cwd, 'concord.config.json'),
-      JSON.stringify({ cluster: { name: 'a', members, listen, tls } }),
+      JSON.stringify({ node: { id: 'n1' }, cluster: { name: 'a', members, listen, tls } }),
     )
     const { cert, key } = createAuthority('another').issue('n1')
     const texts = { 'ca.pem': createAuthority('ours').cert, 'cert.pem': cert, 'key.pem': key }
@@ -85,9 +89,10 @@ story(
   async (t, inDirectory) => {
     const cwd = await temporary(t)
     const members = await addresses(['n1', 'n2'])
+    const node = { id: 'n1' }
     const cluster = { name: 'a', members, listen: members['n1']!, secret: 'shared by both of them' }
-    await writeFile(join(cwd, 'concord.config.json'), JSON.stringify({ cluster, shutdownMs: 100 }))
-    await fileNode(t, cwd, { shutdownMs: 100, cluster })
+    await writeFile(join(cwd, 'concord.config.json'), JSON.stringify({ node, cluster, shutdownMs: 100 }))
+    await fileNode(t, cwd, { node, shutdownMs: 100, cluster })
     const run = inDirectory(cwd)
     const waits = await diagnosis(run, 9)
     assert.equal(waits['node']!.result, 'failed')
@@ -102,5 +107,25 @@ story(
     )
   },
 )
+
+story('a node that asks for a token has its port, and is asked again with one', async (t, inDirectory) => {
+  const cwd = await temporary(t)
+  const members = await addresses(['n1', 'n2'])
+  const node = { id: 'n1' }
+  const cluster = { name: 'a', members, listen: members['n1']!, secret: 'shared by both of them' }
+  const plugins = { auth: true }
+  const file = join(cwd, 'concord.config.json')
+  await writeFile(file, JSON.stringify({ node, cluster, plugins, shutdownMs: 100 }))
+  await fileNode(t, cwd, { node, shutdownMs: 100, cluster, plugins })
+  const run = inDirectory(await temporary(t))
+  const asked = await diagnosis(run, 9, ['--config', file])
+  assert.equal(asked['port'], undefined)
+  assert.deepEqual([asked['node']!.result, /--token-file/.test(asked['node']!.next!)], ['failed', true])
+  const missing = join(cwd, 'nothing.json')
+  assert.equal(
+    (await diagnosis(run, 9, ['--config', missing]))['config']!.next,
+    `npx concord-kv config validate --config ${missing}`,
+  )
+})
 
 tellAll('doctor', stories)

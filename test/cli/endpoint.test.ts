@@ -62,4 +62,26 @@ story('what cannot be an endpoint, and what an endpoint is not for, is said', as
   assert.deepEqual([nobody.code, nobody.stderr.split(':')[0]], [5, 'CANNOT_CONNECT'])
 })
 
+story(
+  'a variable that nobody reads, and that was meant for the command line, is said',
+  async (t, inDirectory) => {
+    const cwd = await temporary(t)
+    await fileNode(t, cwd)
+    const run = inDirectory(cwd)
+    const env = {
+      CONCORD_ENDPOINT: 'http://127.0.0.1:1',
+      CONCORD_TIMEOUT_MS: '900',
+      CONCORD_TOKEN_PORT: 'tcp://10.0.0.1:1',
+    }
+    const ran = await run(['put', 'k', '1'], { env })
+    assert.deepEqual(
+      [ran.code, ran.stderr],
+      [0, 'CONCORD_ENDPOINT is no variable of the command line. Did you mean "CONCORD_ENDPOINTS"?\n'],
+    )
+    assert.equal((await run(['get', 'k', '--quiet'], { env })).stderr, '')
+    const typo = await run(['fsck', '--no-load'], { env: { CONCORD_DATADIR: 'x' } })
+    assert.match(typo.stderr, /^CONCORD_DATADIR .*"CONCORD_DATA_DIR"/)
+  },
+)
+
 tellAll('the command line over HTTP', stories)

@@ -29,20 +29,39 @@ story(
     const members = await addresses(['n1', 'n2'])
     await fileNode(t, cwd, {
       shutdownMs: 100,
+      node: { id: 'n1' },
       cluster: { name: 'a', members, listen: members['n1'], secret: 'shared by both of them' },
     })
     const run = inDirectory(cwd)
-    const ran = await run(['health', '--timeout', '200ms'])
+    const ran = await run(['health', '--timeout', '200ms', '--data', 'data'])
     assert.equal(ran.code, 7, ran.stderr)
     assert.match(
       ran.stderr,
-      /^(?:NO_LEADER|TIMEOUT): node n1 answers, and the cluster does not serve: .* Try: npx concord-kv status --cluster/,
+      /^(?:NO_LEADER|TIMEOUT): node n1 answers, and the cluster does not serve: .* Try: npx concord-kv status --cluster --data data$/m,
     )
     assert.equal((JSON.parse(ran.stdout) as { serving: boolean }).serving, false)
     const live = await run(['health', '--live'])
     assert.deepEqual([live.code, (JSON.parse(live.stdout) as { serving: null }).serving], [0, null])
   },
 )
+
+story('health: by any token that may read something, whatever that is', async (t, inDirectory) => {
+  const cwd = await temporary(t)
+  const db = await fileNode(t, cwd, { plugins: { auth: true } })
+  const auth = db.plugin('auth')
+  await auth.bootstrap()
+  const as = async (name: string, permission: 'read' | 'write') => {
+    const { token } = await auth.createToken({
+      name,
+      grants: [{ prefix: 'app/', permissions: [permission] }],
+    })
+    return inDirectory(cwd)(['health'], { env: { CONCORD_TOKEN: token } })
+  }
+  const reader = await as('reader', 'read')
+  assert.deepEqual([reader.code, reader.stderr], [0, ''])
+  assert.equal((JSON.parse(reader.stdout) as { serving: boolean }).serving, true)
+  assert.equal((await as('writer', 'write')).code, 4)
+})
 
 story('snapshot: one more, now', async (t, inDirectory) => {
   const cwd = await temporary(t)

@@ -148,7 +148,7 @@ describe('variables', () => {
 
   test('are converted by type; what cannot be is an error that names the variable', async (t) => {
     const members = 'n1=10.0.0.1:4100, n2=10.0.0.2:4100'
-    const files = { 'concord.config.json': '{ "cluster": { "name": "app" } }' }
+    const files = { 'concord.config.json': '{ "node": { "id": "n1" }, "cluster": { "name": "app" } }' }
     const { cluster } = await loadConfig({
       cwd: project(t, files),
       env: { CONCORD_CLUSTER_MEMBERS: members, CONCORD_CLUSTER_INSECURE: '1' },

@@ -192,6 +192,7 @@ describe('hostile objects', () => {
 describe('options that have to fit together', () => {
   const members = { n1: '10.0.0.1:4100', n2: '10.0.0.2:4100' }
   const secret = 'sixteen letters!'
+  const node = { id: 'n1' }
   const cases: readonly (readonly [config: object, expected: string])[] = [
     [{ raft: { leaseMs: 90 } }, 'raft.leaseMs: expected at least twice raft.heartbeatMs (50), found 90'],
     [
@@ -208,10 +209,18 @@ describe('options that have to fit together', () => {
     ],
     [
       { node: { id: 'n4' }, cluster: { name: 'app', members, secret } },
-      'cluster.members: expected this node, "n4", among the founders, or cluster.advertise, the address of a node that joins them; node.id has to be said in a cluster',
+      'cluster.members: expected this node, "n4", among the founders, or cluster.advertise, the address of a node that joins them',
     ],
     [
-      { cluster: { name: 'app', members: { n1: 'h:4100', n2: 'H:4100' }, secret } },
+      { node: {}, cluster: { name: 'app', members, secret } },
+      'node.id: expected in a cluster of several nodes, another for each; found none',
+    ],
+    [
+      { node: { id: undefined }, cluster: { name: 'app', expect: 3, discovery: { multicast: true } } },
+      'node.id: expected in a cluster of several nodes, another for each; found none',
+    ],
+    [
+      { node, cluster: { name: 'app', members: { n1: 'h:4100', n2: 'H:4100' }, secret } },
       'cluster.members.n2: expected an address of its own, found that of "n1", H:4100',
     ],
     [
@@ -219,11 +228,11 @@ describe('options that have to fit together', () => {
       'cluster.members.n1: expected a port of 1 to 65535, found 99999',
     ],
     [
-      { cluster: { name: 'app', members, secret, tls: { ca: 'a', cert: 'b', key: 'c' } } },
+      { node, cluster: { name: 'app', members, secret, tls: { ca: 'a', cert: 'b', key: 'c' } } },
       'cluster: has both secret and tls; peers authenticate by one of them',
     ],
     [
-      { cluster: { name: 'app', members, listen: '0.0.0.0:4100' } },
+      { node, cluster: { name: 'app', members, listen: '0.0.0.0:4100' } },
       'cluster.listen: 0.0.0.0:4100 is beyond loopback; give cluster.secret or cluster.tls, or say insecure: true',
     ],
     [
@@ -243,9 +252,9 @@ describe('options that have to fit together', () => {
   })
 
   test('and those that do', async () => {
-    await resolveConfig({ cluster: { name: 'app', members, secret, listen: '0.0.0.0:4100' } })
+    await resolveConfig({ node, cluster: { name: 'app', members, secret, listen: '0.0.0.0:4100' } })
     await resolveConfig({ cluster: { name: 'app', members: { n1: '[::1]:4100' }, listen: '[::1]:0' } })
-    await resolveConfig({ cluster: { name: 'app', members, listen: '0.0.0.0:4100', insecure: true } })
+    await resolveConfig({ node, cluster: { name: 'app', members, listen: '0.0.0.0:4100', insecure: true } })
   })
 
   test('an interval without `fsync: interval` warns', async () => {
@@ -257,27 +266,34 @@ describe('options that have to fit together', () => {
 
 describe('who founds a cluster', () => {
   const name = 'app'
+  const node = { id: 'n2' }
   test('is said once: by members or by a number', async () => {
     const members = { n1: '127.0.0.1:4100' }
     const discovery = { multicast: true }
     const either = 'cluster: expected either members or expect, who founds the cluster; found'
     assert.deepEqual(await problems({ cluster: { name } }), [`${either} neither`])
-    assert.deepEqual(await problems({ cluster: { name, members, expect: 3, discovery } }), [`${either} both`])
-    await resolveConfig({ cluster: { name, expect: 3, discovery } })
+    assert.deepEqual(
+      await problems({ node: { id: 'n1' }, cluster: { name, members, expect: 3, discovery } }),
+      [`${either} both`],
+    )
+    await resolveConfig({ node, cluster: { name, expect: 3, discovery } })
   })
 
   test('by a number only with a way to find them, and a place where this node is found', async () => {
-    assert.deepEqual(await problems({ cluster: { name, expect: 3 } }), [
+    assert.deepEqual(await problems({ node, cluster: { name, expect: 3 } }), [
       'cluster.discovery: expected dns or multicast with cluster.expect, how nodes find each other; found none',
     ])
-    assert.deepEqual(await problems({ cluster: { name, expect: 3, discovery: { dns: ['h:0', 'a:b:1'] } } }), [
-      'cluster.discovery.dns: expected the name of a service or host:port, found "h:0"',
-      'cluster.discovery.dns: expected the name of a service or host:port, found "a:b:1"',
-    ])
+    assert.deepEqual(
+      await problems({ node, cluster: { name, expect: 3, discovery: { dns: ['h:0', 'a:b:1'] } } }),
+      [
+        'cluster.discovery.dns: expected the name of a service or host:port, found "h:0"',
+        'cluster.discovery.dns: expected the name of a service or host:port, found "a:b:1"',
+      ],
+    )
     const discovery = { dns: ['concord.example.org:4100'] }
     const listen = '0.0.0.0:4100'
     const secret = 'a secret of some length'
-    assert.deepEqual(await problems({ cluster: { name, expect: 3, discovery, listen, secret } }), [
+    assert.deepEqual(await problems({ node, cluster: { name, expect: 3, discovery, listen, secret } }), [
       'cluster.advertise: expected, since nobody can reach this node at 0.0.0.0:4100',
     ])
   })
