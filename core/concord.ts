@@ -301,9 +301,10 @@ class Assembly {
       if (this.#visitors === undefined) throw notReady()
       return this.#visitors
     }
+    const node = () => this.node
     return Object.freeze({
       get refusal() {
-        return visitors().refusal
+        return node()?.refusalOfStrangers ?? visitors().refusal
       },
       accept: (socket: Socket) => visitors().accept(socket, false),
     })

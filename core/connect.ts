@@ -2,6 +2,7 @@
  * `connect`: the way to a node that runs in another process. By its data directory, through the node's own
  * socket, or by URLs, through its HTTP port; it never opens a store on the data itself.
  */
+import { X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
@@ -54,6 +55,9 @@ export async function connectTo(
     )
   }
   checkOptions(options)
+  if (/^(?:[\w.-]+|\[[\da-f:]+\]):\d{1,5}\/?$/i.test(target) && !(await exists(resolve(target)))) {
+    throw invalidTarget(`${target} is no directory: was the URL http://${target} meant?`)
+  }
   return connectToDirectory(await dataDirectory(resolve(target), context.builtins), options)
 }
 
@@ -91,7 +95,18 @@ function checkOptions(options: ConnectOptions): ConnectOptions {
   if (token !== undefined && typeof token !== 'string') refuse('token', token, 'a string')
   if (token !== undefined && /[^\x20-\x7e]/.test(token)) refuse('token', 'another text', 'one line of ASCII')
   if (ca !== undefined && typeof ca !== 'string') refuse('ca', ca, 'PEM text')
+  if (ca !== undefined && !holdsCertificate(ca))
+    refuse('ca', ca.slice(0, 40), 'the PEM text of a certificate')
   return { token, timeoutMs, ca }
+}
+
+/** TLS passes over in silence what it cannot read, and then trusts nobody. */
+function holdsCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).subject !== undefined
+  } catch {
+    return false
+  }
 }
 
 /** The directory itself when a node has been in it, else what the config in it names. */

@@ -221,8 +221,13 @@ export class OpenNode extends ToldKv implements Concord {
     return new ConcordError('STOPPED', 'this node is closed, or about to be', { cause: this.#lastError })
   }
 
+  /** Why nobody from elsewhere is let in, as far as is known by now. */
+  get refusalOfStrangers(): ConcordError | undefined {
+    return this.#unguarded()
+  }
+
   /** The others ask for tokens: a node whose config has forgotten them is no way around. It votes and applies on. */
-  #unguarded(): Error | undefined {
+  #unguarded(): ConcordError | undefined {
     const { config, host } = this.#parts
     if (config.plugins['auth'] === false || host.names.includes('auth') || !this.#hasTokens) return undefined
     if (!this.#saidUnguarded) this.#parts.nodeLog.log.error(UNGUARDED)

@@ -86,13 +86,14 @@ function upgrade(
   const isTls = endpoint.protocol === 'https:'
   const url = new URL(PATH, endpoint)
   // So that it says what it waits for while somebody still listens.
-  url.searchParams.set('timeout_ms', String(nodesShareOf(timeoutMs)))
+  url.searchParams.set('timeout_ms', String(Math.floor(nodesShareOf(timeoutMs))))
   const request = (isTls ? requestHttps : requestHttp)(url, {
     agent: false,
     signal,
     headers: {
       connection: 'Upgrade',
       upgrade: 'concord-endpoint',
+      accept: 'application/problem+json',
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
     },
     ...(isTls && ca !== undefined && { ca }),
@@ -127,7 +128,9 @@ async function refusalOf(endpoint: URL, response: IncomingMessage): Promise<Conc
   const said = problemIn(Buffer.concat(chunks).toString())
   const { statusCode = 0 } = response
   if (said === undefined || statusCode === 400 || statusCode === 404) return noNode(endpoint, statusCode)
-  const { code, detail, retryable, details } = said
+  const { detail, retryable, details } = said
+  // A code of HTTP's own: to a client it is no node yet.
+  const code = statusCode === 426 ? 'CANNOT_CONNECT' : said['code']
   const message = `${endpoint.origin}: ${String(detail)}`
   return errorOf(
     { code, message, outcome: 'not-applied', retryable: retryable === true, details },

@@ -23,13 +23,17 @@ interface Check {
 
 async function readiness(vitals: Vitals): Promise<Check[]> {
   const known = await vitals.status().catch((error: unknown) => error as Error)
-  const status = known instanceof Error ? undefined : known
-  return [
+  const checks = [
     { name: 'started', ok: known !== undefined, text: 'its log and snapshot are read' },
     { name: 'serving', ok: !vitals.isDraining, text: 'it is not being stopped' },
-    { name: 'open', ok: !(known instanceof Error), text: 'it takes calls' },
-    { name: 'leader', ok: status?.leader != null, text: 'a leader is known' },
-    { name: 'applied', ok: status?.ready === true, text: 'what was committed when it started is applied' },
+  ]
+  // The rest it does not say to anybody.
+  if (known instanceof Error) return [...checks, { name: 'open', ok: false, text: known.message }]
+  return [
+    ...checks,
+    { name: 'open', ok: true, text: 'it takes calls' },
+    { name: 'leader', ok: known?.leader != null, text: 'a leader is known' },
+    { name: 'applied', ok: known?.ready === true, text: 'what was committed when it started is applied' },
   ]
 }
 
@@ -53,23 +57,27 @@ const text = (status: number, body: string) =>
 
 async function health(vitals: Vitals, now: () => number): Promise<unknown> {
   const timestamp = new Date(now()).toISOString()
-  const status = await vitals.status().catch(() => undefined)
-  const { leader = null, members = [] } = status ?? {}
+  const known = await vitals.status().catch((error: unknown) => error as Error)
+  const refusal = known instanceof Error ? known : undefined
+  const { leader = null, members = [] } = known === undefined || known instanceof Error ? {} : known
   const cluster = {
-    status: leader === null ? 'no leader' : 'ok',
+    status: refusal !== undefined ? 'takes no calls' : leader === null ? 'no leader' : 'ok',
     nodes: members.map(({ name }) => name),
     leader,
   }
   const isHealthy = leader !== null && !vitals.isDraining
   const body = isHealthy
     ? { status: 'healthy', timestamp, service: 'concord-api', cluster }
-    : { status: 'unhealthy', timestamp, service: 'concord-api', cluster, error: UNAVAILABLE }
+    : { status: 'unhealthy', timestamp, service: 'concord-api', cluster, error: errorOf(refusal) }
   return answer({
     status: isHealthy ? 200 : 503,
     headers: { 'cache-control': 'no-store', ...(!isHealthy && { 'retry-after': '1' }) },
     raw: { type: 'application/json; charset=utf-8', body: JSON.stringify(body) },
   })
 }
+
+const errorOf = (refusal: (Error & { readonly code?: unknown }) | undefined): object =>
+  refusal === undefined ? UNAVAILABLE : { code: refusal.code, message: refusal.message }
 
 const UNAVAILABLE = { code: 'CLUSTER_UNAVAILABLE', message: 'Cluster not available' }
 

@@ -28,7 +28,7 @@ export const revision = {
   description: 'Number of a change in the whole store; only ever rises.',
 } as const
 
-const timeoutMs = {
+export const timeoutMs = {
   type: 'integer',
   minimum: 1,
   maximum: 2_147_483_647,

@@ -27,7 +27,7 @@ import type { Peers } from './peers.ts'
 import { probeRoutes } from './probe-routes.ts'
 import { readTls, stampOf } from './tls.ts'
 import { txnRoute } from './txn-route.ts'
-import { Upgrades } from './upgrade.ts'
+import { Upgrades, connectRoute } from './upgrade.ts'
 
 const TLS_CHECK_MS = 2000
 
@@ -65,6 +65,7 @@ export class Server {
     const auth = ctx.plugin('auth', { optional: true })
     this.#idOf = auth && ((token) => auth.idOf(token))
     this.#upgrades = new Upgrades({
+      clock: ctx.clock,
       endpoint: ctx.endpoint,
       log: ctx.log,
       signal: this.#closing.signal,
@@ -110,6 +111,7 @@ export class Server {
       ...bulkRoutes,
       txnRoute,
       ...clusterRoutes,
+      connectRoute,
       ...probeRoutes(vitals, () => this.#ctx.clock.wallMs()),
       ...docsRoutes(document, this.#config.docs),
     ]

@@ -4,12 +4,13 @@
  * memory is his; every other upgrade is answered, too, and never left waiting.
  */
 import type { EventEmitter } from 'node:events'
-import { STATUS_CODES, type IncomingMessage } from 'node:http'
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { ConcordError, type EndpointPort, type Log } from '../../core/plugin.ts'
+import { type Clock, ConcordError, type EndpointPort, type Log, type Route } from '../../core/plugin.ts'
 import { BASE } from './base.ts'
 import { tokenOf } from './call.ts'
 import { HttpError, type Problem, problemJson, problemOf, PROBLEM_JSON } from './problem.ts'
+import { object, timeoutMs } from './schemas.ts'
 
 export const CONNECT_PATH = `${BASE}/connect`
 const PROTOCOL = 'concord-endpoint'
@@ -27,7 +28,29 @@ const UNFORESEEN: Omit<Problem, 'headers'> = {
   details: undefined,
 }
 
+const NO_UPGRADE =
+  'no upgrade has arrived with this request: a server of your own needs server.on("upgrade", http.upgrade), and a proxy on the way has to pass Upgrade on'
+
+/** For a request that should have been an upgrade, and has arrived as one for an answer. */
+export const connectRoute: Route = {
+  method: 'GET',
+  path: '/connect',
+  tag: 'Health',
+  permission: 'public',
+  summary: 'Connect a client of the whole store',
+  description: `By \`Upgrade: ${PROTOCOL}\`, with which this is answered 101, and the connection becomes one of \`connect()\`.`,
+  query: object({ timeout_ms: timeoutMs }),
+  responses: { 426: { description: 'There was no upgrade.' } },
+  examples: [{ summary: 'Without an upgrade', status: 426 }],
+  handle: () => {
+    throw new HttpError('UPGRADE_REQUIRED', NO_UPGRADE, {
+      headers: { upgrade: PROTOCOL, connection: 'Upgrade' },
+    })
+  },
+}
+
 export interface UpgradesOwner {
+  readonly clock: Clock
   readonly endpoint: EndpointPort
   readonly log: Log
   /** The node takes no more. */
@@ -55,8 +78,11 @@ export class Upgrades {
     // In a server of the application's own others may wait for theirs.
     if (!isForConnections(request) && isHeardByOthers(socket)) return
     socket.on('error', () => socket.destroy())
+    // What HTTP has left: its patience between two requests.
+    socket.setTimeout(0)
     try {
       this.#judged.add(socket)
+      await noAnswerIsOpen(socket)
       await this.#judge(request)
       if (!socket.writable) return void socket.destroy()
       this.#open(socket, head)
@@ -94,14 +120,20 @@ export class Upgrades {
       throw new HttpError('INVALID_REQUEST', 'a request for a connection has no body')
     }
     if (signal.aborted) throw new ConcordError('STOPPED', 'this node is being stopped')
-    this.#refuseWhenFull(endpoint)
-    await this.#owner.authorize(tokenOf(headers))
+    mayEnter(endpoint)
+    await this.#inTime(url, this.#owner.authorize(tokenOf(headers)))
     if (signal.aborted) throw new ConcordError('STOPPED', 'this node is being stopped')
-    this.#refuseWhenFull(endpoint)
+    mayEnter(endpoint)
   }
 
-  #refuseWhenFull({ refusal }: EndpointPort): void {
-    if (refusal !== undefined) throw new ConcordError('OVERLOADED', refusal.message)
+  /** Whoever says that he does not wait long is told in that time what for. */
+  async #inTime(url: string, judged: Promise<unknown>): Promise<void> {
+    const ms = Number(new URLSearchParams(url.split('?', 2)[1]).get('timeout_ms') ?? NaN)
+    if (!(ms > 0 && ms <= ANSWER_MS)) return void (await judged)
+    const { clock } = this.#owner
+    const late = Promise.withResolvers<never>()
+    const timer = clock.after(ms, () => late.reject(new ConcordError('NOT_READY', NOT_JUDGED)))
+    await Promise.race([judged, late.promise]).finally(() => clock.cancel(timer))
   }
 
   #open(socket: Socket, head: Buffer): void {
@@ -112,6 +144,34 @@ export class Upgrades {
     socket.once('close', () => this.#visits.delete(socket))
     this.#visits.set(socket, this.#owner.endpoint.accept(socket))
   }
+}
+
+const NOT_JUDGED = 'this node waits for a leader to know whether the token holds'
+
+function mayEnter({ refusal }: EndpointPort): void {
+  if (refusal === undefined) return
+  throw refusal.code === 'CANNOT_CONNECT' ? new ConcordError('OVERLOADED', refusal.message) : refusal
+}
+
+/** Node.js has no other word for the answer that a socket is taken by. */
+const OPEN_ANSWER = '_httpMessage'
+
+/**
+ * What was asked before on this connection is answered first, and then it is refused: a 101 in the middle of answers
+ * would be taken for one of them, and what follows it as the rest.
+ */
+async function noAnswerIsOpen(socket: Socket & { [OPEN_ANSWER]?: ServerResponse | null }): Promise<void> {
+  if (socket[OPEN_ANSWER] == null) return
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+  for (let open = socket[OPEN_ANSWER]; open != null && !socket.destroyed; open = socket[OPEN_ANSWER]) {
+    const { promise: finished, resolve } = Promise.withResolvers<void>()
+    open.once('finish', resolve)
+    await Promise.race([closed, finished])
+  }
+  throw new HttpError(
+    'INVALID_REQUEST',
+    'an upgrade is asked for on a connection that waits for no other answer',
+  )
 }
 
 const isHeardByOthers = (socket: Socket & { readonly server?: EventEmitter }): boolean =>

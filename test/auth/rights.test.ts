@@ -140,6 +140,7 @@ const ROUTES: Record<
   'GET /ready': { needs: 'public' },
   'GET /health': { needs: 'public' },
   'GET /api/v1/health': { needs: 'public' },
+  'GET /api/v1/connect': { needs: 'public' },
   'GET /api/v1/openapi.json': { needs: 'public' },
   'GET /openapi.json': { needs: 'public' },
   'GET /api/docs': { needs: 'public' },

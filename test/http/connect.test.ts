@@ -2,13 +2,15 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { type AddressInfo, connect as connectSocket } from 'node:net'
+import { type Server, createServer } from 'node:http'
+import { type AddressInfo, connect as connectSocket, createServer as createListener } from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
 import { type Concord, type ConcordError, connect, type Remote } from '../../core/index.ts'
 import type { RemoteStore } from '../../core/endpoint/remote-store.ts'
-import { atEnd, rejection } from '../store/node.ts'
-import { api } from './api.ts'
+import { Upgrades } from '../../plugins/http/upgrade.ts'
+import { TestClock } from '../node/held.ts'
+import { atEnd, fileNode, rejection, temporary } from '../store/node.ts'
+import { api, apiOf } from './api.ts'
 import { cable } from './cable.ts'
 
 type Options = Parameters<typeof connect>[1]
@@ -55,6 +57,12 @@ async function raw(t: TestContext, url: string, text: string): Promise<string> {
   return said
 }
 
+async function serving(t: TestContext, server: Server): Promise<string> {
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close())
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
 /** Whether a server of this Node.js chooses which upgrades it takes. */
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 const LETS_CHOOSE = major > 24 || (major === 24 && minor >= 9) || (major === 22 && minor >= 21)
@@ -84,9 +92,7 @@ describe('the same store in another process, by URL', () => {
     const { db } = await api(t, { listen: false })
     const service = db.plugin('http')
     const server = createServer(service.handler).on('upgrade', service.upgrade)
-    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-    t.after(() => server.close())
-    const remote = await reached(t, `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    const remote = await reached(t, await serving(t, server))
     await remote.put('a', 1)
     assert.equal(await db.get('a'), 1)
   })
@@ -101,12 +107,21 @@ describe('the same store in another process, by URL', () => {
       // What anybody else would say to it is said by then.
       setTimeout(() => socket.end('hello'), 50)
     })
-    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-    t.after(() => server.close())
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const url = await serving(t, server)
     assert.equal(await raw(t, url, upgradeTo('chat')), 'HTTP/1.1 101 Switching Protocols\r\n\r\nhello')
     const remote = await reached(t, url)
     await remote.put('a', 1)
+  })
+
+  test('a server without the upgrade of the service says what it lacks, and so does who connects', async (t) => {
+    const { db, call } = await api(t)
+    const plain = await call('GET', '/api/v1/connect?timeout_ms=100')
+    assert.deepEqual([plain.status, plain.body.error.code], [426, 'UPGRADE_REQUIRED'])
+    assert.equal(plain.headers.get('upgrade'), 'concord-endpoint')
+    const url = await serving(t, createServer(db.plugin('http').handler))
+    const error = (await rejection(connect(url))) as ConcordError
+    assert.deepEqual([error.code, error.retryable], ['CANNOT_CONNECT', false])
+    assert.match(error.message, /server\.on\("upgrade", http\.upgrade\), and a proxy/)
   })
 
   test('one that takes connections and says nothing is left for the next', async (t) => {
@@ -115,10 +130,8 @@ describe('the same store in another process, by URL', () => {
         'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: concord-endpoint\r\n\r\n',
       )
     })
-    await new Promise<void>((resolve) => void mute.listen(0, '127.0.0.1', resolve))
-    t.after(() => mute.close())
     const { db, url } = await api(t)
-    const urls = [`http://127.0.0.1:${(mute.address() as AddressInfo).port}`, url]
+    const urls = [await serving(t, mute), url]
     const remote = await reached(t, urls, { timeoutMs: 20_000 })
     await remote.put('a', 1)
     assert.equal(await db.get('a'), 1)
@@ -148,6 +161,23 @@ describe('the same store in another process, by URL', () => {
     assert.match(error.message, new RegExp((await db.status()).clusterId))
     assert.match(error.message, new RegExp((await other.db.status()).clusterId))
     assert.equal(await other.db.get('a'), undefined)
+  })
+
+  test('a client that is closed while it dials waits for nobody', { timeout: 20_000 }, async (t) => {
+    const { url } = await api(t)
+    const { promise: dialled, resolve } = Promise.withResolvers<void>()
+    // Takes connections, and never says a word.
+    const hole = createListener((socket) => resolve(void socket.on('error', () => undefined)))
+    await new Promise<void>((listening) => void hole.listen(0, '127.0.0.1', listening))
+    t.after(() => hole.close())
+    const way = await cable(t, url)
+    const urls = [way.url, `http://127.0.0.1:${(hole.address() as AddressInfo).port}`]
+    const remote = await reached(t, urls, { timeoutMs: 600_000 })
+    way.cut()
+    const call = rejection(remote.get('a', { timeoutMs: 600_000 }))
+    await dialled
+    await remote.close()
+    assert.equal((await call).code, 'STOPPED')
   })
 
   test('a node that closes ends the connection, and closes in time', async (t) => {
@@ -213,6 +243,63 @@ describe('who is not let in is told, and costs nothing', () => {
     assert.equal(await db.get('a'), 4)
   })
 
+  test('a node that has forgotten auth lets nobody in, and the next endpoint is asked', async (t) => {
+    const dir = await temporary(t)
+    const guarded = await fileNode(t, dir, { plugins: { auth: true } })
+    await guarded.plugin('auth').bootstrap()
+    await guarded.close()
+    const forgetful = await fileNode(t, dir, { plugins: { http: { port: 0 } } })
+    const { call, url } = apiOf(forgetful)
+    const stranger = (await rejection(connect(url))) as ConcordError
+    assert.deepEqual([stranger.code, stranger.outcome], ['UNSUPPORTED', 'not-applied'])
+    assert.match(await raw(t, url, upgradeTo('concord-endpoint')), /^HTTP\/1\.1 503 /)
+    assert.match(
+      (await call('GET', '/readyz?verbose')).text,
+      /^\[-\] open: this cluster has tokens, and this/m,
+    )
+    assert.equal((await call('GET', '/readyz')).text, 'not ready: open\n')
+    const { cluster, error } = (await call('GET', '/health')).body
+    assert.deepEqual([cluster.status, error.code], ['takes no calls', 'UNSUPPORTED'])
+    const next = await withAuth(t)
+    const remote = await reached(t, [url, next.url], { token: next.admin })
+    await remote.put('a', 1)
+  })
+
+  test('an upgrade does not overtake the answers to what was asked before it', async (t) => {
+    const { db, url } = await api(t)
+    await db.put('a', 1)
+    const get = 'GET /api/v1/kv/a HTTP/1.1\r\nHost: x\r\n\r\n'
+    const said = await raw(t, url, get + get + upgradeTo('concord-endpoint'))
+    assert.deepEqual(
+      [...said.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status),
+      ['200', '200', '400'],
+    )
+    assert.match(said, /waits for no other answer/)
+  })
+
+  test('whoever says how long he waits is told in time what for', async (t) => {
+    const clock = new TestClock()
+    const judging = Promise.withResolvers<void>()
+    const upgrades = new Upgrades({
+      clock,
+      endpoint: {} as never,
+      log: {} as never,
+      signal: new AbortController().signal,
+      authorize: () => new Promise(() => judging.resolve()),
+    })
+    const url = await serving(
+      t,
+      createServer().on(
+        'upgrade',
+        (...upgrade) => void upgrades.take(...(upgrade as Parameters<Upgrades['take']>)),
+      ),
+    )
+    const said = raw(t, url, upgradeTo('concord-endpoint', '/api/v1/connect?timeout_ms=80'))
+    await judging.promise
+    await clock.advance(80)
+    assert.match(await said, /^HTTP\/1\.1 503 [^]*"detail":"this node waits for a leader[^]*NOT_READY/)
+  })
+
   test('another protocol, and another path, are answered and closed', async (t) => {
     const { url } = await api(t)
     const other = 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n'
@@ -230,9 +317,7 @@ describe('who is not let in is told, and costs nothing', () => {
 
   test('what listens there and is no node is named so', async (t) => {
     const server = createServer((_request, response) => void response.writeHead(404).end('no'))
-    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-    t.after(() => server.close())
-    const error = await rejection(connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
+    const error = await rejection(connect(await serving(t, server)))
     assert.equal(error.code, 'CANNOT_CONNECT')
     assert.match(error.message, /no node with plugins\.http/)
   })
@@ -243,5 +328,22 @@ describe('who is not let in is told, and costs nothing', () => {
     }
     assert.equal((await rejection(connect([]))).code, 'INVALID_ARGUMENT')
     assert.equal((await rejection(connect(['./data']))).code, 'INVALID_ARGUMENT')
+  })
+
+  test('what was meant is said: a URL, the other scheme, the text of a certificate', async (t) => {
+    for (const target of ['127.0.0.1:1', 'node-1.example:4000', '[::1]:4000']) {
+      const error = await rejection(connect(target))
+      assert.equal(error.code, 'INVALID_ARGUMENT')
+      assert.match(error.message, new RegExp(`was the URL http://${target.replace(/[[\]]/g, '\\$&')} meant`))
+    }
+    const { url } = await api(t)
+    const tls = (await rejection(connect(url.replace('http:', 'https:')))) as ConcordError
+    assert.equal(tls.code, 'CANNOT_CONNECT')
+    assert.match(tls.message, /: was http:\/\/127\.0\.0\.1:\d+ meant\?$/)
+    for (const ca of ['tls/ca.pem', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n']) {
+      const error = await rejection(connect(url, { ca }))
+      assert.equal(error.code, 'INVALID_OPTION')
+      assert.match(error.message, /^ca: .*PEM text of a certificate/)
+    }
   })
 })

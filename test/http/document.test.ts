@@ -11,6 +11,7 @@ import { listRoute } from '../../plugins/http/list-route.ts'
 import { pathOf } from '../../plugins/http/openapi.ts'
 import { probeRoutes } from '../../plugins/http/probe-routes.ts'
 import { txnRoute } from '../../plugins/http/txn-route.ts'
+import { connectRoute } from '../../plugins/http/upgrade.ts'
 import { type Api, api, type Sent } from './api.ts'
 
 const vitals = { status: () => Promise.resolve(undefined), isDraining: false }
@@ -20,6 +21,7 @@ const routes: readonly Route[] = [
   ...bulkRoutes,
   txnRoute,
   ...clusterRoutes,
+  connectRoute,
   ...probeRoutes(vitals, () => 0),
   ...docsRoutes(() => '{}', true),
 ]

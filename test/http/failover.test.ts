@@ -76,7 +76,7 @@ describe('a client of three nodes', () => {
     })
     calls.catch(() => undefined)
     await until(() => isOver || written > 20)
-    await nodes[0].close()
+    await nodes[0]!.close()
     const before = written
     await until(() => isOver || written > before + 20)
     isOver = true
@@ -188,6 +188,9 @@ describe('a client of one node or two', { concurrency: true }, () => {
       assert.deepEqual([error.code, error.outcome], ['CANNOT_CONNECT', 'not-applied'])
       assert.match(error.message, /certificate/)
     }
+    assert.match((await rejection(connect(url))).message, /give that authority's as `ca`/)
+    const plain = await rejection(connect(url.replace('https:', 'http:')))
+    assert.match(plain.message, /was https:\/\/127\.0\.0\.1:\d+ meant/)
   })
 
   test('that sends half a request for an upgrade is let go of in time', async (t) => {
