@@ -319,15 +319,14 @@ export class Peering implements Network, TransportHandlers {
    */
   async #takeIn(node: Introduced, patience: Patience, silentMs: number): Promise<void> {
     const { members } = this.#node.knowledge.membership
-    const id = idOf(node)
-    if (!Object.hasOwn(members, id)) {
-      const namesakes = Object.keys(members).filter((other) => members[other]!.name === node.name)
+    const namesakes = namesakesOf(node, members)
+    if (!Object.hasOwn(members, idOf(node))) {
       const answers = await Promise.all(namesakes.map((other) => this.#answers(other)))
       const living = namesakes.find((_, at) => answers[at])
       if (living !== undefined) throw this.#nameTaken(node, living, members[living]!.address)
       for (const other of namesakes) this.#checkSilent(node, other, silentMs)
     }
-    await this.#node.changes.change(wishToJoin(node), patience)
+    await this.#node.changes.change(wishToJoin(node, namesakes), patience)
   }
 
   async #answers(id: NodeId): Promise<boolean> {
@@ -377,12 +376,23 @@ const refuse = (
   message,
 })
 
-/** @throws `NODE_REMOVED` - its id was a member once, and never is again. */
-function wishToJoin(node: Introduced): Wish {
+const namesakesOf = ({ name }: Introduced, members: Membership['members']): NodeId[] =>
+  Object.keys(members).filter((id) => members[id]!.name === name)
+
+/**
+ * @param judged the members of its name that it may replace.
+ * @throws `NODE_REMOVED` - its id was a member once, and never is again. `NOT_READY` - somebody else of its name has
+ * been let in meanwhile; asked again, it is judged by that one.
+ */
+function wishToJoin(node: Introduced, judged: readonly NodeId[]): Wish {
   const id = idOf(node)
   return (standing) => {
     const { members, removed } = standing.membership
     if (Object.hasOwn(members, id)) return undefined
+    const another = namesakesOf(node, members).find((other) => !judged.includes(other))
+    if (another !== undefined) {
+      throw new ConcordError('NOT_READY', `${id} is not let in yet: ${another} has just come under its name`)
+    }
     if (removed.includes(id)) {
       throw new ConcordError(
         'NODE_REMOVED',

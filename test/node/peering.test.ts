@@ -1,8 +1,12 @@
 /** Who is let in, as what, and who is told why not: the judge of every handshake. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { ConcordError } from '../../core/errors.ts'
+import type { Wish } from '../../core/node/cluster-changes.ts'
+import { decodeJoin, encodeQuestion } from '../../core/node/introductions.ts'
 import { Peering, type Peered } from '../../core/node/peering.ts'
-import type { Hello, Introduction, TransportNotice, Verdict } from '../../core/ports.ts'
+import type { Founding, Hello, Introduction, TransportNotice, Verdict } from '../../core/ports.ts'
+import type { NodeId } from '../../core/raft/types.ts'
 import { MemoryIdentity } from '../../core/storage/memory.ts'
 import type { Transport } from '../../core/ports.ts'
 
@@ -18,12 +22,21 @@ const peer: Hello = {
   last: { index: 10, term: 1 },
 }
 
+const founding: Founding = {
+  id: CLUSTER,
+  by: { name: 'n1', incarnation: 'a' },
+  attempt: 1,
+  members: [{ name: 'n1', incarnation: 'a', address: 'h1:1' }],
+  foundedAt: 0,
+}
+
 interface Standing {
   readonly clusterId?: string
   readonly mayLoseTail?: boolean
   readonly leads?: boolean
   readonly known?: Partial<Peered['knowledge']>
   readonly receive?: Peered['receive']
+  readonly change?: Peered['changes']['change']
 }
 
 /** Node n1/a; n2/b is a member, n3/c was removed, and of n2 the leader n1 knows entries up to 10. */
@@ -33,11 +46,18 @@ async function judging({
   leads = true,
   known = {},
   receive,
+  change,
 }: Standing = {}) {
   const identity = new MemoryIdentity('n1', 'a')
   identity.clusterId = clusterId
+  if (clusterId !== '') identity.founding = founding
   const told = { regressed: [] as string[], removed: 0, changes: 0 }
-  const transport = { listen: async () => 'h1:1', setPeers: () => {}, reintroduce: () => {} }
+  const transport = {
+    listen: async () => 'h1:1',
+    setPeers: () => {},
+    reintroduce: () => {},
+    call: () => Promise.reject(new Error('nobody answers')),
+  }
   const peering = new Peering({
     transport: transport as unknown as Transport,
     identity,
@@ -71,7 +91,7 @@ async function judging({
     nowMs: () => 0,
     peerRegressed: (id) => told.regressed.push(id),
     wasRemoved: () => told.removed++,
-    changes: { change: async () => void told.changes++ },
+    changes: { change: change ?? (async () => void told.changes++) },
     ...(receive && { receive }),
   }
   await peering.listen(peered as Peered, undefined as never)
@@ -170,4 +190,35 @@ test('H61: a member that is somewhere else now is entered there, by the leader',
   const follower = await judging({ leads: false })
   follower.judge({ address: 'elsewhere:1' })
   assert.equal(follower.told.changes, 0)
+})
+
+test('H44: of two empty nodes that come under one silent name, the second does not replace the first', async () => {
+  const info = (name: string, incarnation: string) => ({ name, incarnation, address: 'h2:1' })
+  const members: Record<string, ReturnType<typeof info>> = { 'n2/b': info('n2', 'b') }
+  const standing = {
+    index: 1,
+    membership: { voters: ['n1/a', 'n2/b'], outgoing: [], learners: [] as NodeId[], members, removed: [] },
+  }
+  // As the leader does it: a wish is judged when its turn comes.
+  const change = async (wish: Wish): Promise<void> => {
+    await new Promise(setImmediate)
+    for (const id of wish(standing)?.learners ?? []) {
+      standing.membership.learners.push(id)
+      members[id] = info('n2', id.slice(3))
+    }
+  }
+  const { peering } = await judging({ change, known: { membership: standing.membership } })
+  const from = { id: 'n3/d', hello: peer, isMember: false }
+  const come = async (incarnation: string): Promise<unknown> => {
+    const node = info('n2', incarnation)
+    const answer = await peering.answer(from, encodeQuestion({ kind: 'join', node, passedOn: false }))
+    try {
+      return decodeJoin(answer)
+    } catch (error) {
+      return (error as ConcordError).code
+    }
+  }
+  const [first, second] = await Promise.all([come('x'), come('y')])
+  assert.deepEqual([typeof first, second], ['object', 'NOT_READY'])
+  assert.deepEqual(standing.membership.learners, ['n2/x'])
 })
