@@ -3,14 +3,12 @@
  * of its own, and a block of text behind it is what it prints.
  */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { promisify } from 'node:util'
 import { type Project, project } from '../plugins/project.ts'
 
-const run = promisify(execFile)
+const isTest = (file: string) => file.endsWith('.test.ts')
 
 interface Block {
   readonly file: string
@@ -53,15 +51,20 @@ describe('the pages for users', () => {
 
   for (const page of pages) {
     test(`${page}: every block runs, and prints what the page says`, async () => {
-      await Promise.all(
-        blocks
-          .filter((block) => block.page === page)
-          .map(async ({ folder, file, prints }) => {
-            const path = at.path(join(folder, file))
-            const { stdout } = await run(process.execPath, ['--no-warnings', path], { cwd: at.path(folder) })
-            if (prints !== undefined) assert.equal(stdout, prints, file)
-          }),
+      const own = blocks.filter((block) => block.page === page)
+      const folder = page.replace('.md', '')
+      const modules = own.filter(({ file }) => !isTest(file))
+      const printed = await at.runAll(
+        modules.map(({ file }) => join(folder, file)),
+        folder,
       )
+      assert.equal(printed.length, modules.length)
+      for (const [n, { file, prints = printed[n] }] of modules.entries()) {
+        assert.equal(printed[n], prints, file)
+      }
+      // What tests itself looks at all of its process.
+      for (const { file } of own.filter((block) => isTest(block.file)))
+        await at.run(join(folder, file), folder)
     })
   }
 })

@@ -2,7 +2,6 @@
 // and runs, a config loads, a package.json resolves, and a block of text is what the block before it prints.
 
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { openResolved } from '../../core/concord.ts'
@@ -44,16 +43,6 @@ before(() => {
 })
 after(() => at[Symbol.dispose]())
 
-function run(file: string) {
-  const done = spawnSync(process.execPath, ['--no-warnings', at.path(file)], {
-    cwd: at.dir,
-    encoding: 'utf8',
-    env: { PATH: process.env['PATH'] },
-  })
-  assert.equal(done.status, 0, done.stderr)
-  return done
-}
-
 describe('docs/plugins.md', () => {
   test('every block is named, and of a kind that is tested here', () => {
     assert.ok(modules.length >= 8, `${modules.length} modules`)
@@ -64,22 +53,17 @@ describe('docs/plugins.md', () => {
     assert.deepEqual(at.typecheck(modules.map(({ file }) => file)), [])
   })
 
-  test('every module runs', () => {
-    const imports = modules
-      .filter(({ file }) => !isTest(file))
-      .map(({ file }) => `import ${JSON.stringify(`./${file}`)}\n`)
-    at.write('all.ts', imports.join(''))
-    run('all.ts')
+  test('every module runs, and prints what the page says', async () => {
+    const own = modules.filter(({ file }) => !isTest(file))
+    const printed = await at.runAll(own.map(({ file }) => file))
+    assert.equal(printed.length, own.length)
+    for (const [n, { file, prints = printed[n] }] of own.entries()) assert.equal(printed[n], prints, file)
   })
 
   for (const { file } of modules) {
     // By itself: it looks at all that is in its process.
-    if (isTest(file)) test(`${file} passes`, () => assert.match(run(file).stdout, /tests 1\n.*\n.* pass 1\n/))
-  }
-
-  for (const { file, prints } of modules) {
-    if (prints === undefined) continue
-    test(`${file} prints what the page says`, () => assert.equal(run(file).stdout, prints))
+    if (!isTest(file)) continue
+    test(`${file} passes`, async () => assert.match(await at.run(file), /tests 1\n.*\n.* pass 1\n/))
   }
 
   test('its plugins work, all on one node', async (t) => {

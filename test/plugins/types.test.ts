@@ -11,26 +11,31 @@ const source = (name: string) =>
   readFileSync(new URL(`../fixtures/plugin-types/${name}`, import.meta.url), 'utf8')
 
 let at: Project
-before(() => {
-  at = project()
-  at.install('concord-plugin-acme', acmePackage)
-})
-after(() => at[Symbol.dispose]())
 
 describe('the types of plugins and configs', () => {
-  test('take what is right, and find what is marked as wrong', () => {
+  // In one go: the compiler reads all that the package leads to each time.
+  let said: readonly string[]
+  before(() => {
+    at = project()
+    at.install('concord-plugin-acme', acmePackage)
     for (const name of ['good.ts', 'bad.ts']) at.write(name, source(name))
-    assert.deepEqual(at.typecheck(['good.ts', 'bad.ts']), [])
+    at.write('unmarked.ts', source('bad.ts').replaceAll('@ts-expect-error', ''))
+    said = at.typecheck(['good.ts', 'bad.ts', 'unmarked.ts'])
+  })
+  after(() => at[Symbol.dispose]())
+
+  test('take what is right, and find what is marked as wrong', () => {
+    const elsewhere = said.filter((line) => !/^(?:unmarked\.ts\(|\s)/.test(line))
+    assert.deepEqual(elsewhere, [])
   })
 
   test('need every mark, and their messages name the mistake', () => {
-    at.write('unmarked.ts', source('bad.ts').replaceAll('@ts-expect-error', ''))
     const marks = source('bad.ts').match(/@ts-expect-error/g)?.length ?? 0
-    const said = at.typecheck(['unmarked.ts']).join('\n')
-    const errors = said.split('\n').filter((line) => line.startsWith('unmarked.ts('))
+    const errors = said.filter((line) => line.startsWith('unmarked.ts('))
+    const text = said.join('\n')
     assert.ok(marks >= 20, `${marks} marks`)
-    assert.ok(errors.length >= marks, said)
-    assert.match(said, /'acem' does not exist/)
-    assert.match(said, /'stmap' does not exist in type 'AcmeOptions'|Did you mean.*'stamp'/)
+    assert.ok(errors.length >= marks, text)
+    assert.match(text, /'acem' does not exist/)
+    assert.match(text, /'stmap' does not exist in type 'AcmeOptions'|Did you mean.*'stamp'/)
   })
 })
