@@ -77,7 +77,7 @@ function act(world: World, fault: Fault): boolean {
         node!.cluster.transferLeadership().catch(() => undefined)
       })
     case 'replace':
-      return whileWhole(world, () => replace(world, world.members[fault.target]!))
+      return ifSpared(world, () => replace(world, world.members[fault.target]!))
     case 'join':
       if (world.members.length >= 7) return false
       start(world, addMember(world))
@@ -88,6 +88,7 @@ function act(world: World, fault: Fault): boolean {
         const target = find(world, fault.target)
         if (target === undefined) return
         say(world, `removes ${target.name}`)
+        world.voters = 0
         leaderOf(world)!
           .node!.cluster.removeMember(target.name)
           .catch(() => undefined)
@@ -105,6 +106,10 @@ function withMember(world: World, target: Target, strikes: (member: Member) => v
 function find(world: World, target: Target): Member | undefined {
   return target === 'leader' ? leaderOf(world) : world.members[target]
 }
+
+/** Of two who vote, neither can be lost for good. */
+const ifSpared = (world: World, strikes: () => void): boolean =>
+  world.voters > 2 && whileWhole(world, strikes)
 
 /** Only one copy may be lost at a time, and only while the others are there to make another. */
 function whileWhole(world: World, strikes: () => void): boolean {
@@ -186,7 +191,7 @@ function fillDisk(world: World, member: Member, forMs: number): void {
 }
 
 function rot(world: World, member: Member, bits: number, downMs: number): boolean {
-  return whileWhole(world, () => {
+  return ifSpared(world, () => {
     kill(world, member)
     const { disk } = member.computer
     const files = [...disk.names.keys()].filter((path) => path.startsWith(logDir(DIRECTORY))).sort()

@@ -172,14 +172,17 @@ async function compare(world: World): Promise<void> {
   for (const { name, node } of running(world)) {
     const status = await node!.status().catch(() => undefined)
     if (status === undefined) continue
-    const { stateHash, members, role, commitIndex, lastIndex } = status
+    const { stateHash, members, role, commitIndex, lastIndex, term } = status
     world.counters.statesCompared++
     const known = world.states.get(stateHash.index)
     if (known === undefined) world.states.set(stateHash.index, stateHash.hash)
     else if (known !== stateHash.hash)
       fail(world, new Violation('one state at each index', `${name} at ${stateHash.index}`))
     // A change of members that has begun is in the log behind what is committed.
-    if (role === 'leader' && commitIndex === lastIndex) closeWound(world, members)
+    if (role !== 'leader' || commitIndex !== lastIndex) continue
+    closeWound(world, members)
+    if (world.leader === `${name} ${term}`)
+      world.voters = members.filter((each) => each.role === 'voter').length
   }
 }
 

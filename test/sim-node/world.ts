@@ -49,6 +49,8 @@ export interface World {
   /** A member's data is lost, and the cluster has not replaced it yet. */
   wounded: string | undefined
   leader: string
+  /** How many vote, by the word of that leader; 0 while that may be about to change. */
+  voters: number
   failure: unknown
   traceHash: number
   readonly trace: ((line: string) => void) | undefined
@@ -92,6 +94,7 @@ export function createWorld(plan: Plan, trace?: (line: string) => void): World {
     floor: 0,
     wounded: undefined,
     leader: '',
+    voters: 0,
     failure: undefined,
     traceHash: 0,
     trace,
