@@ -14,7 +14,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   process.stdout.on('error', endWithReader)
   const program = createProgram()
   try {
-    if (asksForPlugins(program, argv)) await addVerbsOfPlugins(program, argv).catch(() => undefined)
+    if (asksForPlugins(program, argv)) await addVerbsForHelp(program, argv)
     return await parse(program, argv.length === 0 ? ['help'] : argv)
   } catch (error) {
     return fail(error, { verb: program.verb(), again: again(program.command.opts<GlobalFlags>()) })
@@ -74,6 +74,14 @@ async function addVerbsOfPlugins(
   for (const verb of await verbsOfPlugins(new Cli(early.opts()), from)) {
     addPluginVerb(command, verb, (parsed) => runPluginVerb(new Cli(command.opts()), verb, parsed))
   }
+}
+
+/** Of the config; and whoever asks for a verb that this does not have gets those that are known without one. */
+async function addVerbsForHelp(program: Program, argv: readonly string[]): Promise<void> {
+  await addVerbsOfPlugins(program, argv).catch(() => undefined)
+  const words = argv.filter((word) => word !== 'help' && !word.startsWith('-'))
+  const isThere = program.command.commands.some((verb) => words.includes(verb.name()))
+  if (words.length > 0 && !isThere) await addVerbsOfPlugins(program, argv, 'built in')
 }
 
 /** Help on no verb of the command's own lists those of the plugins, too. */

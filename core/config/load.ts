@@ -106,11 +106,19 @@ function reasonOf(file: string, text: string, cause: unknown): string {
   if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') {
     return `${message}${at}. Node strips types and cannot compile this; use plain JavaScript for it`
   }
-  if (isSyntax) return `${message}${at}`
+  if (isSyntax) return `${message}${at}${cureOf(file, message)}`
   if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') {
     return `imports what is not there: ${message}${at}`
   }
   return `failed while it ran: ${message}${at}`
+}
+
+/** A project without `"type"` is CommonJS, which is the first that `npm init` makes. */
+function cureOf(file: string, message: string): string {
+  const [, kind] = /\.([tj]s)$/.exec(file) ?? []
+  if (kind === undefined || !/outside a module|Unexpected token 'export'/.test(message)) return ''
+  const name = basename(file).replace(/\.[tj]s$/, `.m${kind}`)
+  return `. Call it ${name}, or say "type": "module" in package.json`
 }
 
 /** V8 does not say where a module or a JSON text is wrong; Node's parser of TypeScript knows both. */

@@ -235,6 +235,8 @@ story('a node without auth says so to whoever asks for its tokens', async (t, in
   assert.equal(code, 2)
   assert.match(stderr, /^PLUGIN_NOT_ENABLED: .*"token list"/)
   assert.match((await run(['tokn', 'list'])).stderr, /^USAGE: there is no verb "tokn"/)
+  assert.match((await run(['help', 'token'])).stdout, /^ {2}rotate <id> /m)
+  assert.match((await run(['token', 'rotate', '--help'])).stdout, /--overlap <duration>/)
 })
 
 tellAll('the command line and tokens', stories)

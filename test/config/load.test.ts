@@ -287,6 +287,18 @@ describe('a config that fails while it loads', () => {
       )
     })
   }
+
+  test('a module in a project as npm init makes it: what to call the file', async (t) => {
+    for (const text of ["import { sep } from 'node:path'\nexport default { sep }", 'export default {}']) {
+      for (const kind of ['ts', 'js']) {
+        const name = `concord.config.${kind}`
+        const cwd = project(t, { 'package.json': '{ "type": "commonjs" }', [name]: text })
+        const error = await failure('CONFIG_NOT_LOADED', loadConfig({ cwd, env }))
+        const cure = `Call it concord.config.m${kind}, or say "type": "module" in package.json`
+        assert.ok(error.message.endsWith(cure), error.message)
+      }
+    }
+  })
 })
 
 describe('after an edit', () => {
