@@ -12,7 +12,8 @@ import type { NoOptions, JsonSchema, OptionsSchema, Plugin, PluginDefinition } f
 export { ConcordError, AbortError } from './errors.ts'
 export type { ErrorCode, ErrorOptions, Outcome } from './errors.ts'
 export type * from './host/contract.ts'
-export { accessFor, answer, isAnswer } from './host/routes.ts'
+export { API_BASE, accessFor, answer, isAnswer } from './host/routes.ts'
+export { CONNECT_PATH, CONNECT_PROTOCOL } from './endpoint/over-http.ts'
 export type {
   AnswerParts,
   OfferedRoute,

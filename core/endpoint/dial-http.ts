@@ -8,11 +8,10 @@ import type { Socket } from 'node:net'
 import { ConcordError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
 import { nodesShareOf } from './ask.ts'
+import { CONNECT_PATH, CONNECT_PROTOCOL, KEEP_ALIVE_MS } from './over-http.ts'
 import { errorOf } from './shapes.ts'
 import type { Way } from './way.ts'
 
-const PATH = '/api/v1/connect'
-const KEEP_ALIVE_MS = 30_000
 const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
@@ -84,7 +83,7 @@ function upgrade(
 ): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>()
   const isTls = endpoint.protocol === 'https:'
-  const url = new URL(PATH, endpoint)
+  const url = new URL(CONNECT_PATH, endpoint)
   // So that it says what it waits for while somebody still listens.
   url.searchParams.set('timeout_ms', String(Math.floor(nodesShareOf(timeoutMs))))
   const request = (isTls ? requestHttps : requestHttp)(url, {
@@ -92,7 +91,7 @@ function upgrade(
     signal,
     headers: {
       connection: 'Upgrade',
-      upgrade: 'concord-endpoint',
+      upgrade: CONNECT_PROTOCOL,
       accept: 'application/problem+json',
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
     },

@@ -10,6 +10,7 @@ import type { Log } from '../plugin.ts'
 import type { Clock } from '../ports.ts'
 import { HELLO_BYTES, KIND, PROTOCOL, writeMessage } from './frames.ts'
 import type { EndpointNode } from './methods.ts'
+import { KEEP_ALIVE_MS } from './over-http.ts'
 import { Session } from './session.ts'
 import { Share } from './share.ts'
 import { type NodeHello, failureOf } from './shapes.ts'
@@ -66,6 +67,7 @@ export class Visitors {
       return { finish: async () => undefined }
     }
     const { node, clock, hello, iteratorIdleMs } = this.#options
+    if (!isLocal) socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS)
     const session: Session = new Session(socket, {
       node,
       clock,

@@ -8,6 +8,9 @@ import type { Access, Permission } from '../hook-events.ts'
 import type { Store } from '../store.ts'
 import type { JsonSchema } from './contract.ts'
 
+/** Where routes are that are not at the root. */
+export const API_BASE = '/api/v1'
+
 /**
  * Who may call a route. `public`: anybody. `store`: judged by the store, key by key, as every call of it is; for routes
  * that do nothing else. `token`: whoever has one that is known. Any other: whoever has this permission on the cluster.
@@ -204,7 +207,7 @@ export class Routes {
     if (typeof responses !== 'object' || responses === null) {
       refuse(plugin, at, 'responses', responses, 'what it answers, by status')
     }
-    const place = `${method} ${route.atRoot === true ? '' : '/api/v1'}${path.replaceAll(/:\w+/g, ':')}`
+    const place = `${method} ${route.atRoot === true ? '' : API_BASE}${path.replaceAll(/:\w+/g, ':')}`
     const owner = this.#taken.get(place)
     if (owner !== undefined) {
       const text = `plugin "${plugin}": the route ${at} is there already, of plugin "${owner}"`

@@ -2,8 +2,7 @@
  * What is asked for where nothing is: 405 with the methods that are there, or 404. The commonest of these mistakes, a key
  * whose slash is not encoded, is told what to do about it.
  */
-import type { OfferedRoute, Route } from '../../core/plugin.ts'
-import { BASE } from './base.ts'
+import { API_BASE, type OfferedRoute, type Route } from '../../core/plugin.ts'
 import { HttpError } from './problem.ts'
 
 /** @returns what refuses a method and a path, as they stand in the request line, that no route has. */
@@ -26,7 +25,7 @@ interface Place {
 }
 
 /** Where a route is, as the server below has it. */
-export const urlOf = ({ path, atRoot }: Route): string => (atRoot === true ? path : BASE + path)
+export const urlOf = ({ path, atRoot }: Route): string => (atRoot === true ? path : API_BASE + path)
 
 function placesOf(offered: readonly OfferedRoute[]): Place[] {
   return offered.map(({ route }) => {

@@ -1,6 +1,11 @@
 /** The OpenAPI 3.1 document, made of the routes that are served and of the schemas that judge their calls. */
-import type { JsonSchema, OfferedRoute, Route, RouteResponse } from '../../core/plugin.ts'
-import { BASE } from './base.ts'
+import {
+  API_BASE,
+  type JsonSchema,
+  type OfferedRoute,
+  type Route,
+  type RouteResponse,
+} from '../../core/plugin.ts'
 import { pageSchema } from './list-route.ts'
 import { object } from './schemas.ts'
 
@@ -34,7 +39,7 @@ export function openapi(offered: readonly OfferedRoute[], version: string): Json
 
 /** `/kv/:key` as `/api/v1/kv/{key}`. */
 export function pathOf({ path, atRoot }: Route): string {
-  return (atRoot === true ? path : BASE + path).replaceAll(/:(\w+)/g, '{$1}')
+  return (atRoot === true ? path : API_BASE + path).replaceAll(/:(\w+)/g, '{$1}')
 }
 
 function operationOf(route: Route): Json {

@@ -6,19 +6,22 @@
 import type { EventEmitter } from 'node:events'
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { type Clock, ConcordError, type EndpointPort, type Log, type Route } from '../../core/plugin.ts'
-import { BASE } from './base.ts'
+import {
+  type Clock,
+  CONNECT_PATH,
+  CONNECT_PROTOCOL,
+  ConcordError,
+  type EndpointPort,
+  type Log,
+  type Route,
+} from '../../core/plugin.ts'
 import { tokenOf } from './call.ts'
 import { HttpError, type Problem, problemJson, problemOf, PROBLEM_JSON } from './problem.ts'
 import { object, timeoutMs } from './schemas.ts'
 
-export const CONNECT_PATH = `${BASE}/connect`
-const PROTOCOL = 'concord-endpoint'
-/** Silent connections stay known to whatever translates addresses on the way. */
-const KEEP_ALIVE_MS = 30_000
 /** For an answer that nobody takes. */
 const ANSWER_MS = 10_000
-const ACCEPTED = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${PROTOCOL}\r\n\r\n`
+const ACCEPTED = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${CONNECT_PROTOCOL}\r\n\r\n`
 const UNFORESEEN: Omit<Problem, 'headers'> = {
   status: 500,
   code: 'INTERNAL',
@@ -38,13 +41,13 @@ export const connectRoute: Route = {
   tag: 'Health',
   permission: 'public',
   summary: 'Connect a client of the whole store',
-  description: `By \`Upgrade: ${PROTOCOL}\`, with which this is answered 101, and the connection becomes one of \`connect()\`.`,
+  description: `By \`Upgrade: ${CONNECT_PROTOCOL}\`, with which this is answered 101, and the connection becomes one of \`connect()\`.`,
   query: object({ timeout_ms: timeoutMs }),
   responses: { 426: { description: 'There was no upgrade.' } },
   examples: [{ summary: 'Without an upgrade', status: 426 }],
   handle: () => {
     throw new HttpError('UPGRADE_REQUIRED', NO_UPGRADE, {
-      headers: { upgrade: PROTOCOL, connection: 'Upgrade' },
+      headers: { upgrade: CONNECT_PROTOCOL, connection: 'Upgrade' },
     })
   },
 }
@@ -61,7 +64,7 @@ export interface UpgradesOwner {
 
 /** What wants another protocol, HTTP/2 for one, is answered in this one, where Node.js lets a server choose (from 24.9 on). */
 export const isForConnections = ({ headers }: IncomingMessage): boolean =>
-  headers.upgrade?.toLowerCase() === PROTOCOL
+  headers.upgrade?.toLowerCase() === CONNECT_PROTOCOL
 
 export class Upgrades {
   readonly #owner: UpgradesOwner
@@ -112,7 +115,7 @@ export class Upgrades {
     const { endpoint, signal } = this.#owner
     const isOurs = isForConnections(request) && url.split('?', 1)[0] === CONNECT_PATH
     if (!isOurs || method !== 'GET') {
-      const text = `Upgrade: this server knows ${PROTOCOL} at GET ${CONNECT_PATH}, and no other protocol`
+      const text = `Upgrade: this server knows ${CONNECT_PROTOCOL} at GET ${CONNECT_PATH}, and no other protocol`
       throw new HttpError('INVALID_REQUEST', text)
     }
     // Nobody sends a body along; whatever follows is of the other protocol, and comes after the answer.
@@ -137,8 +140,6 @@ export class Upgrades {
   }
 
   #open(socket: Socket, head: Buffer): void {
-    socket.setNoDelay(true)
-    socket.setKeepAlive(true, KEEP_ALIVE_MS)
     socket.write(ACCEPTED)
     if (head.length > 0) socket.unshift(head)
     socket.once('close', () => this.#visits.delete(socket))
