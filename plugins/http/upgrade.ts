@@ -14,11 +14,14 @@ import {
   type EndpointPort,
   type Log,
   type Route,
+  type Timer,
 } from '../../core/plugin.ts'
 import { tokenOf } from './call.ts'
 import { HttpError, type Problem, problemJson, problemOf, PROBLEM_JSON } from './problem.ts'
 import { object, timeoutMs } from './schemas.ts'
 
+/** Whoever says nothing holds a place: whether his token still holds is asked again after as long. */
+const JUDGED_AGAIN_MS = 60_000
 /** For an answer that nobody takes. */
 const ANSWER_MS = 10_000
 const ACCEPTED = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${CONNECT_PROTOCOL}\r\n\r\n`
@@ -66,9 +69,15 @@ export interface UpgradesOwner {
 export const isForConnections = ({ headers }: IncomingMessage): boolean =>
   headers.upgrade?.toLowerCase() === CONNECT_PROTOCOL
 
+interface Visit {
+  readonly session: ReturnType<EndpointPort['accept']>
+  /** Until its token is judged again. */
+  timer: Timer | undefined
+}
+
 export class Upgrades {
   readonly #owner: UpgradesOwner
-  readonly #visits = new Map<Socket, { finish(): Promise<void> }>()
+  readonly #visits = new Map<Socket, Visit>()
   /** Their tokens are being judged. */
   readonly #judged = new Set<Socket>()
 
@@ -89,6 +98,7 @@ export class Upgrades {
       await this.#judge(request)
       if (!socket.writable) return void socket.destroy()
       this.#open(socket, head)
+      this.#judgeAgain(socket, tokenOf(request.headers))
     } catch (error) {
       const known = problemOf(error)
       if (known === undefined)
@@ -102,7 +112,7 @@ export class Upgrades {
   /** Answers what is under way on every connection, and closes it; whoever is still being judged is let go. */
   async finish(): Promise<void> {
     for (const socket of this.#judged) socket.destroy()
-    await Promise.all([...this.#visits.values()].map((visit) => visit.finish()))
+    await Promise.all([...this.#visits.values()].map(({ session }) => session.finish()))
   }
 
   /** What `finish` has left. */
@@ -142,8 +152,26 @@ export class Upgrades {
   #open(socket: Socket, head: Buffer): void {
     socket.write(ACCEPTED)
     if (head.length > 0) socket.unshift(head)
-    socket.once('close', () => this.#visits.delete(socket))
-    this.#visits.set(socket, this.#owner.endpoint.accept(socket))
+    const session = this.#owner.endpoint.accept(socket)
+    this.#visits.set(socket, { session, timer: undefined })
+    socket.once('close', () => {
+      this.#owner.clock.cancel(this.#visits.get(socket)?.timer)
+      this.#visits.delete(socket)
+    })
+  }
+
+  /** Calls are judged one by one, by tokens of their own. */
+  #judgeAgain(socket: Socket, token: string | undefined): void {
+    const visit = this.#visits.get(socket)
+    if (visit === undefined) return
+    const goOn = (): void => this.#judgeAgain(socket, token)
+    visit.timer = this.#owner.clock.after(JUDGED_AGAIN_MS, () => {
+      this.#owner.authorize(token).then(goOn, (error: unknown) => {
+        // That nobody can tell just now says nothing of the token.
+        if (ConcordError.is(error) && error.code === 'UNAUTHORIZED') socket.destroySoon()
+        else goOn()
+      })
+    })
   }
 }
 

@@ -3,11 +3,17 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type Server, createServer } from 'node:http'
-import { type AddressInfo, connect as connectSocket, createServer as createListener } from 'node:net'
+import {
+  type AddressInfo,
+  type Socket,
+  connect as connectSocket,
+  createServer as createListener,
+} from 'node:net'
 import { describe, test, type TestContext } from 'node:test'
-import { type Concord, type ConcordError, connect, type Remote } from '../../core/index.ts'
+import { type Concord, ConcordError, connect, type Remote } from '../../core/index.ts'
 import type { RemoteStore } from '../../core/endpoint/remote-store.ts'
 import { Upgrades } from '../../plugins/http/upgrade.ts'
+import { until } from '../cluster/processes.ts'
 import { TestClock } from '../node/held.ts'
 import { atEnd, fileNode, rejection, temporary } from '../store/node.ts'
 import { api, apiOf } from './api.ts'
@@ -62,6 +68,14 @@ async function serving(t: TestContext, server: Server): Promise<string> {
   t.after(() => server.close())
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
+
+const upgrading = (t: TestContext, upgrades: Upgrades): Promise<string> =>
+  serving(
+    t,
+    createServer().on('upgrade', (request, socket, head) => {
+      void upgrades.take(request, socket as Socket, head)
+    }),
+  )
 
 /** Whether a server of this Node.js chooses which upgrades it takes. */
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
@@ -287,17 +301,53 @@ describe('who is not let in is told, and costs nothing', () => {
       signal: new AbortController().signal,
       authorize: () => new Promise(() => judging.resolve()),
     })
-    const url = await serving(
+    const said = raw(
       t,
-      createServer().on(
-        'upgrade',
-        (...upgrade) => void upgrades.take(...(upgrade as Parameters<Upgrades['take']>)),
-      ),
+      await upgrading(t, upgrades),
+      upgradeTo('concord-endpoint', '/api/v1/connect?timeout_ms=80'),
     )
-    const said = raw(t, url, upgradeTo('concord-endpoint', '/api/v1/connect?timeout_ms=80'))
     await judging.promise
     await clock.advance(80)
     assert.match(await said, /^HTTP\/1\.1 503 [^]*"detail":"this node waits for a leader[^]*NOT_READY/)
+  })
+
+  test('whoever is silent loses his place when his token is revoked, and keeps it while nobody can tell', async (t) => {
+    const clock = new TestClock()
+    const verdicts: (ConcordError | undefined)[] = [
+      undefined,
+      undefined,
+      new ConcordError('NO_LEADER', 'nobody can tell'),
+      new ConcordError('UNAUTHORIZED', 'revoked'),
+    ]
+    const places = new Set<Socket>()
+    const upgrades = new Upgrades({
+      clock,
+      endpoint: {
+        refusal: undefined,
+        accept: (socket) => {
+          places.add(socket)
+          socket.on('close', () => places.delete(socket))
+          return { finish: async () => undefined }
+        },
+      },
+      log: {} as never,
+      signal: new AbortController().signal,
+      authorize: async () => {
+        const verdict = verdicts.shift()
+        if (verdict !== undefined) throw verdict
+      },
+    })
+    const said = raw(t, await upgrading(t, upgrades), upgradeTo('concord-endpoint'))
+    await until(() => places.size === 1)
+    for (const left of [2, 1]) {
+      await clock.advance(60_000)
+      assert.deepEqual([places.size, verdicts.length], [1, left])
+    }
+    await clock.advance(60_000)
+    assert.match(await said, /^HTTP\/1\.1 101 /)
+    await until(() => places.size === 0)
+    await clock.advance(600_000)
+    assert.equal(verdicts.length, 0)
   })
 
   test('another protocol, and another path, are answered and closed', async (t) => {
