@@ -3,20 +3,34 @@
 // Several hundred processes of one run load the same sources: they share what Node.js makes of them (without
 // types, compiled) in a directory of the run. One that opens a node then takes half the processor time.
 // Four files at once, also on two cores: those with clusters of their own wait for timers most of the time.
+// Of what is pure, where no test can leave anything that another one meets, all files of a folder are one
+// process: most of their time they would only load it again.
 
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
-const cache = mkdtempSync(join(tmpdir(), 'concord-compiled-'))
+const root = fileURLToPath(new URL('..', import.meta.url))
+const own = mkdtempSync(join(tmpdir(), 'concord-suite-'))
 const { NODE_DISABLE_COMPILE_CACHE: _, ...environment } = process.env
 
 const given = process.argv.slice(2)
 const files = given.filter((one) => !one.startsWith('-'))
 const options = given.filter((one) => one.startsWith('-'))
-const all = ['test/*.test.ts', 'test/!(tools|packaging)/**/*.test.ts']
+
+const PURE = ['codec', 'machine', 'node', 'raft']
+const REST = ['test/*.test.ts', `test/!(tools|packaging|${PURE.join('|')})/**/*.test.ts`]
+
+/** A file that brings those of a folder. */
+function together(folder: string): string {
+  const all = globSync(`test/${folder}/*.test.ts`, { cwd: root }).sort()
+  const path = join(own, `${folder}.test.mjs`)
+  const imports = all.map((file) => `import ${JSON.stringify(pathToFileURL(join(root, file)))}\n`)
+  writeFileSync(path, imports.join(''))
+  return path
+}
 
 const suite = spawn(
   process.execPath,
@@ -25,16 +39,16 @@ const suite = spawn(
     '--test-reporter=spec',
     '--test-concurrency=4',
     ...options,
-    ...(files.length === 0 ? all : files),
+    ...(files.length === 0 ? [...PURE.map(together), ...REST] : files),
   ],
   {
-    cwd: fileURLToPath(new URL('..', import.meta.url)),
-    env: { ...environment, NODE_COMPILE_CACHE: cache },
+    cwd: root,
+    env: { ...environment, NODE_COMPILE_CACHE: join(own, 'compiled') },
     stdio: 'inherit',
   },
 )
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => suite.kill(signal))
 suite.on('close', (code) => {
-  rmSync(cache, { recursive: true, force: true })
+  rmSync(own, { recursive: true, force: true })
   process.exitCode = code ?? 1
 })
