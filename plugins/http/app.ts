@@ -18,6 +18,7 @@ import { HttpError, problemOf, type Problem } from './problem.ts'
 import { type OpenStream, sendProblem, sendResult } from './reply.ts'
 import { Streams } from './streams.ts'
 import { readTls } from './tls.ts'
+import type { UnderWay } from './under-way.ts'
 import { answerUnreadable } from './unreadable.ts'
 import { isForConnections } from './upgrade.ts'
 
@@ -33,6 +34,7 @@ export interface AppOwner extends CallOwner {
   readonly log: Log
   readonly config: HttpConfig
   readonly peers: Peers
+  readonly underWay: UnderWay
   readonly idOf: IdOf | undefined
   /** Throws what refuses whoever calls a route that is neither public nor the store's; resolves with who it is. */
   authorize(route: Route, token: string | undefined): Promise<string | undefined>
@@ -127,20 +129,21 @@ async function addExtras(
  * More than these would only wait for each other: whoever comes now is told at once, and nothing was done. Not those who
  * ask whether the process lives: a node that has much to do is not to be killed for it.
  */
-function limitRequests(app: FastifyInstance, { config, signal }: AppOwner): void {
-  let underWay = 0
+function limitRequests(app: FastifyInstance, { config, signal, underWay }: AppOwner): void {
+  let count = 0
   app.addHook('onRequest', (request, reply, done) => {
+    underWay.begin(reply.raw)
     if (saysTwoHosts(request)) return done(new HttpError('INVALID_REQUEST', 'Host: expected one, found two'))
     if (isReadAlready(request)) return done(new HttpError('INVALID_REQUEST', READ_ALREADY))
     if ((request.routeOptions.config as { isPublic?: boolean }).isPublic === true) return done()
     if (signal.aborted) return done(new ConcordError('STOPPED', 'this node is being stopped'))
-    if (underWay >= config.requests) {
+    if (count >= config.requests) {
       return done(new ConcordError('OVERLOADED', `${config.requests} requests are under way; slow down`))
     }
-    underWay++
+    count++
     let isOver = false
     reply.raw.once('close', () => {
-      if (!isOver) underWay--
+      if (!isOver) count--
       isOver = true
     })
     done()
@@ -211,6 +214,8 @@ function refuse(owner: AppOwner, error: unknown, request: FastifyRequest, reply:
   const problem = problemOf(error) ?? unforeseen(owner.log, error)
   const way = problem.code === 'UNAUTHORIZED' ? wayToShow(request.headers) : undefined
   const message = way === undefined ? problem.message : `${problem.message}. ${way}`
+  // Whoever comes while the node closes comes to another one next.
+  if (owner.signal.aborted) reply.header('connection', 'close')
   return sendProblem(request, reply, { ...problem, message })
 }
 

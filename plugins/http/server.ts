@@ -1,6 +1,6 @@
 /** The server's life: made when the routes are known, drained before the node closes, its certificate kept fresh. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, Server as Listener, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Server as TlsServer } from 'node:tls'
 import {
@@ -27,6 +27,7 @@ import type { Peers } from './peers.ts'
 import { probeRoutes } from './probe-routes.ts'
 import { readTls, stampOf } from './tls.ts'
 import { txnRoute } from './txn-route.ts'
+import { UnderWay } from './under-way.ts'
 import { Upgrades, connectRoute } from './upgrade.ts'
 
 const TLS_CHECK_MS = 2000
@@ -38,6 +39,7 @@ export class Server {
   readonly #peers: Peers
   readonly #closing = new AbortController()
   readonly #upgrades: Upgrades
+  readonly #underWay = new UnderWay()
   #app: FastifyInstance | undefined
   #url: string | undefined
   #document: Record<string, unknown> | undefined
@@ -138,6 +140,7 @@ export class Server {
       log,
       config,
       peers: this.#peers,
+      underWay: this.#underWay,
       store,
       hasAuth: this.#hasAuth,
       idOf: this.#idOf,
@@ -195,12 +198,15 @@ export class Server {
     return this.#document
   }
 
-  /** Streams end, connections that wait are closed, requests that are under way are finished. */
+  /** Nobody new is let in, streams end, requests that are under way are finished; then all connections are closed. */
   async #drain(): Promise<void> {
     this.#isDraining = true
     this.#closing.abort(new ConcordError('STOPPED', 'the node is closing'))
     this.#ctx.clock.cancel(this.#renewal)
-    await this.#upgrades.finish()
+    // Not by the server's own `close`: see under-way.ts.
+    if (this.#app?.server.listening === true) Listener.prototype.close.call(this.#app.server)
+    await Promise.all([this.#upgrades.finish(), this.#underWay.finish()])
+    this.#app?.server.closeAllConnections()
     await this.#app?.close()
   }
 

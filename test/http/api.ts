@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { type Concord, type Config, open } from '../../core/index.ts'
+import { definePlugin, type Route } from '../../core/plugin.ts'
 import type { HttpOptions } from '../../plugins/http/options.ts'
 
 export interface Answer {
@@ -143,4 +144,24 @@ function methodIn(item: object, method: string): string | undefined {
   const lower = method.toLowerCase()
   if (Object.hasOwn(item, lower)) return lower
   return lower === 'head' && Object.hasOwn(item, 'get') ? 'get' : undefined
+}
+
+/** A plugin that offers one route to everybody, as part of a config. */
+export function routeOf(route: Pick<Route, 'path' | 'handle'>): Config {
+  const plugin = definePlugin({
+    name: 'one-route',
+    version: '1.0.0',
+    apiVersion: 1,
+    setup(ctx) {
+      ctx.routes.add({
+        method: 'GET',
+        tag: 'Test',
+        permission: 'store',
+        summary: 'for a test',
+        responses: { 200: { description: 'Whatever it gives.' } },
+        ...route,
+      })
+    },
+  })
+  return { use: [plugin], plugins: { 'one-route': true } } as never
 }

@@ -27,6 +27,8 @@ async function pair(t: TestContext): Promise<Pair> {
 describe('forward=never', () => {
   test('sends to the leader, path and query as they are, and the call that follows is done', async (t) => {
     const { leader, follower } = await pair(t)
+    // Who has just heard of a leader may still have to learn from it where it serves: 503 until then.
+    await until(async () => (await follower.call('GET', '/api/v1/kv/a?forward=never')).status === 307)
     const at = '/api/v1/kv/a%2Fb?forward=never&timeout_ms=9000'
     const one = { body: { value: 1 } }
     const sentAway = await follower.call('PUT', at, one)
