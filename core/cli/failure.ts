@@ -152,6 +152,9 @@ const isWriting = (verb: string | undefined): boolean =>
   verb === undefined || Object.hasOwn(AFTER_UNKNOWN, verb)
 const OF_NODE: ReadonlySet<string | undefined> = new Set(['start', 'fsck', 'recover'])
 
+const stateOf = (again: string): string =>
+  `the same again; ${COMMAND} status${again} shows the state of the node`
+
 /** With the flags that said which node, or which config. */
 const NEXT: Readonly<Record<string, string | ((again: string) => string)>> = {
   CONFIG_INVALID: (again) => `${COMMAND} config validate${again}`,
@@ -159,8 +162,8 @@ const NEXT: Readonly<Record<string, string | ((again: string) => string)>> = {
   CONFIG_NOT_LOADED: (again) => `${COMMAND} config validate${again}`,
   IDENTITY_MISMATCH: 'the node.id that the directory was made for, or another directory',
   CHANGE_REFUSED: (again) => `${COMMAND} members${again}, and the same again when what it says has passed`,
-  NO_LEADER: (again) => `the same again; ${COMMAND} status${again} shows the state of the node`,
-  NOT_READY: 'the same again, when the node has started',
+  NO_LEADER: stateOf,
+  NOT_READY: stateOf,
   OVERLOADED: 'the same again, a little later',
   PLUGIN_NOT_ENABLED: (again) =>
     `${COMMAND} ${/ --endpoint /.test(again) ? 'status' : 'plugin list'}${again}`,
@@ -196,6 +199,11 @@ function nextOf(code: string, { again = '' }: Where): string | undefined {
   return typeof next === 'function' ? next(again) : next
 }
 
+/** A node that belongs to no cluster yet can say no more than that. */
+const WHEN_FOUNDED = 'the same again, when the cluster is founded: the log of the node says whom it waits for'
+
+const isEmpty = (list: unknown): boolean => Array.isArray(list) && list.length === 0
+
 function nextStep(error: unknown, where: Where): string | undefined {
   if (error instanceof CliError) return error.next
   if (!ConcordError.is(error)) return undefined
@@ -208,6 +216,7 @@ function nextStep(error: unknown, where: Where): string | undefined {
   // Its own sentence says what to do, or that nothing is to be done.
   if (code === 'CANNOT_CONNECT' || details?.['reason'] === 'noTokens') return undefined
   if (code === 'CHANGE_REFUSED' && !retryable) return undefined
+  if (code === 'NO_LEADER' && isEmpty(details?.['voters'])) return WHEN_FOUNDED
   if (code === 'SNAPSHOT_TOO_OLD' && verb === 'list') {
     return `${COMMAND} list --after KEY with the last key that was printed`
   }

@@ -34,7 +34,9 @@ export async function start(cli: Cli, act: StartAct): Promise<number> {
     const node = await openResolved(config, {}, { acceptLoss: act.acceptLoss })
     opening.resolve(node)
     const closed = await Promise.race([node.closed, whenReady(node)])
-    if (closed === undefined) await announce(cli, node, config.plugins)
+    if (closed === undefined) {
+      await announce(cli, node, config.plugins).catch((error: unknown) => sayNotOpen(error))
+    }
     return await exit(cli, await node.closed, dir)
   } catch (error) {
     process.stderr.write(`${sentenceOf(error, { verb: 'start', dir, again: cli.again, isLoaded })}\n`)
@@ -75,6 +77,11 @@ async function whenReady(node: OpenNode): Promise<undefined> {
 /** A plugin that is off, or that nobody has named, has no service to ask. */
 const isOn = (plugin: object | false | undefined): boolean => typeof plugin === 'object'
 
+/** A member may run and take no calls, as one whose config has forgotten auth does: it is stopped as any other. */
+function sayNotOpen(error: unknown): void {
+  process.stderr.write(`${sentenceOf(error, { verb: 'start', isLoaded: true })}\n`)
+}
+
 async function announce(cli: Cli, node: OpenNode, plugins: ResolvedConfig['plugins']): Promise<void> {
   const { node: self, storage, keys } = await node.forPlugins.status()
   const socket = node.socketPath
@@ -104,10 +111,17 @@ async function announce(cli: Cli, node: OpenNode, plugins: ResolvedConfig['plugi
     ]),
   )
   if (socket === undefined) return
-  const [first, ...more] = toTry(isOn(plugins['auth']) ? node.plugin('auth').hadTokens() : undefined)
+  const [first, ...more] = toTry(isOn(plugins['auth']) ? await hadTokensIn(node) : undefined)
   cli.line(`  try     ${first}`)
   for (const next of more) cli.line(`          ${next}`)
 }
+
+/** Where nobody can say so now, the first token is not what anybody waits for. */
+const hadTokensIn = (node: OpenNode): Promise<boolean> =>
+  node
+    .plugin('auth')
+    .hadTokens()
+    .catch(() => true)
 
 /** @param hadTokens undefined: nobody asks for any. */
 function toTry(hadTokens: boolean | undefined): readonly string[] {

@@ -75,7 +75,7 @@ export class Directory implements Omit<AuthService, 'can' | 'idOf'> {
   }
 
   /** Every change of tokens and roles writes `EPOCH` when nobody has yet. */
-  hadTokens = (): boolean => this.#space.local.get(EPOCH) !== undefined
+  knowsTokens = (): boolean => this.#space.local.get(EPOCH) !== undefined
 
   roleNow = (name: string): Role | undefined =>
     PREDEFINED.get(name) ?? this.#roleOf(name, this.#space.local.get<RoleRecord>(ROLES + name))
@@ -85,6 +85,10 @@ export class Directory implements Omit<AuthService, 'can' | 'idOf'> {
   }
 
   // ----------------------------------------------------------------------------------------- tokens
+
+  async hadTokens(): Promise<boolean> {
+    return (await this.#space.get(EPOCH)) !== undefined
+  }
 
   createToken(given: NewToken, by = 'the application'): Promise<Shown> {
     return this.#create(makeToken(), given, by)

@@ -51,7 +51,7 @@ export class AuthDoor {
 
   /** Whoever comes before the first token has to hear how that is made. */
   #stranger(why: string): ConcordError {
-    if (this.#directory.hadTokens()) return unauthorized(why)
+    if (this.#directory.knowsTokens()) return unauthorized(why)
     return new ConcordError('UNAUTHORIZED', `${why}. ${FIRST}`, { details: { reason: 'noTokens' } })
   }
 
@@ -98,8 +98,7 @@ const whereOf = ({ key, prefix }: Access): string => {
   return prefix === undefined ? 'the cluster' : `keys below ${JSON.stringify(prefix.slice(0, 100))}`
 }
 
-/** As far as this node knows. */
 const FIRST =
-  'This cluster has had no token yet: "npx concord-kv token create --bootstrap" makes the first, where a node runs'
+  'This node has heard of no token yet: "npx concord-kv token create --bootstrap" makes the first, where a node runs'
 
 const unauthorized = (why: string): ConcordError => new ConcordError('UNAUTHORIZED', why)

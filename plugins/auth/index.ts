@@ -90,8 +90,8 @@ export interface AuthService {
   listRoles(): Promise<Role[]>
   /** The first token, with the role `admin`. @throws `CHANGE_REFUSED` - this cluster has had it. */
   bootstrap(): Promise<TokenInfo & { readonly token: string }>
-  /** By this node's state: whether this cluster has had a token or a role of its own. Until then nobody is let in. */
-  hadTokens(): boolean
+  /** Whether this cluster has had a token, or a role of its own. Until then nobody is let in. */
+  hadTokens(): Promise<boolean>
   /** By this node's state, at once: the id of the token that has this text; undefined: nobody has it, or has it any more. */
   idOf(token: string): string | undefined
   /** By this node's state. @param token its text, or its id. */
@@ -163,7 +163,7 @@ export const auth = definePlugin({
       listRoles: () => directory.listRoles(),
       bootstrap: () => directory.bootstrap(),
       idOf: (token) => directory.known(token)?.id,
-      hadTokens: directory.hadTokens,
+      hadTokens: () => directory.hadTokens(),
       can: async (token, permission, key) => {
         const rights = directory.known(token)?.record ?? (await directory.rightsOf(token))
         const ruling = allowing(rulingsOf(rights, directory.roleNow), { permission, key })

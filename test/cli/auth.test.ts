@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Concord } from '../../core/index.ts'
+import { addresses, until } from '../cluster/processes.ts'
 import { fileNode, temporary } from '../store/node.ts'
 import { launch, type Run, startNode, type Story, tellAll } from './command.ts'
 
@@ -52,6 +53,38 @@ story(
     await node.ended
     const again = await startNode(t, cwd)
     assert.match(await again.ready, /^ {2}try {5}npx concord-kv put hello world --token-file FILE$/m)
+    again.child.kill('SIGTERM')
+    await again.ended
+
+    await writeFile(join(cwd, 'concord.config.mjs'), 'export default {}')
+    const forgetful = launch(t, ['start'], { cwd })
+    await until(() => forgetful.stderr().includes('UNSUPPORTED: this cluster has tokens'))
+    assert.match((await run(['get', 'k'])).stderr, /^UNSUPPORTED: /)
+    forgetful.child.kill('SIGTERM')
+    const { code, stdout } = await forgetful.ended
+    assert.deepEqual([code, stdout], [0, ''])
+  },
+)
+
+story(
+  'before the cluster is founded whoever wants its first token is told to wait for that',
+  async (t, inDirectory) => {
+    const cwd = await temporary(t)
+    const members = await addresses(['n1', 'n2'])
+    const cluster = { name: 'a', members, listen: members['n1']!, secret: 'shared by both of them' }
+    await fileNode(t, cwd, {
+      node: { id: 'n1' },
+      shutdownMs: 100,
+      timeoutMs: 300,
+      cluster,
+      plugins: { auth: true },
+    })
+    const early = await inDirectory(cwd)(['token', 'create', '--bootstrap'])
+    assert.equal(early.code, 7, early.stderr)
+    assert.match(
+      early.stderr,
+      /^NO_LEADER: .* Try: the same again, when the cluster is founded: the log of the node/,
+    )
   },
 )
 
