@@ -41,7 +41,9 @@ export const open = (config?: Config, act: StartAct = {}): Promise<Concord> =>
  *   answer, no permission; says which. May be tried again when `retryable`: a node may be on its way up.
  * @throws `INVALID_OPTION` - an option that there is not, or what it cannot be. Nothing was sent.
  * @throws `INVALID_ARGUMENT` - the target is neither a directory nor one or more URLs of http or https.
- * @throws `UNAUTHORIZED`, `OVERLOADED`, `STOPPED` - by URL: every endpoint was tried, and this is the most telling answer.
+ * @throws `UNAUTHORIZED`, `OVERLOADED`, `NOT_READY`, `STOPPED`, `UNSUPPORTED` - by URL: every endpoint was tried, and this is
+ *   the most telling answer. `NOT_READY`: no leader is known, by which the token could be judged. `UNSUPPORTED`: its config
+ *   has forgotten auth.
  * @throws what loading the config throws, when the directory holds one and no data.
  */
 export const connect = (target: string | readonly string[], options?: ConnectOptions): Promise<Remote> =>
