@@ -2,7 +2,8 @@
  * Who may do what. Tokens are replicated and hashed, judged at the door of every call of every surface, and again at
  * the moment at which the answer is decided; a node that has lost its leader takes none.
  */
-import { ConcordError, type Context, definePlugin, type Permission, type Timer } from '../../core/plugin.ts'
+import { type Context, definePlugin, type Permission } from '../../core/plugin.ts'
+import { Chores } from './chores.ts'
 import { commands } from './commands.ts'
 import { Directory } from './directory.ts'
 import { AuthDoor } from './door.ts'
@@ -98,10 +99,6 @@ export interface AuthService {
   can(token: string, permission: Permission, key?: string): Promise<Decision>
 }
 
-/** Between two looks at which tokens have been used. */
-const FLUSH_MS = 15_000
-const AGAIN_MS = 1000
-
 /** The plugin. `plugins.auth` turns it on by its name; nobody needs to import it. */
 export const auth = definePlugin({
   name: 'auth',
@@ -117,38 +114,8 @@ export const auth = definePlugin({
     if (config.embedded === 'trusted') ctx.log.info('calls of the application itself need no token')
     if (config.staleReads) ctx.unsafe('staleReads: a node that is cut off takes tokens that were revoked')
 
-    const flush = async (): Promise<void> => {
-      const { node } = await ctx.store.status()
-      for (const [id, atMs] of door.used) {
-        door.used.delete(id)
-        await directory.noteUse(id, node.name, atMs)
-      }
-    }
-    const timers = new Set<Timer>()
-    // What ends when the node has closed begins nothing any more.
-    const later = (run: () => void, delayMs: number): void => {
-      if (ctx.signal.aborted) return
-      const timer = ctx.clock.after(delayMs, () => {
-        timers.delete(timer)
-        run()
-      })
-      timers.add(timer)
-    }
-    ctx.onClose(() => timers.forEach((timer) => ctx.clock.cancel(timer)))
-    const repeat = (run: () => Promise<void>, everyMs: number): void => {
-      const again = (): void => repeat(run, everyMs)
-      later(() => void run().then(again, again), everyMs) // Who used what is worth another try, and no word.
-    }
-    const bootstrap = (text: string): void => {
-      directory.bootstrap(text).catch((error: unknown) => {
-        if (ConcordError.is(error) && error.code === 'CHANGE_REFUSED') return
-        later(() => bootstrap(text), AGAIN_MS)
-      })
-    }
-    ctx.onReady(() => {
-      repeat(flush, FLUSH_MS)
-      if (config.bootstrapToken !== undefined) bootstrap(config.bootstrapToken)
-    })
+    const chores = new Chores(ctx, directory, door.used)
+    ctx.onReady(() => chores.begin(config.bootstrapToken))
 
     const service: AuthService = {
       createToken: (token, by) => directory.createToken(token, by),
