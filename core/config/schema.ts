@@ -28,7 +28,7 @@ const node = {
     id: {
       type: 'string',
       description:
-        'Name of this node, unique in its cluster. It belongs to the data directory: a directory of another name is refused.',
+        'Name of this node, unique in its cluster; with several members or `expect` it has to be said. It belongs to the data directory: a directory of another name is refused.',
       default: 'n1',
       pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$',
       'x-expected': 'a letter or digit, then up to 62 letters, digits, dots, dashes and underscores',

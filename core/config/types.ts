@@ -34,7 +34,7 @@ export interface CoreOptions {
  */
 export interface NodeOptions {
   /**
-   * Name of this node, unique in its cluster. It belongs to the data directory: a directory of another name is refused. (default "n1"; a letter or digit, then up to 62 letters, digits, dots, dashes and underscores)
+   * Name of this node, unique in its cluster; with several members or `expect` it has to be said. It belongs to the data directory: a directory of another name is refused. (default "n1"; a letter or digit, then up to 62 letters, digits, dots, dashes and underscores)
    */
   readonly id?: string | undefined
 }
@@ -258,7 +258,7 @@ export interface CoreConfig {
  */
 export interface NodeConfig {
   /**
-   * Name of this node, unique in its cluster. It belongs to the data directory: a directory of another name is refused. (default "n1"; a letter or digit, then up to 62 letters, digits, dots, dashes and underscores)
+   * Name of this node, unique in its cluster; with several members or `expect` it has to be said. It belongs to the data directory: a directory of another name is refused. (default "n1"; a letter or digit, then up to 62 letters, digits, dots, dashes and underscores)
    */
   readonly id: string
 }
