@@ -74,48 +74,63 @@ export interface KvParts {
   readonly status: () => Status
 }
 
+/** By which calls go, whoever makes them. */
+interface Ways {
+  readonly reads: ReadPath
+  readonly writes: WritePath
+  readonly txns: TxnPath
+  readonly judged: JudgedPath
+  readonly conditional: ConditionalPath
+  readonly many: ManyPath
+}
+
+function waysOf({ log, door, iterators }: KvParts): Ways {
+  const reads = new ReadPath(log, door, iterators)
+  const writes = new WritePath(log, door)
+  const txns = new TxnPath(log, reads, writes)
+  const judged = new JudgedPath(log, door, txns)
+  const conditional = new ConditionalPath(reads, writes, judged)
+  return { reads, writes, txns, judged, conditional, many: new ManyPath(log, door, reads, writes) }
+}
+
 export class Kv implements Store, JudgedWrites {
   readonly #parts: KvParts
   readonly #log: ReplicatedLog
   readonly #door: Door
-  readonly #reads: ReadPath
-  readonly #writes: WritePath
-  readonly #txns: TxnPath
-  readonly #judged: JudgedPath
-  readonly #conditional: ConditionalPath
-  readonly #many: ManyPath
+  protected readonly ways: Ways
   readonly #defaults: StoreDefaults
   protected readonly consistency: Consistency
-  readonly cluster: Cluster
-  readonly local: LocalReads
+  #cluster: Cluster | undefined
+  #local: LocalReads | undefined
 
-  constructor(parts: KvParts, defaults: StoreDefaults = {}) {
+  /** @param ways of another store over the same parts: `with` is called for each request of an application. */
+  constructor(parts: KvParts, defaults: StoreDefaults = {}, ways: Ways = waysOf(parts)) {
     this.#parts = parts
     this.#log = parts.log
     this.#door = parts.door
-    this.#reads = new ReadPath(parts.log, parts.door, parts.iterators)
-    this.#writes = new WritePath(parts.log, parts.door)
-    this.#txns = new TxnPath(parts.log, this.#reads, this.#writes)
-    this.#judged = new JudgedPath(parts.log, parts.door, this.#txns)
-    this.#conditional = new ConditionalPath(this.#reads, this.#writes, this.#judged)
-    this.#many = new ManyPath(parts.log, parts.door, this.#reads, this.#writes)
+    this.ways = ways
     this.#defaults = defaults
     this.consistency = defaults.consistency ?? parts.rules.consistency
-    const check = (options: object | undefined, allowed: ReadonlySet<string>): Call =>
-      this.#check(options, allowed)
-    this.cluster = clusterCalls(parts.log, parts.door, check)
-    const isRefused = (): boolean => parts.refusal() !== undefined
-    this.local = localReads(
-      parts.log,
-      parts.door,
-      this.#reads,
-      () => check(undefined, OPTIONS.read),
-      isRefused,
+  }
+
+  get cluster(): Cluster {
+    this.#cluster ??= clusterCalls(this.#log, this.#door, (options, allowed) => this.#check(options, allowed))
+    return this.#cluster
+  }
+
+  get local(): LocalReads {
+    this.#local ??= localReads(
+      this.#log,
+      this.#door,
+      this.ways.reads,
+      () => this.#check(undefined, OPTIONS.read),
+      () => this.#parts.refusal() !== undefined,
     )
+    return this.#local
   }
 
   with(defaults: StoreDefaults): Store {
-    return new Kv(this.#parts, this.merged(defaults))
+    return new Kv(this.#parts, this.merged(defaults), this.ways)
   }
 
   protected merged(defaults: StoreDefaults): StoreDefaults {
@@ -145,8 +160,8 @@ export class Kv implements Store, JudgedWrites {
       const call = this.#check(options, OPTIONS.put)
       const ttlMs = checkTtl(call.options.ttl)
       checkKey(key)
-      if (this.#door.isOpenIn) return this.#writes.put(key, value, ttlMs, call)
-      return this.#writes.write('put', [{ op: 'put', key, value, ttlMs }], call, encodeOne)
+      if (this.#door.isOpenIn) return this.ways.writes.put(key, value, ttlMs, call)
+      return this.ways.writes.write('put', [{ op: 'put', key, value, ttlMs }], call, encodeOne)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -158,7 +173,7 @@ export class Kv implements Store, JudgedWrites {
       const slot = this.#slotNow(checkKey(key), call)
       if (slot === -1) return ABSENT
       if (slot !== undefined) return Promise.resolve(openAt(this.#log.machine.users, slot) as T)
-      return this.#reads.one(
+      return this.ways.reads.one(
         'get',
         key,
         call ?? this.#check(undefined, OPTIONS.read),
@@ -174,12 +189,12 @@ export class Kv implements Store, JudgedWrites {
       const call = options === undefined ? undefined : this.#check(options, OPTIONS.read)
       const slot = this.#slotNow(checkKey(key), call)
       if (slot === -1) return ABSENT
-      if (slot !== undefined) return Promise.resolve(this.#reads.entryAt(slot) as Entry<T>)
-      return this.#reads.one(
+      if (slot !== undefined) return Promise.resolve(this.ways.reads.entryAt(slot) as Entry<T>)
+      return this.ways.reads.one(
         'getEntry',
         key,
         call ?? this.#check(undefined, OPTIONS.read),
-        (record, now, request) => this.#reads.entry(record, now, request) as Entry<T>,
+        (record, now, request) => this.ways.reads.entry(record, now, request) as Entry<T>,
       )
     } catch (error) {
       return Promise.reject(error)
@@ -188,7 +203,7 @@ export class Kv implements Store, JudgedWrites {
 
   ttl(key: Key, options?: ReadOptions): Promise<number | null | undefined> {
     return promised(() =>
-      this.#reads.one('ttl', checkKey(key), this.#check(options, OPTIONS.read), (record, now) =>
+      this.ways.reads.one('ttl', checkKey(key), this.#check(options, OPTIONS.read), (record, now) =>
         secondsLeft(record.expiresAt, now),
       ),
     )
@@ -196,7 +211,7 @@ export class Kv implements Store, JudgedWrites {
 
   delete(key: Key, options?: WriteOptions): Promise<DeleteResult> {
     return promised(() =>
-      this.#writes.write(
+      this.ways.writes.write(
         'delete',
         [{ op: 'delete', key: checkKey(key) }],
         this.#check(options, OPTIONS.write),
@@ -208,7 +223,7 @@ export class Kv implements Store, JudgedWrites {
   touch(key: Key, ttl: number, options?: WriteOptions): Promise<TouchResult> {
     return promised(() => {
       const write = { op: 'touch', key: checkKey(key), ttlMs: checkTouchTtl(ttl) } as const
-      return this.#writes.write('touch', [write], this.#check(options, OPTIONS.write), encodeOne)
+      return this.ways.writes.write('touch', [write], this.#check(options, OPTIONS.write), encodeOne)
     })
   }
 
@@ -221,7 +236,9 @@ export class Kv implements Store, JudgedWrites {
         by: checkBy(call.options.by),
         ttlMs: checkTtl(call.options.ttl),
       } as const
-      return this.#writes.write('increment', [write], call, encodeOne, toIncrement, [readAccess(write.key)])
+      return this.ways.writes.write('increment', [write], call, encodeOne, toIncrement, [
+        readAccess(write.key),
+      ])
     })
   }
 
@@ -231,7 +248,7 @@ export class Kv implements Store, JudgedWrites {
     return promised(() => {
       const call = this.#check(options, OPTIONS.putIf)
       const write = { op: 'put', key: checkKey(key), value, ttlMs: checkTtl(call.options.ttl) } as const
-      return this.#conditional.write('putIf', write, checkCondition(call.options), call)
+      return this.ways.conditional.write('putIf', write, checkCondition(call.options), call)
     }) as Promise<ConditionalResult<T>>
   }
 
@@ -239,34 +256,34 @@ export class Kv implements Store, JudgedWrites {
     return promised(() => {
       const call = this.#check(options, OPTIONS.deleteIf)
       const write = { op: 'delete', key: checkKey(key) } as const
-      return this.#conditional.write('deleteIf', write, checkCondition(call.options), call)
+      return this.ways.conditional.write('deleteIf', write, checkCondition(call.options), call)
     }) as Promise<ConditionalResult<T>>
   }
 
   recall(operation: TxnOperation, options?: WriteOptions): Promise<PutResult | undefined> {
-    return promised(() => this.#judged.recalled(operation, this.#check(options, OPTIONS.write)))
+    return promised(() => this.ways.judged.recalled(operation, this.#check(options, OPTIONS.write)))
   }
 
   commitJudged(operation: TxnOperation, revision: Revision, options?: WriteOptions): Promise<TxnResult> {
-    return promised(() => this.#judged.commit(operation, revision, this.#check(options, OPTIONS.write)))
+    return promised(() => this.ways.judged.commit(operation, revision, this.#check(options, OPTIONS.write)))
   }
 
   // ------------------------------------------------------------------------------------ many keys
 
   putMany(items: readonly PutItem[], options?: PutOptions): Promise<PutResult[]> {
-    return promised(() => this.#many.put(items, this.#check(options, OPTIONS.put)))
+    return promised(() => this.ways.many.put(items, this.#check(options, OPTIONS.put)))
   }
 
   deleteMany(keys: readonly Key[], options?: WriteOptions): Promise<DeleteResult[]> {
-    return promised(() => this.#many.delete(keys, this.#check(options, OPTIONS.write)))
+    return promised(() => this.ways.many.delete(keys, this.#check(options, OPTIONS.write)))
   }
 
   touchMany(items: readonly TouchItem[], options?: WriteOptions): Promise<TouchResult[]> {
-    return promised(() => this.#many.touch(items, this.#check(options, OPTIONS.write)))
+    return promised(() => this.ways.many.touch(items, this.#check(options, OPTIONS.write)))
   }
 
   getMany<T = unknown>(keys: readonly Key[], options?: ReadOptions): Promise<(T | undefined)[]> {
-    return promised(() => this.#many.get<T>(keys, this.#check(options, OPTIONS.read)))
+    return promised(() => this.ways.many.get<T>(keys, this.#check(options, OPTIONS.read)))
   }
 
   txn<R>(run: (tx: Transaction) => R | Promise<R>, options?: CallOptions): Promise<R>
@@ -277,8 +294,8 @@ export class Kv implements Store, JudgedWrites {
   ): Promise<R | TxnResult> {
     return promised<R | TxnResult>(() =>
       typeof what === 'function'
-        ? this.#txns.run(what, this.#check(options, OPTIONS.call))
-        : this.#txns.commit('txn', what, this.#check(options, OPTIONS.write)),
+        ? this.ways.txns.run(what, this.#check(options, OPTIONS.call))
+        : this.ways.txns.commit('txn', what, this.#check(options, OPTIONS.write)),
     )
   }
 
@@ -292,7 +309,7 @@ export class Kv implements Store, JudgedWrites {
     moment: Moment,
   ): AsyncGenerator<Entry<T>, undefined, undefined> {
     const call = this.#check(options, OPTIONS.entries)
-    return yield* this.#reads.entries(call, moment) as AsyncGenerator<Entry<T>, undefined, undefined>
+    return yield* this.ways.reads.entries(call, moment) as AsyncGenerator<Entry<T>, undefined, undefined>
   }
 
   // ------------------------------------------------------------------------------------ small things
@@ -310,8 +327,8 @@ export class Kv implements Store, JudgedWrites {
   #slotNow(key: Key, call: Call | undefined): number | undefined {
     if (!this.#door.isOpenOut || this.#parts.refusal() !== undefined) return undefined
     if (call === undefined)
-      return this.#defaults.signal === undefined ? this.#reads.slotNow(key, this.consistency) : undefined
+      return this.#defaults.signal === undefined ? this.ways.reads.slotNow(key, this.consistency) : undefined
     if (call.signal?.aborted === true || call.minRevision !== 0) return undefined
-    return this.#reads.slotNow(key, call.consistency)
+    return this.ways.reads.slotNow(key, call.consistency)
   }
 }
