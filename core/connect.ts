@@ -10,7 +10,6 @@ import { type CallRules, checkCall, refuse } from './store/calls.ts'
 import { describe } from './found.ts'
 import { EndpointClient } from './endpoint/client.ts'
 import { type Way, dialPath } from './endpoint/way.ts'
-import { httpDial } from './endpoint/dial-http.ts'
 import { placeFile, readPlace } from './endpoint/place.ts'
 import { ConcordError } from './errors.ts'
 import { isForbidden, whoMay } from './permission.ts'
@@ -70,6 +69,8 @@ export async function connectToDirectory(dir: string, options: ConnectOptions = 
 async function connectToEndpoints(endpoints: readonly URL[], options: ConnectOptions): Promise<RemoteStore> {
   if (endpoints.length === 0) throw invalidTarget('found an empty array, expected one URL or more')
   const { token, ca, timeoutMs = RULES.timeoutMs } = checkOptions(options)
+  // Loading what Node.js has for HTTP takes as long as a quarter of the rest: only who calls over HTTP waits for it.
+  const { httpDial } = await import('./endpoint/dial-http.ts')
   return storeOver(httpDial(endpoints, { token, ca, timeoutMs, clock: systemWorld.clock }), {
     token,
     timeoutMs,
@@ -95,10 +96,14 @@ function checkOptions(options: ConnectOptions): ConnectOptions {
   if (token !== undefined && typeof token !== 'string') refuse('token', token, 'a string')
   if (token !== undefined && /[^\x20-\x7e]/.test(token)) refuse('token', 'another text', 'one line of ASCII')
   if (ca !== undefined && typeof ca !== 'string') refuse('ca', ca, 'PEM text')
-  if (ca !== undefined && !holdsCertificate(ca))
-    refuse('ca', ca.slice(0, 40), 'the PEM text of a certificate')
+  if (ca !== undefined && !holdsCertificate(ca)) refuse('ca', shown(ca), 'the PEM text of a certificate')
   return { token, timeoutMs, ca }
 }
+
+/** The head of a PEM text, or what looks like the path of one: anything else may be a secret. */
+const shown = (text: string): string =>
+  /^-----BEGIN [A-Z0-9 ]{1,40}-----/.exec(text)?.[0] ??
+  (/^\S{1,200}\.(pem|crt|cer|key)$/.test(text) ? text : 'another text')
 
 /** TLS passes over in silence what it cannot read, and then trusts nobody. */
 function holdsCertificate(pem: string): boolean {

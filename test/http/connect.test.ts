@@ -390,10 +390,16 @@ describe('who is not let in is told, and costs nothing', () => {
     const tls = (await rejection(connect(url.replace('http:', 'https:')))) as ConcordError
     assert.equal(tls.code, 'CANNOT_CONNECT')
     assert.match(tls.message, /: was http:\/\/127\.0\.0\.1:\d+ meant\?$/)
-    for (const ca of ['tls/ca.pem', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n']) {
+    const key = '-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n'
+    for (const [ca, found] of [
+      ['tls/ca.pem', '"tls/ca.pem"'],
+      [key, '"-----BEGIN PRIVATE KEY-----"'],
+      [key.replaceAll('PRIVATE KEY', 'CERTIFICATE'), '"-----BEGIN CERTIFICATE-----"'],
+      ['c2VjcmV0', '"another text"'],
+    ] as const) {
       const error = await rejection(connect(url, { ca }))
       assert.equal(error.code, 'INVALID_OPTION')
-      assert.match(error.message, /^ca: .*PEM text of a certificate/)
+      assert.equal(error.message, `ca: found ${found}, expected the PEM text of a certificate`)
     }
   })
 })

@@ -174,7 +174,7 @@ describe('a client of one node or two', { concurrency: true }, () => {
       return api(t, { tls: files })
     }
     const { db, url } = await certified('n1', '127.0.0.1')
-    const remote = await reached(t, [url], { ca: ca.cert })
+    const remote = await reached(t, [url], { ca: `# of the test\r\n${ca.cert}` })
     await remote.put('a', 1)
     assert.equal(await db.get('a'), 1)
     const elsewhere = await certified('n2')
