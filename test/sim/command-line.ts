@@ -1,9 +1,6 @@
 /**
- * `-- --seeds N --seed S [--seconds T] [--nodes 3] [--events 5000] [--jobs 2] [--trace] [--directed late-answers]`
- *
- * Runs seeds of a simulator, prints what they met, and exits 1 when an invariant broke: then with the seed, the
- * last events, and the smallest plan that still fails, as a command. `--faults`, `--operations` and `--calm`
- * narrow a plan to what such a command says.
+ * What may follow the name of a simulator is in `USAGE`. It runs seeds of it, prints what they met, and exits 1 when an
+ * invariant broke: then with the seed, the last events, and the smallest plan that still fails, as a command.
  */
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
@@ -23,15 +20,44 @@ import {
 /** How many events before the end are shown of a failure. */
 const LAST = 60
 
+const USAGE = `
+  --seeds N         how many; 100 when --seconds does not say how long
+  --seconds T       as many as end in so long
+  --seed S          the first; 1
+  --nodes N         in each; 0 draws them
+  --events N        of each seed, at most; 5000
+  --jobs N          at once; 1
+  --directed NAME   towards one kind of trouble
+  --trace           one seed, and all its events
+  --no-shrink       the failure as it is, not the smallest plan that still fails
+  --faults, --operations, --calm    narrow a plan, as the command of a failure says
+`
+
+/** Exit code 2: what was asked for cannot be. */
 export async function commandLine<P extends AnyPlan, N extends Counts>(
   simulator: Simulator<P, N>,
 ): Promise<void> {
-  await new CommandLine(simulator).run()
+  let line: CommandLine<P, N>
+  try {
+    line = new CommandLine(simulator)
+  } catch (error) {
+    console.error((error as Error).message)
+    process.exitCode = 2
+    return
+  }
+  if (line.wantsHelp) return console.log(`${simulator.command} --${USAGE}`)
+  await line.run()
 }
 
 class CommandLine<P extends AnyPlan, N extends Counts> {
   readonly #simulator: Simulator<P, N>
   readonly #values = parse()
+  readonly #seed = this.#number('seed')
+  readonly #nodes = this.#number('nodes')
+  readonly #events = this.#number('events')
+  readonly #jobs = Math.max(1, this.#number('jobs'))
+  readonly #seeds = this.#values.seeds === undefined ? undefined : this.#number('seeds')
+  readonly #seconds = this.#values.seconds === undefined ? undefined : this.#number('seconds')
 
   constructor(simulator: Simulator<P, N>) {
     this.#simulator = simulator
@@ -40,6 +66,10 @@ class CommandLine<P extends AnyPlan, N extends Counts> {
     throw new RangeError(
       `--directed ${directed}: expected one of ${simulator.directions.join(', ') || 'none'}`,
     )
+  }
+
+  get wantsHelp(): boolean {
+    return this.#values.help
   }
 
   run(): Promise<void> {
@@ -56,7 +86,7 @@ class CommandLine<P extends AnyPlan, N extends Counts> {
     }
   }
 
-  #number(name: 'seed' | 'nodes' | 'events' | 'jobs'): number {
+  #number(name: 'seed' | 'nodes' | 'events' | 'jobs' | 'seeds' | 'seconds'): number {
     const value = Number(this.#values[name])
     if (Number.isSafeInteger(value) && value >= 0) return value
     throw new RangeError(`--${name}: found ${this.#values[name]}, expected an integer from 0`)
@@ -68,9 +98,9 @@ class CommandLine<P extends AnyPlan, N extends Counts> {
     const { drawPlan, run } = this.#simulator
     const { directed, trace } = this.#values
     const options = {
-      seed: this.#number('seed'),
-      nodes: this.#number('nodes'),
-      events: this.#number('events'),
+      seed: this.#seed,
+      nodes: this.#nodes,
+      events: this.#events,
       directed,
     }
     const plan = narrow(this.#simulator, drawPlan(options), this.#narrowing)
@@ -81,16 +111,16 @@ class CommandLine<P extends AnyPlan, N extends Counts> {
 
   async #runMany(): Promise<void> {
     const { createCounters, expected } = this.#simulator
-    const { seeds: wanted, seconds, directed } = this.#values
-    const jobs = Math.max(1, this.#number('jobs'))
-    const seeds = wanted === undefined ? (seconds ? Infinity : 100) : Number(wanted)
+    const { directed } = this.#values
+    const jobs = this.#jobs
+    const seeds = this.#seeds ?? (this.#seconds === undefined ? 100 : Infinity)
     const batches = Array.from({ length: jobs }, (_, job): Batch => ({
-      seed: this.#number('seed') + job,
+      seed: this.#seed + job,
       stride: jobs,
       seeds: Math.ceil((seeds - job) / jobs),
-      seconds: Number(seconds ?? Infinity),
-      nodes: this.#number('nodes'),
-      events: this.#number('events'),
+      seconds: this.#seconds ?? Infinity,
+      nodes: this.#nodes,
+      events: this.#events,
       directed,
     }))
     const tally = createTally(createCounters())
@@ -170,6 +200,7 @@ function parse() {
       events: { type: 'string', default: '5000' },
       jobs: { type: 'string', default: '1' },
       trace: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
       faults: { type: 'string' },
       operations: { type: 'string' },
       calm: { type: 'string' },

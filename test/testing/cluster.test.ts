@@ -1,6 +1,7 @@
 /** A cluster in one process: what a test can do to it, and that a seed replays. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { ConcordError } from '../../core/errors.ts'
 import { testCluster } from '../../core/testing/index.ts'
 
@@ -19,7 +20,7 @@ describe('a test cluster', () => {
     const { db } = cluster.node('n1')
     await db.put('session', 1, { ttl: 30 })
     const before = cluster.now
-    await new Promise((resolve) => void setTimeout(resolve, 20))
+    for (let turn = 0; turn < 100; turn++) await setImmediate()
     assert.equal(cluster.now, before)
     await cluster.advance(29_000)
     assert.equal(await db.get('session'), 1)
