@@ -9,9 +9,7 @@ import { Scout } from './node/scout.ts'
 import type { NodeStorage } from './node-storage.ts'
 import type { Log } from './host/contract.ts'
 import type { Discovery, Transport, TransportNotice } from './ports.ts'
-import { readCertificates } from './transport/certificates.ts'
 import type { Security } from './transport/security.ts'
-import { tcpTransport } from './transport/tcp.ts'
 import type { World } from './world.ts'
 
 export type ClusterConfig = NonNullable<ResolvedConfig['cluster']>
@@ -21,12 +19,16 @@ export type OpenTransport = (cluster: ClusterConfig, world: World) => Promise<Tr
 
 export const openTransport: OpenTransport = (cluster, world) => openTcp(cluster, world)
 
-/** @param dial Where a peer with this address is dialled, when the way leads through a proxy. */
+/**
+ * A node alone loads nothing of it.
+ * @param dial Where a peer with this address is dialled, when the way leads through a proxy.
+ */
 export async function openTcp(
   cluster: ClusterConfig,
   { clock, entropy }: World,
   dial?: (address: string) => string,
 ): Promise<Transport> {
+  const { tcpTransport } = await import('./transport/tcp.ts')
   return tcpTransport(
     {
       listen: cluster.listen,
@@ -149,6 +151,7 @@ function questionOf(name: string): DnsQuestion {
 async function securityOf({ name, secret, tls, insecure }: ClusterConfig): Promise<Security> {
   if (secret !== undefined) return { kind: 'secret', secret, clusterName: name }
   if (tls === undefined) return { kind: 'plain', insecure }
+  const { readCertificates } = await import('./transport/certificates.ts')
   const { ca, cert, key } = await readCertificates(tls)
   return { kind: 'tls', ca, cert, key }
 }
