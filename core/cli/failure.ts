@@ -199,6 +199,10 @@ function nextOf(code: string, { again = '' }: Where): string | undefined {
   return typeof next === 'function' ? next(again) : next
 }
 
+/** The error says how, and here it is known for which node. */
+const firstToken = ({ again = '' }: Where): string | undefined =>
+  again.includes(' --data ') ? `${COMMAND} token create --bootstrap${again}` : undefined
+
 /** A node that belongs to no cluster yet can say no more than that. */
 const WHEN_FOUNDED = 'the same again, when the cluster is founded: the log of the node says whom it waits for'
 
@@ -214,7 +218,8 @@ function nextStep(error: unknown, where: Where): string | undefined {
     return verb === undefined ? undefined : AFTER_UNKNOWN[verb]!(retryable)
   }
   // Its own sentence says what to do, or that nothing is to be done.
-  if (code === 'CANNOT_CONNECT' || details?.['reason'] === 'noTokens') return undefined
+  if (code === 'CANNOT_CONNECT') return undefined
+  if (details?.['reason'] === 'noTokens') return firstToken(where)
   if (code === 'CHANGE_REFUSED' && !retryable) return undefined
   if (code === 'NO_LEADER' && isEmpty(details?.['voters'])) return WHEN_FOUNDED
   if (code === 'SNAPSHOT_TOO_OLD' && verb === 'list') {

@@ -41,7 +41,11 @@ story(
       early.stderr,
       /^UNAUTHORIZED: a token is needed\. .*"npx concord-kv token create --bootstrap"/,
     )
-    assert.doesNotMatch(early.stderr, /--token-file/)
+    assert.doesNotMatch(early.stderr, /--token-file|Try:/)
+    assert.match(
+      (await run(['get', 'k', '--data', 'data'])).stderr,
+      / Try: npx concord-kv token create --bootstrap --data data$/m,
+    )
     const env = { CONCORD_TOKEN: `sk_concord_${'x'.repeat(40)}` }
     assert.match((await run(['get', 'k'], { env })).stderr, /is not known.*token create --bootstrap/)
 
