@@ -188,7 +188,9 @@ function addRoute(
       const actor = isJudgedHere ? await owner.authorize(route, tokenOf(request.headers)) : undefined
       if (isForLeader({ query })) await owner.sendToLeader(route, tokenOf(request.headers), request.url)
       const call = new Call(owner, request, reply.raw, { params, query }, body, actor)
-      return sendResult(reply, await route.handle(call), openStream(request, reply))
+      const result = await route.handle(call)
+      if (isWithoutEnd(request, owner.config)) reply.header('connection', 'close')
+      return sendResult(reply, result, openStream(request, reply))
     },
   })
 }
@@ -215,8 +217,15 @@ function refuse(owner: AppOwner, error: unknown, request: FastifyRequest, reply:
   const way = problem.code === 'UNAUTHORIZED' ? wayToShow(request.headers) : undefined
   const message = way === undefined ? problem.message : `${problem.message}. ${way}`
   // Whoever comes while the node closes comes to another one next.
-  if (owner.signal.aborted) reply.header('connection', 'close')
+  const isLast = owner.signal.aborted || isWithoutEnd(request, owner.config)
+  if (isLast) reply.header('connection', 'close')
   return sendProblem(request, reply, { ...problem, message })
+}
+
+/** A body that nobody has asked for, and that is more than the rest of it is worth: its connection is not read on. */
+function isWithoutEnd({ raw, headers }: FastifyRequest, { bodyBytes }: HttpConfig): boolean {
+  if (raw.complete) return false
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > bodyBytes
 }
 
 /** What went wrong is in the log of the node, for whoever runs it; nobody else learns of it. */
