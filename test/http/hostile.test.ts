@@ -309,5 +309,7 @@ describe('connections', () => {
     assert.equal(made, 10)
     sockets.forEach((socket) => socket.destroy())
     await works(node)
+    await node.db.close()
+    assert.equal(made, 10, 'nor when nobody is there any more to take it')
   })
 })
