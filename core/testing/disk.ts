@@ -302,9 +302,11 @@ export class CrashDisk implements Disk {
 
   /** Damage, or another file: on the platters and in the cache. */
   replace(path: string, bytes: Uint8Array): void {
-    const inode = new Inode()
-    inode.live = Buffer.from(bytes)
-    inode.durable = Buffer.from(bytes)
+    this.#set(path, Buffer.from(bytes))
+  }
+
+  #set(path: string, bytes: Buffer): void {
+    const inode = Inode.of(bytes)
     for (let block = 0; block * BLOCK < bytes.length; block++) inode.blocks.add(block)
     this.names.set(path, inode)
     this.durableNames.set(path, inode)
@@ -312,7 +314,7 @@ export class CrashDisk implements Disk {
 
   /** Somebody else takes all that is left. */
   fillUp(path: string): void {
-    this.replace(path, Buffer.alloc(this.#freeBytes()))
+    this.#set(path, Buffer.alloc(this.#freeBytes()))
   }
 
   remove(path: string): void {
