@@ -4,13 +4,14 @@
  */
 import type { NodeStorage } from '../../core/node-storage.ts'
 import type { LogStore, RecoveredLog } from '../../core/ports.ts'
-import type { HardState } from '../../core/raft/types.ts'
+import type { HardState, Membership } from '../../core/raft/types.ts'
 import { Violation } from '../sim/judge.ts'
 import type { Counters } from './counters.ts'
 
 export class DurableLog {
   readonly #name: string
   readonly #counters: Counters
+  readonly #hear: (membership: Membership) => void
   /** The terms of the entries that are durable, by their index; and the hard state. */
   #terms = new Map<number, number>()
   #last = 0
@@ -24,9 +25,11 @@ export class DurableLog {
   /** A byte of it has been changed. */
   isRotten = false
 
-  constructor(name: string, counters: Counters) {
+  /** @param hear is told of each membership before it is on this disk. */
+  constructor(name: string, counters: Counters, hear: (membership: Membership) => void) {
     this.#name = name
     this.#counters = counters
+    this.#hear = hear
   }
 
   /** The disk is another one. */
@@ -72,6 +75,7 @@ export class DurableLog {
       },
       append: async (batch) => {
         if (batch.truncateFrom !== undefined) this.#truncate(batch.truncateFrom)
+        for (const { membership } of batch.entries) if (membership !== undefined) this.#hear(membership)
         await log.append(batch)
         for (const { index, term } of batch.entries) this.#terms.set(index, term)
         this.#last = batch.entries.at(-1)?.index ?? this.#last

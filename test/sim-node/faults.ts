@@ -88,10 +88,11 @@ function act(world: World, fault: Fault): boolean {
         const target = find(world, fault.target)
         if (target === undefined) return
         say(world, `removes ${target.name}`)
-        world.voters = 0
+        world.removals++
         leaderOf(world)!
           .node!.cluster.removeMember(target.name)
           .catch(() => undefined)
+          .finally(() => world.removals--)
       })
   }
 }
@@ -109,7 +110,7 @@ function find(world: World, target: Target): Member | undefined {
 
 /** Of two who vote, neither can be lost for good. */
 const ifSpared = (world: World, strikes: () => void): boolean =>
-  world.voters > 2 && whileWhole(world, strikes)
+  world.voters > 2 && world.removals === 0 && whileWhole(world, strikes)
 
 /** Only one copy may be lost at a time, and only while the others are there to make another. */
 function whileWhole(world: World, strikes: () => void): boolean {

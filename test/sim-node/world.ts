@@ -49,8 +49,10 @@ export interface World {
   /** A member's data is lost, and the cluster has not replaced it yet. */
   wounded: string | undefined
   leader: string
-  /** How many vote, by the word of that leader; 0 while that may be about to change. */
+  /** How many vote, or will: by the word of that leader, or what is about to be agreed on. */
   voters: number
+  /** Members that are being removed. */
+  removals: number
   failure: unknown
   traceHash: number
   readonly trace: ((line: string) => void) | undefined
@@ -95,6 +97,7 @@ export function createWorld(plan: Plan, trace?: (line: string) => void): World {
     wounded: undefined,
     leader: '',
     voters: 0,
+    removals: 0,
     failure: undefined,
     traceHash: 0,
     trace,
@@ -124,7 +127,9 @@ export function addMember(world: World): Member {
   const member: Member = {
     name,
     computer,
-    log: new DurableLog(name, world.counters),
+    log: new DurableLog(name, world.counters, (membership) => {
+      world.voters = Math.min(world.voters, membership.voters.length)
+    }),
     node: undefined,
     isGone: false,
     isReplaced: false,
