@@ -90,6 +90,8 @@ export function campaignIfAlone(raft: RaftState): void {
 
 /** Asks for pre-votes, or at once for votes when the leader itself hands over (3.10). */
 export function campaign(raft: RaftState, reason: CampaignReason): void {
+  // It knows of nobody who leads, whomever it has handed over to.
+  endTransfer(raft, 'timedOut')
   if (reason === 'transfer') return standForElection(raft, reason)
   const role = becomePreCandidate(raft, reason)
   armElectionTimer(raft)

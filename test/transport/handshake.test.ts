@@ -87,7 +87,7 @@ test('H44: who dials judges the welcome by what was acknowledged when he asked f
 })
 
 /** As the node judges: by what it knew when it asked. */
-const asked = ({ id, hello, acknowledged }: Introduction): Verdict => {
+const byWhatWasAsked = ({ id, hello, acknowledged }: Introduction): Verdict => {
   const upTo = acknowledged?.upTo.get(id) ?? 0
   if (hello.last.index >= upTo) return { accept: 'member' }
   const message = `${id} had acknowledged entry ${upTo}, and ends at ${hello.last.index}`
@@ -103,7 +103,7 @@ test('H44: what is acknowledged while a hello is under way is not held against i
       a.hello = { ...a.hello, last: { index: 20, term: 3 } }
       b.acknowledged = upTo
     }
-    return asked(introduction)
+    return byWhatWasAsked(introduction)
   }
   a.transport.setPeers([b])
   await connected(a, b)
@@ -114,7 +114,7 @@ test('H44: what is acknowledged while a hello is under way is not held against i
 
 test('H44: who really has less is refused when he was asked; he is never connected, and hears it once', async (t) => {
   const [a, b] = [await startNode(t, 'a'), await startNode(t, 'b')]
-  b.judge = asked
+  b.judge = byWhatWasAsked
   b.acknowledged = { term: 3, upTo: new Map([[a.id, 20]]) }
   a.transport.setPeers([b])
   await until('a has dialled again and again', () => b.introductions.length > 8)
