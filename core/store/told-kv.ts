@@ -58,6 +58,7 @@ export class ToldKv extends Kv {
   }
 
   override getEntry<T = unknown>(key: Key, options?: ReadOptions): Promise<Entry<T> | undefined> {
+    if (!this.#events.isWanted('api.get_with_ttl')) return super.getEntry<T>(key, options)
     const say = this.#read(key, options)
     return this.#events.tell('api.get_with_ttl', say, () => super.getEntry<T>(key, options))
   }

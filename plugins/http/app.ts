@@ -4,7 +4,13 @@
  * what went wrong in here.
  */
 import { accessFor, ConcordError, type Log, type OfferedRoute, type Route } from '../../core/plugin.ts'
-import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  FastifyServerOptions,
+  onRequestHookHandler,
+} from 'fastify'
 import { parseBody } from './body.ts'
 import { Call, type CallOwner, mediaType, tokenOf, wayToShow } from './call.ts'
 import { type ClientOf, clientBy, type IdOf } from './client.ts'
@@ -78,7 +84,7 @@ export async function createApp(owner: AppOwner, offered: readonly OfferedRoute[
   }
   app.setErrorHandler((error: unknown, request, reply) => refuse(owner, error, request, reply))
   answerInTurn(app)
-  limitRequests(app, owner)
+  watchRequests(app, owner)
   const clientOf = clientBy(owner.idOf)
   await addExtras(app, config, peers, clientOf)
   const nowhere = nowhereIn(offered)
@@ -86,11 +92,12 @@ export async function createApp(owner: AppOwner, offered: readonly OfferedRoute[
   app.setNotFoundHandler(limited, (request, reply) => {
     refuse(owner, nowhere(request.method, request.url), request, reply)
   })
+  const limit = limitRequests(owner)
   const streams = new Streams(config.streams)
   const openStream = (request: FastifyRequest, reply: FastifyReply): OpenStream => {
     return (source) => streams.open(clientOf(request), source, reply)
   }
-  for (const { route } of offered) addRoute(app, owner, route, openStream)
+  for (const { route } of offered) addRoute(app, owner, route, limit, openStream)
   return app
 }
 
@@ -125,29 +132,29 @@ async function addExtras(
   }
 }
 
-/**
- * More than these would only wait for each other: whoever comes now is told at once, and nothing was done. Not those who
- * ask whether the process lives: a node that has much to do is not to be killed for it.
- */
-function limitRequests(app: FastifyInstance, { config, signal, underWay }: AppOwner): void {
-  let count = 0
+/** What is looked at before anything of the request is: also of those to no route. */
+function watchRequests(app: FastifyInstance, { underWay }: AppOwner): void {
   app.addHook('onRequest', (request, reply, done) => {
     underWay.begin(reply.raw)
     if (saysTwoHosts(request)) return done(new HttpError('INVALID_REQUEST', 'Host: expected one, found two'))
     if (isReadAlready(request)) return done(new HttpError('INVALID_REQUEST', READ_ALREADY))
-    if ((request.routeOptions.config as { isPublic?: boolean }).isPublic === true) return done()
-    if (signal.aborted) return done(new ConcordError('STOPPED', 'this node is being stopped'))
-    if (count >= config.requests) {
-      return done(new ConcordError('OVERLOADED', `${config.requests} requests are under way; slow down`))
-    }
-    count++
-    let isOver = false
-    reply.raw.once('close', () => {
-      if (!isOver) count--
-      isOver = true
-    })
     done()
   })
+}
+
+/**
+ * More than these would only wait for each other: whoever comes now is told at once, and nothing was done. Not those who
+ * ask whether the process lives: a node that has much to do is not to be killed for it.
+ */
+function limitRequests({ config, signal, underWay }: AppOwner): onRequestHookHandler {
+  return (_request, reply, done) => {
+    if (signal.aborted) return done(new ConcordError('STOPPED', 'this node is being stopped'))
+    if (underWay.counted >= config.requests) {
+      return done(new ConcordError('OVERLOADED', `${config.requests} requests are under way; slow down`))
+    }
+    underWay.count(reply.raw)
+    done()
+  }
 }
 
 const READ_ALREADY =
@@ -173,13 +180,14 @@ function addRoute(
   app: FastifyInstance,
   owner: AppOwner,
   route: Route,
+  limit: onRequestHookHandler,
   openStream: (request: FastifyRequest, reply: FastifyReply) => OpenStream,
 ): void {
   const judge = judgeOf(route)
   app.route({
     method: route.method,
     url: urlOf(route),
-    config: { isPublic: route.permission === 'public' },
+    onRequest: route.permission === 'public' ? [] : limit,
     handler: async (request, reply) => {
       const { params, query } = judge.text(request.params, request.query)
       const body = bodyOf(route, request)

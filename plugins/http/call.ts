@@ -47,17 +47,19 @@ export class Call implements RouteCall {
   }
 
   get store(): Store {
-    this.#store ??= this.#owner.store.with(this.#defaults())
+    this.#store ??= this.#ofItsDefaults()
     return this.#store
   }
 
-  #defaults(): StoreDefaults {
+  #ofItsDefaults(): Store {
+    const { store, hasAuth } = this.#owner
     const { consistency, timeout_ms: timeoutMs } = this.query
+    if (!hasAuth && consistency === undefined && timeoutMs === undefined) return store
     const defaults = {
       timeoutMs: timeoutMs as number | undefined,
       consistency: consistency as StoreDefaults['consistency'],
     }
-    return this.#owner.hasAuth ? { ...defaults, token: this.token ?? '' } : defaults
+    return store.with(hasAuth ? { ...defaults, token: this.token ?? '' } : defaults)
   }
 
   get signal(): AbortSignal {

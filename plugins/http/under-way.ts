@@ -8,22 +8,35 @@ import type { ServerResponse } from 'node:http'
 const TAKE_MS = 2000
 
 export class UnderWay {
-  readonly #responses = new Set<ServerResponse>()
+  /** Whether they are counted. */
+  readonly #responses = new Map<ServerResponse, boolean>()
+  #counted = 0
   #over: (() => void) | undefined
 
+  /** Of those under way, how many `count` was called for. */
+  get counted(): number {
+    return this.#counted
+  }
+
   begin(response: ServerResponse): void {
-    this.#responses.add(response)
+    this.#responses.set(response, false)
     if (this.#over !== undefined) hurry(response)
     response.once('close', () => {
+      if (this.#responses.get(response) === true) this.#counted--
       this.#responses.delete(response)
       if (this.#responses.size === 0) this.#over?.()
     })
   }
 
+  count(response: ServerResponse): void {
+    this.#responses.set(response, true)
+    this.#counted++
+  }
+
   /** Resolves when all answers have been taken, or will not be. */
   async finish(): Promise<void> {
     if (this.#responses.size === 0) return
-    for (const response of this.#responses) hurry(response)
+    for (const response of this.#responses.keys()) hurry(response)
     await new Promise<void>((resolve) => {
       this.#over = resolve
     })
