@@ -85,7 +85,10 @@ export class Door {
       return this.admit(operation, access, call)
     } catch (error) {
       if (!this.#byState.has(error as object)) throw error
-      return log.readPoint('leader', 0, call).then(() => this.admit(operation, access, call))
+      const late = log.readPoint('leader', 0, call).then(() => this.admit(operation, access, call))
+      // Whoever asked may find another reason to refuse before he waits for this one.
+      late.catch(() => undefined)
+      return late
     }
   }
 

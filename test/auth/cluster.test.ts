@@ -250,6 +250,26 @@ describe('a token', () => {
     }
   })
 
+  test('that nobody knows is refused, whatever else is wrong with the call, and nothing else comes of it', async () => {
+    const t = await testCluster({ seed: 4, config: { ...config, limits: { queueBytes: 1024 * 1024 } } })
+    try {
+      const leader = await t.leader()
+      await leader.db.plugin('auth').bootstrap()
+      const store = leader.db.with({ token: `sk_concord_${'x'.repeat(43)}` })
+      const large = 'x'.repeat(600 * 1024)
+      const calls = [
+        store.put('k', (() => 1) as never),
+        store.putIf('k', 1, { expected: (() => 1) as never }),
+        store.put('a', large),
+        store.put('b', large),
+      ]
+      const codes = await Promise.all(calls.map(outcome))
+      assert.deepEqual(codes, ['INVALID_VALUE', 'INVALID_VALUE', 'UNAUTHORIZED', 'OVERLOADED'])
+    } finally {
+      await t.close()
+    }
+  })
+
   test('writes in the order of its calls, also at a node that has not heard of it yet', async () => {
     const t = await testCluster({ seed: 3, config })
     try {
