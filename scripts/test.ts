@@ -3,14 +3,14 @@
 // Several hundred processes of one run load the same sources: they share what Node.js makes of them (without
 // types, compiled) in a directory of the run. One that opens a node then takes half the processor time.
 // Four files at once, also on two cores: those with clusters of their own wait for timers most of the time.
-// Of what is pure, where no test can leave anything that another one meets, all files of a folder are one
-// process: most of their time they would only load it again.
+// Where no test leaves anything that another one meets, all files of a folder are one process (test-files.ts).
 
 import { spawn } from 'node:child_process'
-import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { ALONE, filesOf, TOGETHER } from './test-files.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const own = mkdtempSync(join(tmpdir(), 'concord-suite-'))
@@ -20,14 +20,12 @@ const given = process.argv.slice(2)
 const files = given.filter((one) => !one.startsWith('-'))
 const options = given.filter((one) => one.startsWith('-'))
 
-const PURE = ['codec', 'machine', 'node', 'raft']
-const REST = ['test/*.test.ts', `test/!(tools|packaging|${PURE.join('|')})/**/*.test.ts`]
-
 /** A file that brings those of a folder. */
 function together(folder: string): string {
-  const all = globSync(`test/${folder}/*.test.ts`, { cwd: root }).sort()
   const path = join(own, `${folder}.test.mjs`)
-  const imports = all.map((file) => `import ${JSON.stringify(pathToFileURL(join(root, file)))}\n`)
+  const imports = filesOf(folder, root).map(
+    (file) => `import ${JSON.stringify(pathToFileURL(join(root, file)))}\n`,
+  )
   writeFileSync(path, imports.join(''))
   return path
 }
@@ -39,7 +37,7 @@ const suite = spawn(
     '--test-reporter=spec',
     '--test-concurrency=4',
     ...options,
-    ...(files.length === 0 ? [...PURE.map(together), ...REST] : files),
+    ...(files.length === 0 ? [...TOGETHER.map(together), ...ALONE] : files),
   ],
   {
     cwd: root,
