@@ -34,7 +34,8 @@ const HEADER_BYTES = 8 * 1024
 /** A request has to arrive whole within these; checked every second. */
 const HEADERS_MS = 10_000
 const REQUEST_MS = 30_000
-const KEEP_ALIVE_MS = 5_000
+/** A connection on which nothing is asked any more. */
+const IDLE_MS = 5_000
 
 export interface AppOwner extends CallOwner {
   readonly log: Log
@@ -63,7 +64,7 @@ function serverOptions(owner: AppOwner): FastifyServerOptions {
     bodyLimit: owner.config.bodyBytes,
     routerOptions: { maxParamLength: PARAM_LENGTH, caseSensitive: true },
     requestTimeout: REQUEST_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveTimeout: IDLE_MS,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     clientErrorHandler: answerUnreadable,

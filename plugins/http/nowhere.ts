@@ -37,8 +37,10 @@ function placesOf(offered: readonly OfferedRoute[]): Place[] {
   })
 }
 
-const SLASH =
-  '; a / in a key is written %2F in a path (/api/v1/kv/app%2Fcolour), or the key stands in the query (/api/v1/kv?key=app/colour)'
+const SLASH = `; a / in a key is written %2F in a path (${API_BASE}/kv/app%2Fcolour), or the key stands in the query (${API_BASE}/kv?key=app/colour)`
 
-/** More below the keys than one key: the `/ttl` of one may have been meant as the end of another. */
-const hasSlashInKey = (path: string): boolean => /^\/api\/v1\/kv\/[^/]*\//.test(path)
+/** More steps below the keys than the one that a key is; of `/kv/a/ttl`, too, nobody knows whether `a%2Fttl` was meant. */
+const hasSlashInKey = (path: string): boolean => {
+  const below = `${API_BASE}/kv/`
+  return path.startsWith(below) && path.includes('/', below.length)
+}

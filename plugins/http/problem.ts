@@ -5,21 +5,7 @@
 import { ConcordError, type ErrorCode, type Outcome } from '../../core/plugin.ts'
 
 /** What only HTTP can meet. */
-export type HttpCode =
-  | 'NOT_FOUND'
-  | 'METHOD_NOT_ALLOWED'
-  | 'NOT_LEADER'
-  | 'INVALID_REQUEST'
-  | 'CONDITION_FAILED'
-  | 'NOT_ACCEPTABLE'
-  | 'UNSUPPORTED_MEDIA_TYPE'
-  | 'UPGRADE_REQUIRED'
-  | 'PAYLOAD_TOO_LARGE'
-  | 'RATE_LIMITED'
-  | 'REQUEST_TIMEOUT'
-  | 'HEADERS_TOO_LARGE'
-
-const HTTP_STATUS: Record<HttpCode, number> = {
+export const HTTP_STATUS = {
   // With a `Location`; the store's own, which knows of none, is 503.
   NOT_LEADER: 307,
   INVALID_REQUEST: 400,
@@ -33,9 +19,12 @@ const HTTP_STATUS: Record<HttpCode, number> = {
   RATE_LIMITED: 429,
   REQUEST_TIMEOUT: 408,
   HEADERS_TOO_LARGE: 431,
-}
+} as const
 
-const STATUS: Partial<Record<ErrorCode, number>> = {
+export type HttpCode = keyof typeof HTTP_STATUS
+
+/** What the store knows: a code that is new there has to be placed here, and on the page docs/http.md. */
+export const STATUS: Record<ErrorCode, number> = {
   INVALID_KEY: 400,
   INVALID_VALUE: 400,
   INVALID_TTL: 400,
@@ -43,26 +32,46 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   INVALID_ARGUMENT: 400,
   UNAUTHORIZED: 401,
   FORBIDDEN: 403,
+  PLUGIN_NOT_ENABLED: 404,
   TIMEOUT: 408,
   CHANGE_REFUSED: 409,
   SETTING_REFUSED: 409,
+  SLICE_MISSING: 409,
   SNAPSHOT_TOO_OLD: 410,
   VALUE_TOO_LARGE: 413,
   BATCH_TOO_LARGE: 413,
   REQUEST_ID_REUSED: 422,
-  REQUEST_TABLE_FULL: 503,
+  // What passes, or is better at another node.
   NO_LEADER: 503,
   NOT_LEADER: 503,
   NOT_READY: 503,
   OVERLOADED: 503,
+  RIGHTS_CHANGED: 503,
+  REQUEST_TABLE_FULL: 503,
   STORAGE_FULL: 503,
   STORAGE_FAILED: 503,
   STOPPED: 503,
   UNSUPPORTED: 503,
   LEADERSHIP_LOST: 503,
   CONNECTION_LOST: 503,
-  PLUGIN_NOT_ENABLED: 404,
-  SLICE_MISSING: 409,
+  // What its operator has to look at.
+  INTERNAL: 500,
+  REVISION_EXHAUSTED: 500,
+  CORRUPTED: 500,
+  DIVERGED: 500,
+  NODE_REMOVED: 500,
+  PLUGIN_FAILED: 500,
+  PLUGIN_TIMEOUT: 500,
+  // A node that meets one of these does not serve: they come only from what a plugin does of its own.
+  PLUGIN_UNKNOWN: 500,
+  PLUGIN_INVALID: 500,
+  DIRECTORY_LOCKED: 500,
+  IDENTITY_MISMATCH: 500,
+  CONFIG_NOT_FOUND: 500,
+  CONFIG_NOT_LOADED: 500,
+  CONFIG_INVALID: 500,
+  ADDRESS_IN_USE: 500,
+  CANNOT_CONNECT: 500,
 }
 
 /** An error that the store knows nothing of. Nothing was applied. */
@@ -113,9 +122,12 @@ export function problemOf(error: unknown): Problem | undefined {
   }
   if (!ConcordError.is(error)) return framework(error)
   const { code, message, outcome, retryable, details } = error
-  const status = STATUS[code] ?? 500
+  const status = statusOf(code)
   return { status, code, message, outcome, retryable, details, headers: headersFor(status, outcome) }
 }
+
+/** An error of another copy of this package may have a code of a later version. */
+const statusOf = (code: ErrorCode): number => (Object.hasOwn(STATUS, code) ? STATUS[code] : 500)
 
 function headersFor(status: number, outcome: Outcome): Record<string, string> {
   if (status === 401) return { 'www-authenticate': 'Bearer realm="concord"' }

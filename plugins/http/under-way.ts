@@ -8,7 +8,7 @@ import type { ServerResponse } from 'node:http'
 const TAKE_MS = 2000
 
 export class UnderWay {
-  /** Whether they are counted. */
+  /** Whether `count` was called for each. */
   readonly #responses = new Map<ServerResponse, boolean>()
   #counted = 0
   #over: (() => void) | undefined
@@ -28,7 +28,9 @@ export class UnderWay {
     })
   }
 
+  /** What has ended already, because its client has gone, is counted no more. */
   count(response: ServerResponse): void {
+    if (this.#responses.get(response) !== false) return
     this.#responses.set(response, true)
     this.#counted++
   }
