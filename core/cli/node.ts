@@ -56,8 +56,14 @@ async function directoryOfConfig(cli: Cli): Promise<string> {
 }
 
 /** The config that the flags mean, with the variables on top. */
-export async function loadConfig(cli: Cli, mode = cli.mode): Promise<ResolvedConfig> {
+/** @param known variables that stand above those of the process. */
+export async function loadConfig(
+  cli: Cli,
+  mode = cli.mode,
+  known: Readonly<Record<string, string>> = {},
+): Promise<ResolvedConfig> {
   const config = await import('../config/index.ts')
-  const env = cli.data === undefined ? process.env : { ...process.env, CONCORD_DATA_DIR: resolve(cli.data) }
+  const data = cli.data === undefined ? {} : { CONCORD_DATA_DIR: resolve(cli.data) }
+  const env = { ...process.env, ...data, ...known }
   return config.loadConfig({ file: cli.config, mode, env, builtins })
 }

@@ -222,6 +222,7 @@ function addNode(program: Command, run: Run): void {
   program
     .command('recover [DIR]')
     .description('Make a member whose cluster has lost its quorum for good a cluster by itself; asks first.')
+    .option('--unasked', 'go on though another member cannot be asked whether it lives')
     .action(
       run(
         () => import('./recover.ts'),

@@ -2,9 +2,11 @@
  * Whether the other members of a cluster that is to be recovered live: each is asked who it is, as whoever comes with
  * an empty directory asks. One that answers as a member goes on with the old cluster, or may: then there would be two.
  */
-import { ConcordError } from '../errors.ts'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { addressOf } from '../address.ts'
 import { decodeWho, encodeQuestion } from '../node/introductions.ts'
-import { openTransport } from '../node-peers.ts'
+import { type ClusterConfig, openTransport } from '../node-peers.ts'
 import type { Hello, Transport, TransportHandlers } from '../ports.ts'
 import { systemWorld } from '../world.ts'
 import type { Cli } from './cli.ts'
@@ -18,34 +20,90 @@ interface Other {
   readonly address: string
 }
 
+/** What is known of one of them. Undefined: nothing listens there, or nobody has answered in time. */
+type Found = 'lives' | Error | undefined
+
 /**
  * Says, for people, what was found out.
  *
- * @throws `USAGE` - some of them live.
+ * @param unasked the operator knows that they are stopped for good: it goes on also where one cannot be asked.
+ * @throws `USAGE` - some of them live, or may.
  */
 export async function askMembers(
   cli: Cli,
   { name, clusterId }: { readonly name: string; readonly clusterId: string },
   others: readonly Other[],
+  unasked: boolean,
 ): Promise<string> {
-  const all = others.map((other) => `${other.name} (${other.address})`).join(', ')
-  const config = await loadConfig(cli).catch((error: Error) => error)
-  if (config instanceof Error || config.cluster === undefined) {
-    const why = config instanceof Error ? config.message : 'the config has no cluster section'
-    return `${all}: NOT ASKED whether they live, because ${why}`
+  const all = namesOf(others)
+  const config = await configOf(cli, name).catch((error: Error) => error)
+  if (config instanceof Error) {
+    if (unasked) return `${all}: NOT ASKED whether they live, because ${config.message}`
+    throw cannotAsk(`${all} cannot be asked whether they live`, config.message)
   }
-  const { cluster } = config
+  const found = await askAll(name, clusterId, others, config)
+  refuseLiving(others.filter((_, at) => found[at] === 'lives'))
+  const dumb = others.filter((_, at) => found[at] instanceof Error)
+  if (dumb.length === 0) return `${all}: none answers`
+  const why = found.find((each) => each instanceof Error)!.message
+  const known = `something listens at ${namesOf(dumb)} and says to nobody here whether it lives`
+  if (unasked) return `${all}: none answers as a member; ${known}`
+  throw cannotAsk(known, why)
+}
+
+const namesOf = (others: readonly Other[]): string =>
+  others.map((other) => `${other.name} (${other.address})`).join(', ')
+
+/** The directory knows its node's name, whatever a config for several nodes leaves open. */
+async function configOf(cli: Cli, name: string): Promise<ClusterConfig> {
+  const { cluster } = await loadConfig(cli, cli.mode, { CONCORD_NODE_ID: name })
+  if (cluster === undefined) throw new Error('the config has no cluster section')
+  return cluster
+}
+
+async function askAll(
+  name: string,
+  clusterId: string,
+  others: readonly Other[],
+  cluster: ClusterConfig,
+): Promise<Found[]> {
   const transport = await openTransport({ ...cluster, listen: '127.0.0.1:0' }, systemWorld)
   // Nothing of a transport keeps a process alive.
   const alive = setInterval(() => undefined, ANSWER_MS)
   try {
     await transport.listen(asStranger(name, cluster.name))
-    const living = await Promise.all(others.map((other) => livesIn(clusterId, other, transport)))
-    refuseLiving(others.filter((_, at) => living[at]))
-    return `${all}: none answers`
+    return await Promise.all(others.map((other) => ask(clusterId, other, transport)))
   } finally {
     clearInterval(alive)
     await transport.close()
+  }
+}
+
+async function ask(clusterId: string, { address }: Other, transport: Transport): Promise<Found> {
+  const { clock } = systemWorld
+  const patience = { deadlineMs: clock.monotonicMs() + ANSWER_MS }
+  try {
+    const answer = await transport.call({ address }, encodeQuestion({ kind: 'who' }), patience)
+    return decodeWho(answer).clusterId === clusterId ? 'lives' : undefined
+  } catch (error) {
+    // Whoever takes connections may be a member to whom this secret, or this certificate, is another's; or one that stands still.
+    return (await takesConnections(address)) ? (error as Error) : undefined
+  }
+}
+
+async function takesConnections(address: string): Promise<boolean> {
+  const { host, port } = addressOf(address, 'address')
+  const socket = connect({ host, port, timeout: ANSWER_MS })
+  try {
+    await Promise.race([
+      once(socket, 'connect'),
+      once(socket, 'timeout').then(() => Promise.reject(new Error('nobody there'))),
+    ])
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
   }
 }
 
@@ -59,16 +117,11 @@ function refuseLiving(living: readonly Other[]): void {
   throw new CliError('USAGE', why, next)
 }
 
-async function livesIn(clusterId: string, { address }: Other, transport: Transport): Promise<boolean> {
-  const { clock } = systemWorld
-  const patience = { deadlineMs: clock.monotonicMs() + ANSWER_MS }
-  try {
-    const answer = await transport.call({ address }, encodeQuestion({ kind: 'who' }), patience)
-    return decodeWho(answer).clusterId === clusterId
-  } catch (error) {
-    if (ConcordError.is(error)) return false
-    throw error
-  }
+function cannotAsk(what: string, why: string): CliError {
+  const next =
+    'the same with the config of this node, its secret and its certificates; with --unasked when all others are ' +
+    'stopped for good, or gone: one that lives goes on as the old cluster, beside the new one'
+  return new CliError('USAGE', `${what}: ${why}`, next)
 }
 
 /** Under the node's name, for that is what a certificate stands for, and of no cluster. */

@@ -14,14 +14,19 @@ import { askMembers } from './recover-peers.ts'
 import { type Recovered, recoverDirectory, resumeRecovery, standing } from './recover-directory.ts'
 import { facts } from './text.ts'
 
-export async function recover(cli: Cli, given: string | undefined): Promise<number> {
+export async function recover(
+  cli: Cli,
+  given: string | undefined,
+  { unasked = false }: { readonly unasked?: boolean } = {},
+): Promise<number> {
   let dir = given
   try {
     dir ??= await dataDirectory(cli)
     await requireDirectory(dir, 'recover')
     const lock = await lockDirectory(dir)
     try {
-      const recovered = (await resumeRecovery(dir, () => slicesAt(cli))) ?? (await recoverLocked(cli, dir))
+      const recovered =
+        (await resumeRecovery(dir, () => slicesAt(cli))) ?? (await recoverLocked(cli, dir, unasked))
       cli.show(recovered, () => describe(recovered))
       cli.hint(AFTERWARDS)
     } finally {
@@ -39,7 +44,7 @@ const AFTERWARDS =
   'Now: empty the data directory of every other member before it starts again, then start this node, then the\n' +
   'others: they join it. A member that starts on its old data is refused; two of them could go on as the old cluster.'
 
-async function recoverLocked(cli: Cli, dir: string): Promise<Recovered> {
+async function recoverLocked(cli: Cli, dir: string, unasked: boolean): Promise<Recovered> {
   const examined = await examine(dir, () => slicesAt(cli))
   const problem = examined.problems[0]
   if (problem !== undefined) throw problem
@@ -52,7 +57,7 @@ async function recoverLocked(cli: Cli, dir: string): Promise<Recovered> {
   const last = standing(examined)
   refuse(dir, examined, last)
   const others = othersOf(examined, last)
-  const silent = await askMembers(cli, examined.content!.identity, others)
+  const silent = await askMembers(cli, examined.content!.identity, others, unasked)
   cli.hint(facts(prospect(dir, examined, last, silent)))
   const names = others.map(({ name }) => name).join(', ')
   await cli.confirm(`make ${examined.content!.identity.name} a cluster by itself, without ${names}?`)

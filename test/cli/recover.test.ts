@@ -37,7 +37,7 @@ test(
       cpSync(from, to, { recursive: true, preserveTimestamps: true })
     const whole = join(scratch, 'whole')
     copy(dir, whole)
-    assert.equal((await run(['recover', whole, '--yes'])).code, 0)
+    assert.equal((await run(['recover', whole, '--yes', '--unasked'])).code, 0)
     const [before] = readdirSync(whole).filter((name) => name.startsWith('before-'))
 
     const count = steps('', '').length
@@ -56,7 +56,7 @@ test(
         assert.equal(error.code, 'CORRUPTED', `after ${done} steps: ${error.message}`)
       }
       // Whole again it is a cluster by itself, of which nothing is to be recovered.
-      const again = await run(['recover', data, '--yes'])
+      const again = await run(['recover', data, '--yes', '--unasked'])
       assert.equal(again.code, done === count ? 2 : 0, again.stderr)
       const db = await fileNode(t, join(scratch, `cut-${done}`), { node: { id: 'n3' } })
       assert.deepEqual(await db.getMany(['a', 'b'], LONG), [[1, 2], 3])
@@ -105,10 +105,10 @@ test(
     const dir = await lostMember(t)
     const run = commands(t, await temporary(t))
     putInDoubt(dir)
-    const asked = await run(['recover', dir])
+    const asked = await run(['recover', dir, '--unasked'])
     assert.equal(asked.code, 2)
     assert.match(asked.stderr, /in doubt .*--accept-loss/s)
-    assert.equal((await run(['recover', dir, '--yes'])).code, 0)
+    assert.equal((await run(['recover', dir, '--yes', '--unasked'])).code, 0)
     assert.equal(isInDoubt(dir), false)
   },
 )

@@ -43,6 +43,16 @@ test(
     const alive = await run(['recover', '--yes'])
     assert.equal(alive.code, 2)
     assert.match(alive.stderr, /n1 at 127\.0\.0\.1:\d+ still answers as a member of this cluster/)
+    // Whoever has another secret cannot hear that it lives; nor does a config that leaves the node's name open matter.
+    const foreign = join(dir, 'foreign.config.json')
+    const cluster = { name: 'test', members, listen: members['n3'], secret: 'another secret of some length' }
+    writeFileSync(foreign, JSON.stringify({ cluster }))
+    const mute = await run(['recover', 'data', '--yes', '--config', foreign])
+    assert.equal(mute.code, 2, mute.stderr)
+    assert.match(mute.stderr, /something listens at n1 \(127.*--unasked/s)
+    const nowhere = await run(['recover', 'data', '--yes', '--config', join(dir, 'none.config.json')])
+    assert.match(nowhere.stderr, /n1 \(127.*cannot be asked whether they live.*--unasked/s)
+    assert.equal(nowhere.code, 2)
     n1!.child.kill('SIGKILL')
     await n1!.ended
 
