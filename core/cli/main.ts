@@ -79,16 +79,28 @@ async function addVerbsOfPlugins(
 /** Of the config; and whoever asks for a verb that this does not have gets those that are known without one. */
 async function addVerbsForHelp(program: Program, argv: readonly string[]): Promise<void> {
   await addVerbsOfPlugins(program, argv).catch(() => undefined)
-  const words = argv.filter((word) => word !== 'help' && !word.startsWith('-'))
+  const words = wordsOf(argv)
   const isThere = program.command.commands.some((verb) => words.includes(verb.name()))
   if (words.length > 0 && !isThere) await addVerbsOfPlugins(program, argv, 'built in')
 }
 
 /** Help on no verb of the command's own lists those of the plugins, too. */
 function asksForPlugins({ command }: Program, argv: readonly string[]): boolean {
-  const isHelp = argv.some((word) => word === '-h' || word === '--help' || word === 'help')
-  const isOwn = command.commands.some((verb) => argv.includes(verb.name()))
-  return argv.length === 0 || (isHelp && !isOwn)
+  if (argv.length === 0) return true
+  if (!argv.some((word) => word === '-h' || word === '--help' || word === 'help')) return false
+  const words = wordsOf(argv)
+  return !command.commands.some((verb) => words.includes(verb.name()))
+}
+
+/** What may be verbs: no flags of every verb, and not their values. None where a flag is wrong, which parsing will say. */
+function wordsOf(argv: readonly string[]): string[] {
+  try {
+    const { operands, unknown } = createProgram().command.parseOptions([...argv])
+    return [...operands, ...unknown].filter((word) => word !== 'help' && !word.startsWith('-'))
+  } catch (error) {
+    if (error instanceof CommanderError) return []
+    throw error
+  }
 }
 
 /** commander's own sentence, without its prefix and its line of suggestions. */

@@ -35,7 +35,7 @@ async function builtIn(): Promise<readonly AnyDefinition[]> {
 const isDefinition = (found: unknown): found is AnyDefinition =>
   typeof found === 'object' && found !== null && 'apiVersion' in found && 'setup' in found
 
-/** Adds a verb of one word or more to the program. */
+/** Adds a verb of one word or more to the program; one that is there already stays as it is. */
 export function addPluginVerb(
   program: Command,
   verb: PluginCommand,
@@ -48,7 +48,9 @@ export function addPluginVerb(
       parent.commands.find((known) => known.name() === word) ??
       parent.command(word).helpCommand(false).summary(`Verbs of the plugin ${word}`).helpGroup('Plugins:')
   }
-  const command = parent.command(words.at(-1)!).summary(verb.summary).description(verb.summary)
+  const last = words.at(-1)!
+  if (parent.commands.some((known) => known.name() === last)) return
+  const command = parent.command(last).summary(verb.summary).description(verb.summary)
   if (parent === program) command.helpGroup('Plugins:')
   const given = verb.arguments ?? []
   for (const argument of given) command.argument(placeOf(argument), argument.summary)

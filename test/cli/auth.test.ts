@@ -276,4 +276,26 @@ story('a node without auth says so to whoever asks for its tokens', async (t, in
   assert.match((await run(['token', 'rotate', '--help'])).stdout, /--overlap <duration>/)
 })
 
+story(
+  'help is help where the config has auth on, whatever stands beside the word',
+  async (t, inDirectory) => {
+    const cwd = await temporary(t)
+    await writeFile(join(cwd, 'concord.config.mjs'), 'export default { plugins: { auth: true } }')
+    const run = inDirectory(cwd)
+    const all = await run(['help'])
+    assert.match(all.stdout, /^ {2}token .*Verbs of the plugin token$/m)
+    for (const args of [
+      ['-o', 'json', 'help'],
+      ['--data', 'put', '--help'],
+      ['--config', 'concord.config.mjs', 'help'],
+    ]) {
+      const { code, stdout, stderr } = await run(args)
+      assert.deepEqual([code, stdout, stderr], [0, all.stdout, ''], args.join(' '))
+    }
+    assert.match((await run(['--data', 'd', 'help', 'token'])).stdout, /^ {2}rotate <id> /m)
+    assert.doesNotMatch((await run(['help', 'typo'])).stderr, /UNEXPECTED/)
+    assert.match((await run(['help', '--data'])).stderr, /^USAGE: option '--data <dir>' argument missing/)
+  },
+)
+
 tellAll('the command line and tokens', stories)
