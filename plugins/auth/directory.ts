@@ -27,6 +27,8 @@ import { hashOf, isSecretOf, makeToken, newSecret, parseToken, textOf, type Toke
 /** What calls are judged by: see `DoorRequest.decidedBy`. */
 export const EPOCH = 'epoch'
 const BOOTSTRAP = 'bootstrap'
+/** There since the first token, whatever has become of that. */
+const HAD = 'had'
 const TOKENS = 'token/'
 const OLD = 'old/'
 /** There as long as a token that expires may be used: never written again, so that no change lengthens a life. */
@@ -74,8 +76,7 @@ export class Directory implements Omit<AuthService, 'can' | 'idOf'> {
     return old !== undefined && isSecretOf(secret, old) ? { id, record: record! } : undefined
   }
 
-  /** Every change of tokens and roles writes `EPOCH` when nobody has yet. */
-  knowsTokens = (): boolean => this.#space.local.get(EPOCH) !== undefined
+  hadTokensHere = (): boolean => this.#space.local.get(HAD) !== undefined
 
   roleNow = (name: string): Role | undefined =>
     PREDEFINED.get(name) ?? this.#roleOf(name, this.#space.local.get<RoleRecord>(ROLES + name))
@@ -87,7 +88,7 @@ export class Directory implements Omit<AuthService, 'can' | 'idOf'> {
   // ----------------------------------------------------------------------------------------- tokens
 
   async hadTokens(): Promise<boolean> {
-    return (await this.#space.get(EPOCH)) !== undefined
+    return (await this.#space.get(HAD)) !== undefined
   }
 
   createToken(given: NewToken, by = 'the application'): Promise<Shown> {
@@ -106,6 +107,7 @@ export class Directory implements Omit<AuthService, 'can' | 'idOf'> {
         seen: [absent(TOKENS + token.id)],
         writes: [
           put(TOKENS + token.id, record, ttl),
+          put(HAD, true),
           ...(ttl === undefined ? [] : [put(ENDS + token.id, true, ttl)]),
         ],
         takesAway: false,
@@ -147,9 +149,12 @@ export class Directory implements Omit<AuthService, 'can' | 'idOf'> {
     let name: string | undefined
     await this.#change(async () => {
       name = (await this.#find(id))?.record.name
-      if (name === undefined) await this.#mustBeNoName(id)
-      else if (!force) await this.#leavesAnAdmin({ token: id, as: undefined })
-      // Also when it is gone already: the try that took it may not have got so far as to say so.
+      if (name === undefined) {
+        // Whoever took it has had everything judged again in the same command.
+        await this.#mustBeNoName(id)
+        return undefined
+      }
+      if (!force) await this.#leavesAnAdmin({ token: id, as: undefined })
       return { writes: [remove(TOKENS + id), remove(OLD + id), remove(ENDS + id)], takesAway: true }
     })
     if (name !== undefined) this.#ctx.log.info({ id, name }, 'token revoked')
@@ -218,7 +223,8 @@ export class Directory implements Omit<AuthService, 'can' | 'idOf'> {
     let deleted = false
     await this.#change(async ({ has }) => {
       deleted = await has(ROLES + name)
-      if (deleted && !force) await this.#leavesAnAdmin({ role: name })
+      if (!deleted) return undefined
+      if (!force) await this.#leavesAnAdmin({ role: name })
       return { writes: [remove(ROLES + name)], takesAway: true }
     })
     return { deleted }
@@ -246,7 +252,11 @@ export class Directory implements Omit<AuthService, 'can' | 'idOf'> {
         )
       }
       const mark = put(BOOTSTRAP, { at: this.#ctx.clock.wallMs(), id: token.id })
-      return { seen: [absent(BOOTSTRAP)], writes: [mark, put(TOKENS + token.id, record)], takesAway: false }
+      return {
+        seen: [absent(BOOTSTRAP)],
+        writes: [mark, put(HAD, true), put(TOKENS + token.id, record)],
+        takesAway: false,
+      }
     })
     this.#ctx.log.info({ id: token.id, name: record.name, by: 'bootstrap' }, 'token created')
     return { ...infoOf(token.id, record, null, null), token: textOf(token) }
@@ -264,14 +274,16 @@ export class Directory implements Omit<AuthService, 'can' | 'idOf'> {
   /**
    * Every change of tokens and roles is one command, on the state that it was decided on: `EPOCH` is compared, and
    * rewritten with it. What only gives leaves it as it is, so that nobody who was let in is judged again for nothing;
-   * it is compared all the same, and so is what it was decided on.
+   * it is compared all the same, and so is what it was decided on. Of what is not there, nothing is written.
    */
-  async #change(decide: (now: Now) => Promise<Decided>): Promise<void> {
+  async #change(decide: (now: Now) => Promise<Decided | undefined>): Promise<void> {
     const has = async (key: string): Promise<boolean> => (await this.#space.get(key)) !== undefined
     for (;;) {
       const epoch = (await this.#space.getEntry(EPOCH))?.revision ?? 0
-      const { seen = [], writes, takesAway } = await decide({ has })
-      const turn = takesAway || epoch === 0 ? [put(EPOCH, newSecret())] : []
+      const decided = await decide({ has })
+      if (decided === undefined) return
+      const { seen = [], writes, takesAway } = decided
+      const turn = takesAway ? [put(EPOCH, newSecret())] : []
       const compare = [{ key: EPOCH, revision: epoch }, ...seen]
       const { succeeded } = await this.#space.txn({ compare, success: [...writes, ...turn] })
       if (succeeded) return

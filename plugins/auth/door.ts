@@ -51,7 +51,7 @@ export class AuthDoor {
 
   /** Whoever comes before the first token has to hear how that is made. */
   #stranger(why: string): ConcordError {
-    if (this.#directory.knowsTokens()) return unauthorized(why)
+    if (this.#directory.hadTokensHere()) return unauthorized(why)
     return new ConcordError('UNAUTHORIZED', `${why}. ${FIRST}`, { details: { reason: 'noTokens' } })
   }
 

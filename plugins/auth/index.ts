@@ -91,7 +91,7 @@ export interface AuthService {
   listRoles(): Promise<Role[]>
   /** The first token, with the role `admin`. @throws `CHANGE_REFUSED` - this cluster has had it. */
   bootstrap(): Promise<TokenInfo & { readonly token: string }>
-  /** Whether this cluster has had a token, or a role of its own. Until then nobody is let in. */
+  /** Whether this cluster has had a token. Until then nobody is let in. */
   hadTokens(): Promise<boolean>
   /** By this node's state, at once: the id of the token that has this text; undefined: nobody has it, or has it any more. */
   idOf(token: string): string | undefined
