@@ -18,7 +18,7 @@ export interface Ask {
   readonly isWrite: boolean
   /** A retry is safe: it has a request id. */
   readonly isGuarded?: boolean | undefined
-  /** Of `nowMs`; infinite for what takes as long as it takes. */
+  /** By the clock of `Links`; infinite for what takes as long as it takes. */
   readonly deadlineMs: number
   readonly signal?: AbortSignal | undefined
 }
@@ -41,7 +41,7 @@ export interface Links {
   readonly isClosed: boolean
   /** The connection there is, or the next one. Rejects with what `connect` does, within the caller's patience. */
   link(patience: CallPatience): Promise<Link>
-  /** New calls go elsewhere; what is under way on it ends there. */
+  /** New calls go elsewhere; what is under way on it ends there, and iterators go on. */
   leave(link: Link): void
 }
 

@@ -4,7 +4,7 @@
  */
 import { chmod } from 'node:fs/promises'
 import { type Server, createServer } from 'node:net'
-import type { Log } from '../plugin.ts'
+import type { Log } from '../host/contract.ts'
 import { type Place, clearPlace, removeSocket, socketPaths, writePlace } from './place.ts'
 import type { Visitors } from './visitors.ts'
 

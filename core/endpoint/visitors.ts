@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net'
 import { Writer } from '../bytes.ts'
 import { ConcordError } from '../errors.ts'
-import type { Log } from '../plugin.ts'
+import type { Log } from '../host/contract.ts'
 import type { Clock } from '../ports.ts'
 import { HELLO_BYTES, KIND, PROTOCOL, writeMessage } from './frames.ts'
 import type { EndpointNode } from './methods.ts'

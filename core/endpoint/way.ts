@@ -4,8 +4,9 @@ import { type Socket, connect as connectSocket } from 'node:net'
 /** Finds the socket and connects to it, or throws `CANNOT_CONNECT`; ends at once when nobody wants it any more. */
 export type Dial = (signal: AbortSignal) => Promise<Socket>
 
-/** Where the sockets come from. */
+/** The endpoints of a client, in their order. */
 export interface Way {
+  /** At how many endpoints the cluster is reached. */
   readonly alternatives: number
   readonly dial: Dial
   /** The next dial begins elsewhere, if there is another place. */

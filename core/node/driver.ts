@@ -3,8 +3,8 @@
  * -> apply what is committed -> answer who waited. A turn never waits, neither for the disk nor for a
  * plugin: one write is in flight, and what gathers meanwhile is the next (group commit).
  *
- * This is the only place where promises, the ports and the two values, Raft and Machine, meet. What each part of
- * a turn does is in a chapter of its own: intake, forwarding, writing, applying, reading, cluster changes, consultation.
+ * The two values, Raft and Machine, are held and stepped here. What each part of a turn does is in a chapter of its own:
+ * ticker, intake, forwarding, writing, room, applying, expiry, reading, snapshots, installs, cluster changes, consultation.
  * What they may ask of the driver, and tell it, is the list in whole.ts.
  */
 import { assert } from '../assert.ts'

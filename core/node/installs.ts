@@ -8,18 +8,16 @@ import { ConcordError } from '../errors.ts'
 import { snapshotLoader } from '../machine/index.ts'
 import type { Machine, Slice } from '../machine/index.ts'
 import type { Clock, SnapshotReader, SnapshotStore, SnapshotWriter } from '../ports.ts'
-import type { Input, SnapshotMeta, SnapshotRead, SnapshotWrite } from '../raft/index.ts'
+import type { SnapshotMeta, SnapshotRead, SnapshotWrite } from '../raft/index.ts'
 import { whyUnusable } from './unusable.ts'
+import type { Whole } from './whole.ts'
 
 /** A snapshot that nobody has asked for in so long is closed. */
 const IDLE_MS = 30_000
 /** After one that could not be taken: it would come again at once, and meet the same disk. */
 const REFUSED_MS = 1000
 
-export interface InstallOwner {
-  input(input: Input): void
-  failed(error: Error): void
-}
+type InstallOwner = Pick<Whole, 'input' | 'failed'>
 
 export interface InstallPorts {
   readonly clock: Clock

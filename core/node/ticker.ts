@@ -6,6 +6,7 @@
  * goes on doing so until it has fired, for the next call may come at once.
  */
 import type { Clock, Timer } from '../ports.ts'
+import type { Whole } from './whole.ts'
 
 /** The longest time between two ticks: it bounds how late a deadline of a call is noticed. */
 const TICK_MS = 50
@@ -13,14 +14,7 @@ const SHORTEST_MS = 1
 /** So late that somebody ought to know. */
 const STALL_MS = 200
 
-export interface TickerOwner {
-  /** Monotonic milliseconds at which the core wants to be woken. */
-  deadlineMs(): number
-  /** Whether a call waits for this node: an answer, or a deadline. */
-  isAwaited(): boolean
-  tick(): void
-  stall(durationMs: number): void
-}
+type TickerOwner = Pick<Whole, 'deadlineMs' | 'isAwaited' | 'tick' | 'stall'>
 
 export class Ticker {
   readonly #clock: Clock

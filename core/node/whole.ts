@@ -4,16 +4,13 @@
  */
 import type { ConcordError } from '../errors.ts'
 import type { Guard, Machine } from '../machine/index.ts'
-import type { Membership, NodeId, Raft, Time } from '../raft/index.ts'
+import type { Input, Membership, NodeId, Raft, Time } from '../raft/index.ts'
 import type { SettingValues } from './checked.ts'
 import type { Comparison } from './divergence.ts'
-import type { InstallOwner } from './installs.ts'
 import type { LogStatus, Patience, ReplicatedLog } from './replicated-log.ts'
 import type { SnapshotDone } from './snapshots.ts'
-import type { TickerOwner } from './ticker.ts'
-import type { WritingOwner } from './writing.ts'
 
-export interface Whole extends TickerOwner, WritingOwner, InstallOwner {
+export interface Whole {
   // ------------------------------------------------------------------------- the two values, and the time
 
   raft(): Raft
@@ -23,6 +20,8 @@ export interface Whole extends TickerOwner, WritingOwner, InstallOwner {
   nowMs(): number
   wallMs(): number
   clusterTimeNow(): number
+  /** Monotonic milliseconds at which the core wants to be woken. */
+  deadlineMs(): number
   /** What a read under the leader's lease has to see (6.4.1); undefined without a lease. */
   leaseIndex(): number | undefined
 
@@ -54,6 +53,8 @@ export interface Whole extends TickerOwner, WritingOwner, InstallOwner {
 
   /** Something has changed: a turn may have more to do. */
   plan(): void
+  /** Whether a call waits for this node: an answer, or a deadline. */
+  isAwaited(): boolean
   /** Somebody waits: the ticker has a deadline to look at. */
   look(): void
   /** Waits until somebody leads. */
@@ -64,6 +65,16 @@ export interface Whole extends TickerOwner, WritingOwner, InstallOwner {
 
   // ------------------------------------------------------------------------------------------ what is told
 
+  tick(): void
+  /** The event loop stood still. */
+  stall(durationMs: number): void
+  /** What the core has asked for, but for writes of the log. */
+  input(input: Input): void
+  persisted(sequence: number): void
+  /** It was not done: the volume is full. */
+  persistRefused(sequence: number): void
+  /** The node ends by it. */
+  failed(error: Error): void
   snapshotTaken(done: SnapshotDone): void
   /** Snapshots of this state are in doubt, or are so no more. */
   doubt(isInDoubt: boolean): void

@@ -7,13 +7,9 @@ import { ConcordError } from '../errors.ts'
 import type { Entry, Persist } from '../raft/index.ts'
 import type { TelemetryEvent, TelemetryEvents } from '../telemetry.ts'
 import type { DriverPorts } from './driver-ports.ts'
+import type { Whole } from './whole.ts'
 
-export interface WritingOwner {
-  persisted(sequence: number): void
-  /** It was not done: the volume is full. */
-  persistRefused(sequence: number): void
-  failed(error: Error): void
-}
+type WritingOwner = Pick<Whole, 'persisted' | 'persistRefused' | 'failed'>
 
 export class Writing {
   readonly #ports: DriverPorts

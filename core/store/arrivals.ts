@@ -18,9 +18,9 @@ export interface Arrival {
 
 export class Arrivals {
   readonly #limitBytes: number
-  /** Of those not proposed yet, and of those that a plugin has not answered yet, whoever still waits for them. */
+  /** Of writes that are not proposed yet, and of those given up on that a plugin still has in its hands. */
   #heldBytes = 0
-  /** By token and key: resolves when the last one to arrive, and all before it, have been proposed or have given up. */
+  /** By token and key: ends when the last write to arrive, and all before it, are proposed or given up. */
   readonly #last = new Map<string, Promise<unknown>>()
 
   /** @param limitBytes of all writes together that may wait. */

@@ -75,7 +75,7 @@ export interface KvParts {
 }
 
 /** By which calls go, whoever makes them. */
-interface Ways {
+interface Paths {
   readonly reads: ReadPath
   readonly writes: WritePath
   readonly txns: TxnPath
@@ -84,7 +84,7 @@ interface Ways {
   readonly many: ManyPath
 }
 
-function waysOf({ log, door, iterators }: KvParts): Ways {
+function pathsOf({ log, door, iterators }: KvParts): Paths {
   const reads = new ReadPath(log, door, iterators)
   const writes = new WritePath(log, door)
   const txns = new TxnPath(log, reads, writes)
@@ -97,18 +97,18 @@ export class Kv implements Store, JudgedWrites {
   readonly #parts: KvParts
   readonly #log: ReplicatedLog
   readonly #door: Door
-  protected readonly ways: Ways
+  protected readonly paths: Paths
   readonly #defaults: StoreDefaults
   protected readonly consistency: Consistency
   #cluster: Cluster | undefined
   #local: LocalReads | undefined
 
-  /** @param ways of another store over the same parts: `with` is called for each request of an application. */
-  constructor(parts: KvParts, defaults: StoreDefaults = {}, ways: Ways = waysOf(parts)) {
+  /** @param paths of another store over the same parts: `with` is called for each request of an application. */
+  constructor(parts: KvParts, defaults: StoreDefaults = {}, paths: Paths = pathsOf(parts)) {
     this.#parts = parts
     this.#log = parts.log
     this.#door = parts.door
-    this.ways = ways
+    this.paths = paths
     this.#defaults = defaults
     this.consistency = defaults.consistency ?? parts.rules.consistency
   }
@@ -122,7 +122,7 @@ export class Kv implements Store, JudgedWrites {
     this.#local ??= localReads(
       this.#log,
       this.#door,
-      this.ways.reads,
+      this.paths.reads,
       () => this.#check(undefined, OPTIONS.read),
       () => this.#parts.refusal() !== undefined,
     )
@@ -130,7 +130,7 @@ export class Kv implements Store, JudgedWrites {
   }
 
   with(defaults: StoreDefaults): Store {
-    return new Kv(this.#parts, this.merged(defaults), this.ways)
+    return new Kv(this.#parts, this.merged(defaults), this.paths)
   }
 
   protected merged(defaults: StoreDefaults): StoreDefaults {
@@ -160,8 +160,8 @@ export class Kv implements Store, JudgedWrites {
       const call = this.#check(options, OPTIONS.put)
       const ttlMs = checkTtl(call.options.ttl)
       checkKey(key)
-      if (this.#door.isOpenIn) return this.ways.writes.put(key, value, ttlMs, call)
-      return this.ways.writes.write('put', [{ op: 'put', key, value, ttlMs }], call, encodeOne)
+      if (this.#door.isOpenIn) return this.paths.writes.put(key, value, ttlMs, call)
+      return this.paths.writes.write('put', [{ op: 'put', key, value, ttlMs }], call, encodeOne)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -173,7 +173,7 @@ export class Kv implements Store, JudgedWrites {
       const slot = this.#slotNow(checkKey(key), call)
       if (slot === -1) return ABSENT
       if (slot !== undefined) return Promise.resolve(openAt(this.#log.machine.users, slot) as T)
-      return this.ways.reads.one(
+      return this.paths.reads.one(
         'get',
         key,
         call ?? this.#check(undefined, OPTIONS.read),
@@ -189,12 +189,12 @@ export class Kv implements Store, JudgedWrites {
       const call = options === undefined ? undefined : this.#check(options, OPTIONS.read)
       const slot = this.#slotNow(checkKey(key), call)
       if (slot === -1) return ABSENT
-      if (slot !== undefined) return Promise.resolve(this.ways.reads.entryAt(slot) as Entry<T>)
-      return this.ways.reads.one(
+      if (slot !== undefined) return Promise.resolve(this.paths.reads.entryAt(slot) as Entry<T>)
+      return this.paths.reads.one(
         'getEntry',
         key,
         call ?? this.#check(undefined, OPTIONS.read),
-        (record, now, request) => this.ways.reads.entry(record, now, request) as Entry<T>,
+        (record, now, request) => this.paths.reads.entry(record, now, request) as Entry<T>,
       )
     } catch (error) {
       return Promise.reject(error)
@@ -203,7 +203,7 @@ export class Kv implements Store, JudgedWrites {
 
   ttl(key: Key, options?: ReadOptions): Promise<number | null | undefined> {
     return promised(() =>
-      this.ways.reads.one('ttl', checkKey(key), this.#check(options, OPTIONS.read), (record, now) =>
+      this.paths.reads.one('ttl', checkKey(key), this.#check(options, OPTIONS.read), (record, now) =>
         secondsLeft(record.expiresAt, now),
       ),
     )
@@ -211,7 +211,7 @@ export class Kv implements Store, JudgedWrites {
 
   delete(key: Key, options?: WriteOptions): Promise<DeleteResult> {
     return promised(() =>
-      this.ways.writes.write(
+      this.paths.writes.write(
         'delete',
         [{ op: 'delete', key: checkKey(key) }],
         this.#check(options, OPTIONS.write),
@@ -223,7 +223,7 @@ export class Kv implements Store, JudgedWrites {
   touch(key: Key, ttl: number, options?: WriteOptions): Promise<TouchResult> {
     return promised(() => {
       const write = { op: 'touch', key: checkKey(key), ttlMs: checkTouchTtl(ttl) } as const
-      return this.ways.writes.write('touch', [write], this.#check(options, OPTIONS.write), encodeOne)
+      return this.paths.writes.write('touch', [write], this.#check(options, OPTIONS.write), encodeOne)
     })
   }
 
@@ -236,7 +236,7 @@ export class Kv implements Store, JudgedWrites {
         by: checkBy(call.options.by),
         ttlMs: checkTtl(call.options.ttl),
       } as const
-      return this.ways.writes.write('increment', [write], call, encodeOne, toIncrement, [
+      return this.paths.writes.write('increment', [write], call, encodeOne, toIncrement, [
         readAccess(write.key),
       ])
     })
@@ -248,7 +248,7 @@ export class Kv implements Store, JudgedWrites {
     return promised(() => {
       const call = this.#check(options, OPTIONS.putIf)
       const write = { op: 'put', key: checkKey(key), value, ttlMs: checkTtl(call.options.ttl) } as const
-      return this.ways.conditional.write('putIf', write, checkCondition(call.options), call)
+      return this.paths.conditional.write('putIf', write, checkCondition(call.options), call)
     }) as Promise<ConditionalResult<T>>
   }
 
@@ -256,34 +256,34 @@ export class Kv implements Store, JudgedWrites {
     return promised(() => {
       const call = this.#check(options, OPTIONS.deleteIf)
       const write = { op: 'delete', key: checkKey(key) } as const
-      return this.ways.conditional.write('deleteIf', write, checkCondition(call.options), call)
+      return this.paths.conditional.write('deleteIf', write, checkCondition(call.options), call)
     }) as Promise<ConditionalResult<T>>
   }
 
   recall(operation: TxnOperation, options?: WriteOptions): Promise<PutResult | undefined> {
-    return promised(() => this.ways.judged.recalled(operation, this.#check(options, OPTIONS.write)))
+    return promised(() => this.paths.judged.recalled(operation, this.#check(options, OPTIONS.write)))
   }
 
   commitJudged(operation: TxnOperation, revision: Revision, options?: WriteOptions): Promise<TxnResult> {
-    return promised(() => this.ways.judged.commit(operation, revision, this.#check(options, OPTIONS.write)))
+    return promised(() => this.paths.judged.commit(operation, revision, this.#check(options, OPTIONS.write)))
   }
 
   // ------------------------------------------------------------------------------------ many keys
 
   putMany(items: readonly PutItem[], options?: PutOptions): Promise<PutResult[]> {
-    return promised(() => this.ways.many.put(items, this.#check(options, OPTIONS.put)))
+    return promised(() => this.paths.many.put(items, this.#check(options, OPTIONS.put)))
   }
 
   deleteMany(keys: readonly Key[], options?: WriteOptions): Promise<DeleteResult[]> {
-    return promised(() => this.ways.many.delete(keys, this.#check(options, OPTIONS.write)))
+    return promised(() => this.paths.many.delete(keys, this.#check(options, OPTIONS.write)))
   }
 
   touchMany(items: readonly TouchItem[], options?: WriteOptions): Promise<TouchResult[]> {
-    return promised(() => this.ways.many.touch(items, this.#check(options, OPTIONS.write)))
+    return promised(() => this.paths.many.touch(items, this.#check(options, OPTIONS.write)))
   }
 
   getMany<T = unknown>(keys: readonly Key[], options?: ReadOptions): Promise<(T | undefined)[]> {
-    return promised(() => this.ways.many.get<T>(keys, this.#check(options, OPTIONS.read)))
+    return promised(() => this.paths.many.get<T>(keys, this.#check(options, OPTIONS.read)))
   }
 
   txn<R>(run: (tx: Transaction) => R | Promise<R>, options?: CallOptions): Promise<R>
@@ -294,8 +294,8 @@ export class Kv implements Store, JudgedWrites {
   ): Promise<R | TxnResult> {
     return promised<R | TxnResult>(() =>
       typeof what === 'function'
-        ? this.ways.txns.run(what, this.#check(options, OPTIONS.call))
-        : this.ways.txns.commit('txn', what, this.#check(options, OPTIONS.write)),
+        ? this.paths.txns.run(what, this.#check(options, OPTIONS.call))
+        : this.paths.txns.commit('txn', what, this.#check(options, OPTIONS.write)),
     )
   }
 
@@ -309,7 +309,7 @@ export class Kv implements Store, JudgedWrites {
     moment: Moment,
   ): AsyncGenerator<Entry<T>, undefined, undefined> {
     const call = this.#check(options, OPTIONS.entries)
-    return yield* this.ways.reads.entries(call, moment) as AsyncGenerator<Entry<T>, undefined, undefined>
+    return yield* this.paths.reads.entries(call, moment) as AsyncGenerator<Entry<T>, undefined, undefined>
   }
 
   // ------------------------------------------------------------------------------------ small things
@@ -327,8 +327,8 @@ export class Kv implements Store, JudgedWrites {
   #slotNow(key: Key, call: Call | undefined): number | undefined {
     if (!this.#door.isOpenOut || this.#parts.refusal() !== undefined) return undefined
     if (call === undefined)
-      return this.#defaults.signal === undefined ? this.ways.reads.slotNow(key, this.consistency) : undefined
+      return this.#defaults.signal === undefined ? this.paths.reads.slotNow(key, this.consistency) : undefined
     if (call.signal?.aborted === true || call.minRevision !== 0) return undefined
-    return this.ways.reads.slotNow(key, call.consistency)
+    return this.paths.reads.slotNow(key, call.consistency)
   }
 }

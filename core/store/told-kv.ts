@@ -36,14 +36,14 @@ export class ToldKv extends Kv {
   readonly #parts: ToldKvParts
   readonly #events: ApiEvents
 
-  constructor(parts: ToldKvParts, defaults?: StoreDefaults, ways?: Kv['ways']) {
-    super(parts, defaults, ways)
+  constructor(parts: ToldKvParts, defaults?: StoreDefaults, paths?: Kv['paths']) {
+    super(parts, defaults, paths)
     this.#parts = parts
     this.#events = parts.events
   }
 
   override with(defaults: StoreDefaults): Store {
-    return new ToldKv(this.#parts, this.merged(defaults), this.ways)
+    return new ToldKv(this.#parts, this.merged(defaults), this.paths)
   }
 
   override put(key: Key, value: Value, options?: PutOptions): Promise<PutResult> {

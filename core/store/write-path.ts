@@ -36,7 +36,7 @@ export type Encode = (writer: Writer, header: Header, writes: readonly Write[], 
 export type MapResult<R> = (done: CommandResult, request: DoorRequest) => R
 
 /** A write as it is to be proposed. */
-interface Ready {
+interface Prepared {
   readonly admitted: Admitted
   readonly writes: readonly Write[]
 }
@@ -77,11 +77,11 @@ export class WritePath {
           ? admitted.then((late) => this.#rewritten(late, given))
           : this.#rewritten(admitted, given),
       (turn) => this.#log.within(turn, withGrace(call)),
-      (ready) => this.#propose(ready.admitted, ready.writes, marked, encode, map),
+      (prepared) => this.#propose(prepared.admitted, prepared.writes, marked, encode, map),
     )
   }
 
-  #rewritten(admitted: Admitted, given: readonly Write[]): Ready | Promise<Ready> {
+  #rewritten(admitted: Admitted, given: readonly Write[]): Prepared | Promise<Prepared> {
     const writes = this.#door.incoming(admitted.request, given)
     return writes instanceof Promise
       ? writes.then((late) => ({ admitted, writes: late }))

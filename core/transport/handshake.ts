@@ -61,7 +61,7 @@ export class Greeter implements WireOwner {
   readonly #nonce: string
   /** The welcome may be older than what its sender acknowledges on another connection while it travels. */
   readonly #acknowledged: Acknowledged
-  #welcome: Admitted | undefined
+  #welcome: Welcome | undefined
 
   constructor(wire: Wire, world: TransportWorld, owner: Handshaking, lane: Lane, expected?: NodeId) {
     this.#wire = wire
@@ -202,7 +202,8 @@ const notTrusted = (whose: string, by: NodeId, problem: string): string =>
 type Accepted = Extract<Verdict, { accept: unknown }>
 type Refused = Extract<Verdict, { refuse: unknown }>
 
-interface Admitted {
+/** What the other side has said of itself, and that it is let in. */
+interface Welcome {
   readonly greeting: Greeting
   readonly verdict: Accepted
 }
