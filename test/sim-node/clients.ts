@@ -42,17 +42,19 @@ function begin(call: Call, number: number): void {
   const { world, member, operation } = call
   say(world, `${number} ${operation.kind} at ${member.name}`)
   const { process } = member.computer
-  world.calls++
+  owes(world, number, member)
   actions[operation.kind](call, number).then(
-    () => {
-      world.calls--
-    },
+    () => void world.calls.delete(number),
     (error: unknown) => {
-      world.calls--
+      world.calls.delete(number)
       // What a killed process still says, nobody hears.
       if (member.computer.process === process) refused(call, number, error)
     },
   )
+}
+
+function owes({ calls }: World, number: number, member: Member): void {
+  calls.set(number, { member, process: member.computer.process })
 }
 
 function refused({ world, values }: Call, number: number, error: unknown): void {
@@ -142,7 +144,7 @@ const actions: Record<Operation['kind'], Action> = {
   slice: async (call, number) => {
     await (call.db.plugin('observer' as never) as Observer).propose(number)
   },
-  increment: async (call, number) => increment(call, `request-${number}`, 3),
+  increment: async (call, number) => increment(call, number, 3),
   txn: async (call, number) => {
     const [one, other] = [
       `k${call.operation.pick % REGISTERS}`,
@@ -169,20 +171,21 @@ const patience = { timeoutMs: TIMEOUT_MS }
 const readOf = ({ operation: { consistency } }: Call) => ({ ...patience, consistency })
 
 /** Once, however often it has to ask: at another node each time. */
-async function increment(call: Call, requestId: string, tries: number): Promise<void> {
+async function increment(call: Call, number: number, tries: number): Promise<void> {
   const { world, operation } = call
   const key = `c${operation.pick % COUNTERS}`
   const nodes = running(world)
-  const db = nodes[(operation.pick + tries) % Math.max(1, nodes.length)]?.node
-  if (db === undefined) return
+  const asked = nodes[(operation.pick + tries) % Math.max(1, nodes.length)]
+  if (asked === undefined) return
+  owes(world, number, asked)
   try {
-    const result = await db.increment(key, { ...patience, requestId })
+    const result = await asked.node!.increment(key, { ...patience, requestId: `request-${number}` })
     if (!result.ok) throw new Violation('an answer is true', `${key} is no number`)
     wrote(call, result.revision, new Map([[key, String(result.value)]]), tries === 3)
   } catch (error) {
     if (!ConcordError.is(error) || error.outcome !== 'unknown' || tries === 1) throw error
     world.counters.retriedOnce++
-    await increment(call, requestId, tries - 1)
+    await increment(call, number, tries - 1)
   }
 }
 

@@ -16,6 +16,8 @@ import { createWorld, fail, leaderOf, type Member, running, type World } from '.
 
 const MOST_NODES = 7
 /** Events between two looks at the states of all nodes. */
+/** Beyond the deadline of any call. */
+const ANSWER_MS = 60_000
 const COMPARE_EVERY = 100
 /** At one instant: more, and nodes keep each other or themselves busy for ever. */
 const MOST_EVENTS_AT_ONCE = 100_000
@@ -33,6 +35,7 @@ export async function run(plan: Plan, trace?: (line: string) => void): Promise<O
     await found(world)
     await play(world)
     await demandLife(world)
+    await demandAnswers(world)
     await look(world)
   } catch (error) {
     const at = { atEvent: simulation.events, atMs: simulation.now }
@@ -42,7 +45,7 @@ export async function run(plan: Plan, trace?: (line: string) => void): Promise<O
     failure = { invariant: isViolation ? error.invariant : 'no crash', message, ...at }
   }
   world.counters.revisions = world.history.top
-  world.counters.unanswered = world.calls
+  world.counters.unanswered = world.calls.size
   return {
     seed: plan.options.seed,
     events: simulation.events,
@@ -148,6 +151,19 @@ function ask(world: World, member: Member, waiting: Map<Member, Asked>): void {
     },
     () => world.simulation.after(PAUSE_MS, again),
   )
+}
+
+/** Whoever lives has answered, by the deadline of each call at the latest. */
+async function demandAnswers(world: World): Promise<void> {
+  const owed = (): number[] => {
+    const all = [...world.calls]
+    return all
+      .filter(([, { member, process }]) => member.computer.process === process)
+      .map(([number]) => number)
+  }
+  if (await passes(world, ANSWER_MS, () => owed().length === 0)) return
+  const open = owed().map((number) => `${number} at ${world.calls.get(number)!.member.name}`)
+  throw new Violation('every call is answered', open.join(', '))
 }
 
 async function agree(world: World, top: number): Promise<boolean> {

@@ -56,8 +56,8 @@ export interface World {
   failure: unknown
   traceHash: number
   readonly trace: ((line: string) => void) | undefined
-  /** Calls under way. */
-  calls: number
+  /** Calls under way: which, on whom, and in which of his lives. */
+  readonly calls: Map<number, { readonly member: Member; readonly process: Computer['process'] }>
   /** Events since time last passed. */
   atOnce: number
   names: number
@@ -101,7 +101,7 @@ export function createWorld(plan: Plan, trace?: (line: string) => void): World {
     failure: undefined,
     traceHash: 0,
     trace,
-    calls: 0,
+    calls: new Map(),
     atOnce: 0,
     names: 0,
   }
