@@ -86,7 +86,7 @@ function act(world: World, fault: Fault): boolean {
       return whileWhole(world, () => {
         if (world.members.filter(({ isGone }) => !isGone).length <= world.profile.nodes) return
         const target = find(world, fault.target)
-        if (target === undefined) return
+        if (target === undefined || isLastKnown(world, target)) return
         say(world, `removes ${target.name}`)
         world.removals++
         leaderOf(world)!
@@ -95,6 +95,12 @@ function act(world: World, fault: Fault): boolean {
           .finally(() => world.removals--)
       })
   }
+}
+
+/** Whoever joins later knows the founders: one of them has to be there. */
+function isLastKnown({ members, profile, removals }: World, target: Member): boolean {
+  const founders = members.slice(0, profile.nodes).filter(({ isGone }) => !isGone)
+  return removals > 0 || (founders.length === 1 && founders[0] === target)
 }
 
 function withMember(world: World, target: Target, strikes: (member: Member) => void): boolean {
