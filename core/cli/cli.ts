@@ -15,9 +15,10 @@ const OUTPUTS: readonly string[] = ['table', 'json', 'jsonl'] satisfies Output[]
 const LEVELS: readonly string[] = ['leader', 'strong', 'eventual'] satisfies Consistency[]
 const MAX_INPUT_BYTES = 64 * 1024 * 1024
 
-/** The flags that say which node, or which config, for another command that is to be tried. */
-export function again({ data, endpoint, config, env }: GlobalFlags): string {
-  const given = Object.entries({ data, endpoint: endpoint?.join(','), config, env })
+/** The flags that say which node, or which config, and who calls, for another command that is to be tried. */
+export function again({ data, endpoint, cacert, config, env, tokenFile }: GlobalFlags): string {
+  const at = { data, endpoint: endpoint?.join(','), cacert, config, env, 'token-file': tokenFile }
+  const given = Object.entries(at)
   return given.map(([flag, value]) => (value === undefined ? '' : ` --${flag} ${inShell(value)}`)).join('')
 }
 

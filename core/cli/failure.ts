@@ -128,23 +128,29 @@ export interface Where {
   readonly isLoaded?: boolean | undefined
 }
 
-const MEMBERS = `${COMMAND} members shows whether it happened; the same again is safe`
+const members = (again: string): string =>
+  `${COMMAND} members${again} shows whether it happened; the same again is safe`
 const WITH_ID = 'the same again with the same --request-id: it applies once'
 const WITHOUT_ID = 'to see whether it happened; next time --request-id ID makes a retry safe'
+const oneKey = (again: string, hasId: boolean): string =>
+  hasId ? WITH_ID : `${COMMAND} get KEY${again} ${WITHOUT_ID}`
 
-/** The verbs that write, and what to do when nobody knows whether one did. */
-const AFTER_UNKNOWN: Readonly<Record<string, (hasId: boolean) => string>> = {
-  put: (hasId) => (hasId ? WITH_ID : `${COMMAND} get KEY ${WITHOUT_ID}`),
-  del: (hasId) => (hasId ? WITH_ID : `${COMMAND} get KEY ${WITHOUT_ID}`),
-  txn: (hasId) => (hasId ? WITH_ID : `${COMMAND} get KEY --meta ${WITHOUT_ID}`),
-  touch: () => `${COMMAND} ttl KEY shows whether it happened; the same again sets it anew`,
+/**
+ * The verbs that write, and what to do when nobody knows whether one did. Whoever looks at another node than the one that
+ * was meant does not see it there, and writes twice.
+ */
+const AFTER_UNKNOWN: Readonly<Record<string, (again: string, hasId: boolean) => string>> = {
+  put: oneKey,
+  del: oneKey,
+  txn: (again, hasId) => (hasId ? WITH_ID : `${COMMAND} get KEY --meta${again} ${WITHOUT_ID}`),
+  touch: (again) => `${COMMAND} ttl KEY${again} shows whether it happened; the same again sets it anew`,
   import: () => 'the same again with --overwrite: it writes all of the file anew',
   'plugin retire': () => 'the same again: what is retired already stays so',
-  'member add': () => MEMBERS,
-  'member remove': () => MEMBERS,
-  'member promote': () => MEMBERS,
-  'member demote': () => MEMBERS,
-  'leader transfer': () => `${COMMAND} leader show says who leads; the same again is safe`,
+  'member add': members,
+  'member remove': members,
+  'member promote': members,
+  'member demote': members,
+  'leader transfer': (again) => `${COMMAND} leader show${again} says who leads; the same again is safe`,
 }
 
 /** A verb of a plugin may write; only the plugin knows what is to be done then. */
@@ -154,6 +160,10 @@ const OF_NODE: ReadonlySet<string | undefined> = new Set(['start', 'fsck', 'reco
 
 const stateOf = (again: string): string =>
   `the same again; ${COMMAND} status${again} shows the state of the node`
+
+const isElsewhere = (again: string): boolean => again.includes(' --endpoint ')
+const pluginsOf = (again: string): string =>
+  `${COMMAND} ${isElsewhere(again) ? 'status' : 'plugin list'}${again}`
 
 /** With the flags that said which node, or which config. */
 const NEXT: Readonly<Record<string, string | ((again: string) => string)>> = {
@@ -165,10 +175,9 @@ const NEXT: Readonly<Record<string, string | ((again: string) => string)>> = {
   NO_LEADER: stateOf,
   NOT_READY: stateOf,
   OVERLOADED: 'the same again, a little later',
-  PLUGIN_NOT_ENABLED: (again) =>
-    `${COMMAND} ${/ --endpoint /.test(again) ? 'status' : 'plugin list'}${again}`,
-  PLUGIN_UNKNOWN: `${COMMAND} plugin list`,
-  STOPPED: `${COMMAND} start`,
+  PLUGIN_NOT_ENABLED: pluginsOf,
+  PLUGIN_UNKNOWN: pluginsOf,
+  STOPPED: (again) => (isElsewhere(again) ? stateOf(again) : `${COMMAND} start${again}`),
   STORAGE_FULL: 'the same again, when there is space on the volume',
   UNAUTHORIZED: '--token-file FILE, or the variable CONCORD_TOKEN',
 }
@@ -212,10 +221,10 @@ function nextStep(error: unknown, where: Where): string | undefined {
   if (error instanceof CliError) return error.next
   if (!ConcordError.is(error)) return undefined
   const { code, outcome, retryable, details } = error
-  const { verb } = where
+  const { verb, again = '' } = where
   if (OF_NODE.has(verb)) return nextOfNode(code, where)
   if (outcome === 'unknown' && code !== 'INTERNAL' && isWriting(verb)) {
-    return verb === undefined ? undefined : AFTER_UNKNOWN[verb]!(retryable)
+    return verb === undefined ? undefined : AFTER_UNKNOWN[verb]!(again, retryable)
   }
   // Its own sentence says what to do, or that nothing is to be done.
   if (code === 'CANNOT_CONNECT') return undefined
@@ -223,7 +232,7 @@ function nextStep(error: unknown, where: Where): string | undefined {
   if (code === 'CHANGE_REFUSED' && !retryable) return undefined
   if (code === 'NO_LEADER' && isEmpty(details?.['voters'])) return WHEN_FOUNDED
   if (code === 'SNAPSHOT_TOO_OLD' && verb === 'list') {
-    return `${COMMAND} list --after KEY with the last key that was printed`
+    return `${COMMAND} list --after KEY${again} with the last key that was printed`
   }
   return nextOf(code, where) ?? (retryable ? 'the same again' : undefined)
 }

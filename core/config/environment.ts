@@ -31,7 +31,7 @@ const ofService =
   /^CONCORD_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:ADDR|PORT|PROTO))?)$/
 
 /** And CONCORD_HTTP_PORT, which is an option's name too until one looks at the value: tcp://10.0.0.1:4000. */
-export const isOfKubernetes = (name: string, value: string | undefined) =>
+const isOfKubernetes = (name: string, value: string | undefined) =>
   ofService.test(name) || (name.endsWith('_PORT') && /^(?:tcp|udp|sctp):/.test(value ?? ''))
 
 export interface EnvironmentLayers {
@@ -126,24 +126,25 @@ export function pluginSwitch(name: string): Option {
   }
 }
 
+/** The variables that are meant for Concord, in order, without those that are known and those that Kubernetes injects. */
+export function strayVariables(env: Environment, isKnown: (name: string) => boolean): string[] {
+  const names = Object.keys(env).filter((name) => name.startsWith('CONCORD_') && !isKnown(name))
+  return names.filter((name) => !isOfKubernetes(name, env[name])).sort()
+}
+
 /** A warning for each `CONCORD_*` that nobody reads. */
 export function unknownVariables(
   env: Environment,
   known: ReadonlySet<string>,
   pluginsOff: readonly string[],
 ): string[] {
-  const warnings: string[] = []
-  for (const name of Object.keys(env).sort()) {
-    if (!name.startsWith('CONCORD_') || known.has(name) || isOfKubernetes(name, env[name])) continue
-    if ((CLI_VARIABLES as readonly string[]).includes(name)) continue
+  const all = new Set<string>([...known, ...CLI_VARIABLES])
+  return strayVariables(env, (name) => all.has(name)).map((name) => {
     const off = pluginsOff.find((plugin) => ownsVariable(plugin, name))
-    warnings.push(
-      off === undefined
-        ? `${name} is not a variable of Concord.${didYouMean(name, [...known, ...CLI_VARIABLES])}`
-        : `${name} has no effect: plugin "${off}" is off`,
-    )
-  }
-  return warnings
+    return off === undefined
+      ? `${name} is not a variable of Concord.${didYouMean(name, [...all])}`
+      : `${name} has no effect: plugin "${off}" is off`
+  })
 }
 
 /** Of the plugin `auth`, and set before anybody thinks of plugins: its name does not say which. */

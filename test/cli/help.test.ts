@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import type { Command } from 'commander'
+import { again as againOf } from '../../core/cli/cli.ts'
 import { sentenceOf } from '../../core/cli/failure.ts'
 import { createProgram } from '../../core/cli/program.ts'
 import { ConcordError } from '../../core/errors.ts'
@@ -82,4 +83,17 @@ test('after an unknown outcome nothing is advised that the verb does not have', 
   )
   assert.match(sentenceOf(lost, { verb: 'put' }), /with the same --request-id/)
   assert.doesNotMatch(sentenceOf(lost), /Try:/, 'nobody knows what a verb of a plugin does')
+})
+
+test('after an unknown outcome the node that was meant is asked, and no other', () => {
+  const again = againOf({ endpoint: ['https://n1:4000'], cacert: 'ca.pem', tokenFile: 'token' })
+  assert.equal(again, ' --endpoint https://n1:4000 --cacert ca.pem --token-file token')
+  const error = new ConcordError('TIMEOUT', 'too late', { outcome: 'unknown', retryable: false })
+  for (const { name } of verbs()) {
+    const [, advised] = /(npx concord-kv [^;]*)/.exec(sentenceOf(error, { verb: name, again })) ?? []
+    assert.ok(advised?.includes(again) ?? true, `${name}: ${advised}`)
+  }
+  for (const code of ['STOPPED', 'PLUGIN_UNKNOWN', 'PLUGIN_NOT_ENABLED', 'SNAPSHOT_TOO_OLD'] as const) {
+    assert.ok(sentenceOf(new ConcordError(code, 'no'), { verb: 'list', again }).includes(again), code)
+  }
 })
