@@ -28,9 +28,9 @@ export class Arrivals {
     this.#limitBytes = limitBytes
   }
 
-  /** Nobody waits, and nobody can be overtaken. */
-  get isEmpty(): boolean {
-    return this.#last.size === 0
+  /** Whether nobody would be overtaken. */
+  isTurnOf(token: unknown, writes: readonly { readonly key: Key }[]): boolean {
+    return this.#last.size === 0 || !writes.some(({ key }) => this.#last.has(laneOf(token, key)))
   }
 
   /**
@@ -51,7 +51,7 @@ export class Arrivals {
     if (this.#heldBytes > 0 && this.#heldBytes + bytes > this.#limitBytes) throw tooManyWait()
     const prepared = prepare()
     const lanes = lanesOf(arrival)
-    const before = this.isEmpty ? [] : lanes.flatMap((lane) => this.#last.get(lane) ?? [])
+    const before = lanes.flatMap((lane) => this.#last.get(lane) ?? [])
     if (before.length === 0 && !(prepared instanceof Promise)) return go(prepared)
     // In an object, lest the answer be waited for.
     const gone = (async (): Promise<{ readonly answer: Promise<R> }> => {
@@ -78,7 +78,9 @@ export class Arrivals {
 }
 
 /** No token holds a NUL: it would be refused as one. */
-const lanesOf = ({ token, keys }: Arrival): readonly string[] => keys.map((key) => `${String(token)}\0${key}`)
+const laneOf = (token: unknown, key: Key): string => `${String(token)}\0${key}`
+
+const lanesOf = ({ token, keys }: Arrival): readonly string[] => keys.map((key) => laneOf(token, key))
 
 const tooManyWait = (): ConcordError =>
   new ConcordError('OVERLOADED', 'too many writes wait at the door; slow down and try again')

@@ -62,7 +62,8 @@ export class WritePath {
     const access = this.#door.isOpen ? NOTHING : [...writes.map(writeAccess), ...reads]
     const admitted = this.#door.enter(this.#log, operation, access, call)
     const { arrivals, rewrites } = this.#door
-    if (!rewrites && arrivals.isEmpty && !(admitted instanceof Promise)) {
+    const { token } = call.options
+    if (!rewrites && !(admitted instanceof Promise) && arrivals.isTurnOf(token, writes)) {
       return this.#propose(admitted, writes, call, encode, map)
     }
     // Captured now, and told apart now: the caller may go on with his objects, and a tap may rewrite each try differently.
@@ -71,7 +72,7 @@ export class WritePath {
       ? { ...call, fingerprint: call.fingerprint ?? fingerprintOf(call, [operation, given]) }
       : call
     return arrivals.inOrder(
-      { token: call.options.token, keys: given.map(({ key }) => key), bytes },
+      { token, keys: given.map(({ key }) => key), bytes },
       () =>
         admitted instanceof Promise
           ? admitted.then((late) => this.#rewritten(late, given))
