@@ -161,6 +161,9 @@ const OF_NODE: ReadonlySet<string | undefined> = new Set(['start', 'fsck', 'reco
 const stateOf = (again: string): string =>
   `the same again; ${COMMAND} status${again} shows the state of the node`
 
+/** Nobody is let in who cannot be judged: over HTTP the node says how it is on a path of its own. */
+const WITHOUT_LEADER =
+  'the same again; GET /readyz?verbose=true there says what the node waits for, and on its machine `concord status --data DIR`'
 const isElsewhere = (again: string): boolean => again.includes(' --endpoint ')
 const pluginsOf = (again: string): string =>
   `${COMMAND} ${isElsewhere(again) ? 'status' : 'plugin list'}${again}`
@@ -173,7 +176,7 @@ const NEXT: Readonly<Record<string, string | ((again: string) => string)>> = {
   IDENTITY_MISMATCH: 'the node.id that the directory was made for, or another directory',
   CHANGE_REFUSED: (again) => `${COMMAND} members${again}, and the same again when what it says has passed`,
   NO_LEADER: stateOf,
-  NOT_READY: stateOf,
+  NOT_READY: (again) => (isElsewhere(again) ? WITHOUT_LEADER : stateOf(again)),
   OVERLOADED: 'the same again, a little later',
   PLUGIN_NOT_ENABLED: pluginsOf,
   PLUGIN_UNKNOWN: pluginsOf,

@@ -41,7 +41,7 @@ export class AuthDoor {
     request.decidedBy = { plugin: 'auth', key: EPOCH }
     if (!OF_NODE.has(request.operation)) this.#mustBeInTouch()
     const known = this.#directory.known(token)
-    if (known === undefined) throw this.#stranger('the token is not known, or not any more')
+    if (known === undefined) throw this.#unknown()
     request.actor = `token:${known.id}`
     request.credential = known.id
     this.#note(known.id)
@@ -49,9 +49,21 @@ export class AuthDoor {
     for (const access of request.access) this.#allow(request, access, rulings)
   }
 
+  /**
+   * What a node has applied before it has a leader again is less than what was committed: until then it knows neither
+   * which tokens there are, nor that there is none.
+   */
+  #unknown(): ConcordError {
+    if (this.#isInTouch()) return this.#stranger('the token is not known, or not any more')
+    return new ConcordError(
+      'NOT_READY',
+      'this node does not know the token, and has no leader from whom it would have heard of all that there are',
+    )
+  }
+
   /** Whoever comes before the first token has to hear how that is made. */
   #stranger(why: string): ConcordError {
-    if (this.#directory.hadTokensHere()) return unauthorized(why)
+    if (this.#directory.hadTokensHere() || !this.#isInTouch()) return unauthorized(why)
     return new ConcordError('UNAUTHORIZED', `${why}. ${FIRST}`, { details: { reason: 'noTokens' } })
   }
 
@@ -61,11 +73,15 @@ export class AuthDoor {
 
   /** A node that is cut off does not learn of tokens that are revoked. */
   #mustBeInTouch(): void {
-    if (this.#config.staleReads || this.#owner.contactMs() <= this.#config.staleMs) return
+    if (this.#config.staleReads || this.#isInTouch()) return
     throw new ConcordError(
       'NOT_READY',
       `this node has not been in touch with a leader for ${this.#config.staleMs} ms: it cannot tell whether a token still holds`,
     )
+  }
+
+  #isInTouch(): boolean {
+    return this.#owner.contactMs() <= this.#config.staleMs
   }
 
   #allow(request: DoorRequest, access: Access, rulings: readonly Ruling[]): void {

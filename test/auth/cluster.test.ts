@@ -481,3 +481,26 @@ describe('changes of rights', () => {
     }
   })
 })
+
+test('a node that starts without the others calls no token unknown: it has not heard of all', async () => {
+  const t = await testCluster({ seed: 11, config })
+  try {
+    const leader = await t.leader()
+    const { token } = await leader.db.plugin('auth').bootstrap()
+    await leader.db.with({ token }).put('a', 1)
+    const names = t.nodes.map(({ name }) => name)
+    for (const name of names) t.crash(name)
+    const { db } = await t.start(names[0]!)
+    await t.advance(2000)
+    const alone = db.with({ token })
+    for (const call of [() => alone.status(), () => alone.cluster.members()]) {
+      await assert.rejects(call, { code: 'NOT_READY', message: /has no leader/ })
+    }
+    await assert.rejects(db.status(), (error: Error) => !error.message.includes('bootstrap'))
+    await t.start(names[1]!)
+    await t.until(async () => (await outcome(alone.get('a'))) === 'done')
+    assert.equal(await outcome(alone.status()), 'done')
+  } finally {
+    await t.close()
+  }
+})

@@ -63,6 +63,26 @@ story('health: by any token that may read something, whatever that is', async (t
   assert.equal((await as('writer', 'write')).code, 4)
 })
 
+story(
+  'health: 0 with --live of a node that refuses whoever asks, and 5 where there is none',
+  async (t, inDirectory) => {
+    const cwd = await temporary(t)
+    const run = inDirectory(cwd)
+    assert.equal((await run(['health', '--live'])).code, 5)
+    const db = await fileNode(t, cwd, { plugins: { auth: true, http: { port: 0 } } })
+    const { token } = await db.plugin('auth').bootstrap()
+    const wrong = token.replaceAll(/.$/g, (last) => (last === 'A' ? 'E' : 'A'))
+    for (const at of [[], ['--endpoint', db.plugin('http').url!]]) {
+      for (const env of [{}, { CONCORD_TOKEN: wrong }]) {
+        assert.equal((await run(['health', ...at], { env })).code, 4)
+        const live = await run(['health', '--live', ...at], { env })
+        const { live: isLive, serving, node } = JSON.parse(live.stdout) as Record<string, unknown>
+        assert.deepEqual([live.code, isLive, serving, node], [0, true, null, null], live.stderr)
+      }
+    }
+  },
+)
+
 story('snapshot: one more, now', async (t, inDirectory) => {
   const cwd = await temporary(t)
   const db = await fileNode(t, cwd)

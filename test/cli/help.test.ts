@@ -96,4 +96,9 @@ test('after an unknown outcome the node that was meant is asked, and no other', 
   for (const code of ['STOPPED', 'PLUGIN_UNKNOWN', 'PLUGIN_NOT_ENABLED', 'SNAPSHOT_TOO_OLD'] as const) {
     assert.ok(sentenceOf(new ConcordError(code, 'no'), { verb: 'list', again }).includes(again), code)
   }
+  // What this node lets nobody in for is not to be had by another verb at the same place.
+  assert.doesNotMatch(
+    sentenceOf(new ConcordError('NOT_READY', 'no'), { verb: 'status', again }),
+    /status --endpoint/,
+  )
 })
