@@ -84,7 +84,7 @@ export async function createApp(owner: AppOwner, offered: readonly OfferedRoute[
     app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   }
   app.setErrorHandler((error: unknown, request, reply) => refuse(owner, error, request, reply))
-  answerInTurn(app)
+  answerInTurn(app, config.requests)
   watchRequests(app, owner)
   const clientOf = clientBy(owner.idOf)
   await addExtras(app, config, peers, clientOf)

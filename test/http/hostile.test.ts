@@ -40,6 +40,16 @@ const request = (line: string, ...headers: string[]): string =>
 const put = (key: string, body = '{"value":1}'): string =>
   request(`PUT /api/v1/kv/${key}`, 'Content-Type: application/json', `Content-Length: ${body.length}`) + body
 
+/** A connection that asks for what is held, and for `many` other things behind it. */
+function piled(t: TestContext, node: Api, many: number): Socket {
+  const socket = connect(portOf(node), '127.0.0.1')
+  t.after(() => socket.destroy())
+  socket.on('error', () => undefined)
+  socket.resume()
+  socket.write(request('GET /api/v1/held') + request('GET /livez').repeat(many))
+  return socket
+}
+
 async function works({ call }: Api): Promise<void> {
   assert.equal((await call('PUT', '/api/v1/kv/proper', { body: { value: 1 } })).status, 200)
   assert.equal((await call('GET', '/api/v1/kv/proper')).body.data.value, 1)
@@ -222,6 +232,33 @@ describe('a request', () => {
     )
     assert.deepEqual(statusesIn(text), [200, 200, 200])
     assert.deepEqual(await node.db.getMany(['one', 'two']), [1, 1])
+  })
+
+  test('of which many stand behind one that is not answered cost their connection, and nobody else anything', async (t) => {
+    const released = Promise.withResolvers<object>()
+    let held = 0
+    const handle = (): Promise<object> => {
+      held++
+      return released.promise
+    }
+    const node = await api(t, { requests: 300 }, routeOf({ path: '/held', handle }))
+    const behind = (many: number): Socket => piled(t, node, many)
+    const ended = (socket: Socket): Promise<void> => until(() => socket.destroyed)
+
+    // Too many behind one; the places of those that it held come back.
+    for (let at = 0; at < 3; at++) await ended(behind(257))
+    const line = behind(256)
+    await until(() => held === 4)
+    // Too many of all together.
+    await ended(behind(45))
+    await works(node)
+
+    released.resolve({})
+    let text = ''
+    line.on('data', (piece: Buffer) => (text += piece.toString()))
+    await until(() => statusesIn(text).length === 257)
+    assert.deepEqual(new Set(statusesIn(text)), new Set([200]))
+    await works(node)
   })
 
   test('with a path that is odd is a key, exactly, or is refused', async (t) => {
