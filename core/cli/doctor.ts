@@ -11,7 +11,7 @@ import type { MemberStatus, Status } from '../types.ts'
 import type { Cli } from './cli.ts'
 import { fsyncTimes, volumeOf } from './doctor-machine.ts'
 import { CliError, COMMAND } from './failure.ts'
-import { dataDirectory, loadConfig, withNode } from './node.ts'
+import { configOfNode, dataDirectory, withNode } from './node.ts'
 import type { Column } from './text.ts'
 
 const DAY_MS = 86_400_000
@@ -58,7 +58,7 @@ export async function doctor(cli: Cli): Promise<void> {
 async function checksOf(cli: Cli): Promise<Check[]> {
   let config: ResolvedConfig
   try {
-    config = await loadConfig(cli)
+    config = await configOfNode(cli)
   } catch (error) {
     const next = `${COMMAND} config validate${cli.again}`
     return [judged('config', 'failed', messageOf(error), 'a config that loads', next)]

@@ -220,6 +220,16 @@ const WHEN_FOUNDED = 'the same again, when the cluster is founded: the log of th
 
 const isEmpty = (list: unknown): boolean => Array.isArray(list) && list.length === 0
 
+/** A config for several nodes, and nothing that says which of them. */
+export function lacksName(error: unknown): boolean {
+  if (!ConcordError.is(error) || error.code !== 'CONFIG_INVALID') return false
+  const problems = (error.details?.['problems'] ?? []) as readonly { path: string; message: string }[]
+  return problems.some(({ path, message }) => path === 'node.id' && message.endsWith('found none'))
+}
+
+const WHICH_NODE =
+  'the same with --data DIR, the directory of the node that is meant, or with CONCORD_NODE_ID'
+
 function nextStep(error: unknown, where: Where): string | undefined {
   if (error instanceof CliError) return error.next
   if (!ConcordError.is(error)) return undefined
@@ -233,6 +243,7 @@ function nextStep(error: unknown, where: Where): string | undefined {
   if (code === 'CANNOT_CONNECT') return undefined
   if (details?.['reason'] === 'noTokens') return firstToken(where)
   if (code === 'CHANGE_REFUSED' && !retryable) return undefined
+  if (lacksName(error)) return WHICH_NODE
   if (code === 'NO_LEADER' && isEmpty(details?.['voters'])) return WHEN_FOUNDED
   if (code === 'SNAPSHOT_TOO_OLD' && verb === 'list') {
     return `${COMMAND} list --after KEY${again} with the last key that was printed`

@@ -2,6 +2,7 @@
  * The node that a verb talks to: which data directory is meant, and the connection to whoever runs there.
  * The command never opens a store on the data itself.
  */
+import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { locateConfig } from '../config/locate.ts'
 import type { ResolvedConfig } from '../config/index.ts'
@@ -9,8 +10,11 @@ import { type ConnectOptions, connectTo, connectToDirectory } from '../connect.t
 import { readPlace } from '../endpoint/place.ts'
 import { ConcordError } from '../errors.ts'
 import type { RemoteStore } from '../endpoint/remote-store.ts'
+import { decodeIdentity } from '../storage/file/identity.ts'
+import { identityPath } from '../storage/file/layout.ts'
 import { builtins } from '../../plugins/index.ts'
 import type { Cli } from './cli.ts'
+import { lacksName } from './failure.ts'
 
 /** Connects, with the flags as defaults of every call; closes the connection afterwards. */
 export async function withNode<R>(cli: Cli, use: (node: RemoteStore) => Promise<R>): Promise<R> {
@@ -55,8 +59,32 @@ async function directoryOfConfig(cli: Cli): Promise<string> {
   )
 }
 
-/** The config that the flags mean, with the variables on top. */
-/** @param known variables that stand above those of the process. */
+/** As `loadConfig`; where the config leaves open for which of several nodes it is, the directory of `--data` says so. */
+export async function configOfNode(cli: Cli): Promise<ResolvedConfig> {
+  try {
+    return await loadConfig(cli)
+  } catch (error) {
+    const name = cli.data !== undefined && lacksName(error) ? await nameIn(cli.data) : undefined
+    if (name === undefined) throw error
+    return loadConfig(cli, cli.mode, { CONCORD_NODE_ID: name })
+  }
+}
+
+/** Of the node that the directory was made for; undefined: it does not say so. */
+async function nameIn(dir: string): Promise<string | undefined> {
+  const path = identityPath(resolve(dir))
+  try {
+    return decodeIdentity(await readFile(path), path).identity.name
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * The config that the flags mean, with the variables on top.
+ *
+ * @param known variables that stand above those of the process.
+ */
 export async function loadConfig(
   cli: Cli,
   mode = cli.mode,

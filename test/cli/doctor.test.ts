@@ -108,6 +108,24 @@ story(
   },
 )
 
+story('a config that leaves the name of the node open: the directory says it', async (t, inDirectory) => {
+  const cwd = await temporary(t)
+  const members = await addresses(['n1', 'n2'])
+  const node = { id: 'n2' }
+  const cluster = { name: 'a', members, listen: members['n2']!, secret: 'shared by both of them' }
+  await writeFile(join(cwd, 'concord.config.json'), JSON.stringify({ cluster, shutdownMs: 100 }))
+  await fileNode(t, cwd, { node, shutdownMs: 100, cluster })
+  const run = inDirectory(cwd)
+  const found = await diagnosis(run, 9, ['--data', 'data'])
+  assert.equal(found['config']!.result, 'ok', found['config']!.found)
+  assert.match(found['node']!.found, /^n2: not ready, /)
+  assert.equal((await diagnosis(run, 9))['config']!.result, 'failed')
+  assert.match(
+    (await run(['get', 'k'])).stderr,
+    /^CONFIG_INVALID: .*found none\. Try: the same with --data DIR, /,
+  )
+})
+
 story('a node that asks for a token has its port, and is asked again with one', async (t, inDirectory) => {
   const cwd = await temporary(t)
   const members = await addresses(['n1', 'n2'])
