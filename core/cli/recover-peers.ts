@@ -2,12 +2,10 @@
  * Whether the other members of a cluster that is to be recovered live: each is asked who it is, as whoever comes with
  * an empty directory asks. One that answers as a member goes on with the old cluster, or may: then there would be two.
  */
-import { once } from 'node:events'
-import { connect } from 'node:net'
-import { addressOf } from '../address.ts'
 import { decodeWho, encodeQuestion } from '../node/introductions.ts'
 import { type ClusterConfig, openTransport } from '../node-peers.ts'
 import type { Hello, Transport, TransportHandlers } from '../ports.ts'
+import { takesConnections } from '../transport/probe.ts'
 import { systemWorld } from '../world.ts'
 import type { Cli } from './cli.ts'
 import { CliError } from './failure.ts'
@@ -87,23 +85,7 @@ async function ask(clusterId: string, { address }: Other, transport: Transport):
     return decodeWho(answer).clusterId === clusterId ? 'lives' : undefined
   } catch (error) {
     // Whoever takes connections may be a member to whom this secret, or this certificate, is another's; or one that stands still.
-    return (await takesConnections(address)) ? (error as Error) : undefined
-  }
-}
-
-async function takesConnections(address: string): Promise<boolean> {
-  const { host, port } = addressOf(address, 'address')
-  const socket = connect({ host, port, timeout: ANSWER_MS })
-  try {
-    await Promise.race([
-      once(socket, 'connect'),
-      once(socket, 'timeout').then(() => Promise.reject(new Error('nobody there'))),
-    ])
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
+    return (await takesConnections(address, ANSWER_MS)) ? (error as Error) : undefined
   }
 }
 
