@@ -198,11 +198,19 @@ function oneOf(flag: string, found: string, allowed: readonly string[]): string 
 
 /** One word, whose value nobody is shown. @throws `USAGE` */
 function tokenIn(given: Buffer | string, source: string): string {
-  const words = given.toString().split(/\s+/).filter(Boolean)
-  if (words.length === 1 && /^[\x21-\x7e]+$/.test(words[0]!)) return words[0]!
-  const lines = given.toString().trim().split('\n').length
-  const found = words.length === 0 ? 'nothing' : lines > 1 ? `${lines} lines` : 'another text'
+  const text = given.toString().trim()
+  if (/^[\x21-\x7e]+$/.test(text) && !/^["'{[]/.test(text)) return text
+  const found = shapeOf(text)
   throw new CliError('USAGE', `${source}: found ${found}, expected a token and nothing else`, TOKEN_ALONE)
+}
+
+function shapeOf(text: string): string {
+  if (text === '') return 'nothing'
+  if (/^[{[]/.test(text)) return 'what looks like JSON'
+  if (/^["']/.test(text)) return 'a text in quotes'
+  const lines = text.split('\n').length
+  if (lines > 1) return `${lines} lines`
+  return /\s/.test(text) ? 'several words' : 'a text with letters that no token has'
 }
 
 const TOKEN_ALONE = 'the member "token" of what `token create` prints, by itself'

@@ -108,6 +108,10 @@ function usage(program: Program, error: CommanderError): CliError {
   const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n')
   const suggestion = rest.join(' ').replace(/^\(|\)$/g, '')
   const message = suggestion === '' ? first : `${first}. ${suggestion}`
+  if (/^unknown option '--token(?:=|'$)/.test(first)) {
+    const why = 'there is no flag for a token: everybody on the machine sees the arguments of a command'
+    return new CliError('USAGE', why, '--token-file FILE, or the variable CONCORD_TOKEN')
+  }
   const [verb] = program.command.args
   const isVerb = program.command.commands.some((known) => known.name() === verb)
   return new CliError('USAGE', message, `${COMMAND} help${isVerb ? ` ${verb}` : ''}`)

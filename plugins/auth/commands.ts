@@ -40,6 +40,14 @@ async function create(call: Call): Promise<unknown> {
         'the first token is made where a node runs, by its own socket, not over the network',
       )
     }
+    // Whatever stands beside it would be dropped.
+    const beside = [given(call, 'role'), given(call, 'grant'), options['ttl'], call.arguments['name']]
+    if (beside.some((each) => each !== undefined)) {
+      throw new ConcordError(
+        'INVALID_ARGUMENT',
+        'bootstrap: found a name, a role, a grant or a ttl beside it; the first token is named bootstrap, has the role admin and does not expire',
+      )
+    }
     const { id, name, token } = await service.bootstrap()
     return { id, name, token }
   }

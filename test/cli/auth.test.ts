@@ -245,6 +245,10 @@ story('what is no token alone is refused, from wherever it comes, and not shown'
     `${token}\n${token}\n`,
     '\n',
     `"${token} "`,
+    `"${token}"`,
+    boot.trim(),
+    JSON.stringify({ token }),
+    `Bearer ${token}`,
     'ключ',
   ]) {
     await write(text)
@@ -263,6 +267,26 @@ story('what is no token alone is refused, from wherever it comes, and not shown'
   await write(`\ufeff${token}\r\n`)
   assert.equal((await run(['get', 'k', '--token-file', 'token'])).code, 3)
 })
+
+story(
+  'there is no flag for a token, and what is beside --bootstrap is not dropped',
+  async (t, inDirectory) => {
+    const cwd = await temporary(t)
+    const db = await fileNode(t, cwd, { plugins: { auth: true } })
+    const run = inDirectory(cwd)
+    for (const args of [['--token', 'sk_concord_x'], ['--token=sk_concord_x']]) {
+      const { code, stderr } = await run(['get', 'k', ...args])
+      assert.equal(code, 2)
+      assert.match(stderr, /^USAGE: there is no flag for a token: .* Try: --token-file FILE, or/)
+      assert.doesNotMatch(stderr, /sk_concord_x/)
+    }
+    for (const beside of [['me'], ['--role', 'viewer'], ['--grant', 'read:'], ['--ttl', '1h']]) {
+      const { code, stderr } = await run(['token', 'create', '--bootstrap', ...beside])
+      assert.deepEqual([code, stderr.split(':')[0]], [2, 'INVALID_ARGUMENT'], stderr)
+    }
+    assert.equal(await db.plugin('auth').hadTokens(), false)
+  },
+)
 
 story('a node without auth says so to whoever asks for its tokens', async (t, inDirectory) => {
   const cwd = await temporary(t)
