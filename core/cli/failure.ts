@@ -236,6 +236,7 @@ function nextStep(error: unknown, where: Where): string | undefined {
   const { code, outcome, retryable, details } = error
   const { verb, again = '' } = where
   if (OF_NODE.has(verb)) return nextOfNode(code, where)
+  if (verb === 'dev' && code === 'DIRECTORY_LOCKED') return '--dir PATH, for another cluster beside it'
   if (outcome === 'unknown' && code !== 'INTERNAL' && isWriting(verb)) {
     return verb === undefined ? undefined : AFTER_UNKNOWN[verb]!(again, retryable)
   }
@@ -251,10 +252,16 @@ function nextStep(error: unknown, where: Where): string | undefined {
   return nextOf(code, where) ?? (retryable ? 'the same again' : undefined)
 }
 
+/** What an application gives as an option is a flag here. */
+const withFlags = (message: string): string =>
+  message
+    .replace("give that authority's as `ca`, PEM text", "give that authority's by --cacert FILE")
+    .replace('`force` does it', '--force does it')
+
 /** `CODE: what happened. Try: what to do.` */
 export function sentenceOf(error: unknown, where: Where = {}): string {
   const code = codeOf(error)
-  const message = error instanceof Error ? error.message : String(error)
+  const message = withFlags(error instanceof Error ? error.message : String(error))
   const said = /[.!?…]$/.test(message) || message.includes('\n') ? message : `${message}.`
   const next = nextStep(error, where)
   return `${code}: ${said}${next === undefined ? '' : `${said.includes('\n') ? '\n' : ' '}Try: ${next}`}`

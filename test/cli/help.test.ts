@@ -25,7 +25,8 @@ function verbs(): Verb[] {
   return createProgram().command.commands.flatMap((verb) => leaves(verb, ''))
 }
 
-const page = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8')
+const source = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+const page = source('docs/cli.md')
 /** What stands in the table of verbs, by verb. */
 const rows = page
   .slice(page.indexOf('\n## Verbs\n'), page.indexOf('\n## Values\n'))
@@ -101,4 +102,15 @@ test('after an unknown outcome the node that was meant is asked, and no other', 
     sentenceOf(new ConcordError('NOT_READY', 'no'), { verb: 'status', again }),
     /status --endpoint/,
   )
+})
+
+test('what is said of options of the API is said of flags here', () => {
+  const said = (code: 'CANNOT_CONNECT' | 'CHANGE_REFUSED', message: string) =>
+    sentenceOf(new ConcordError(code, message, { retryable: false }))
+  const dial = source('core/endpoint/dial-http.ts').match(/give that authority's[^}]*?text/)![0]
+  assert.match(said('CANNOT_CONNECT', dial.replaceAll('\\', '')), / by --cacert FILE\.$/)
+  const last = source('plugins/auth/directory.ts').match(/`force` does it[^']*/)![0]
+  assert.match(said('CHANGE_REFUSED', last), /: --force does it all the same\.$/)
+  const locked = new ConcordError('DIRECTORY_LOCKED', 'no')
+  assert.match(sentenceOf(locked, { verb: 'dev' }), /Try: --dir PATH/)
 })
