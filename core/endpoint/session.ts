@@ -16,7 +16,7 @@ import {
   writeMessage,
 } from './frames.ts'
 import { Iterators } from './iterators.ts'
-import type { Clock } from '../ports.ts'
+import type { Clock, Timer } from '../ports.ts'
 import { type EndpointNode, methodOf } from './methods.ts'
 import type { Share } from './share.ts'
 import { type Answer, type ClientHello, type NodeHello, type RequestHead, failureOf } from './shapes.ts'
@@ -26,8 +26,12 @@ const MAX_IN_FLIGHT = 256
 const MAX_WAITING_BYTES = 64 * 1024
 /** Answers that the client has not taken yet, before it is asked for nothing more. */
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024
+/** While nothing is read from a client it is told so often that the node is there: what it asks is not heard. */
+const SIGN_OF_LIFE_MS = 1000
 /** For a hello, and for the rest of a frame that has begun. */
 const SILENCE_MS = 10_000
+/** The answer to nothing that was asked. */
+const SIGN_OF_LIFE: Message = { kind: KIND.answer, id: 0, head: null, values: [] }
 const GAVE_UP = new Error('the client gave up, or is gone')
 
 export interface SessionOptions {
@@ -65,6 +69,7 @@ export class Session {
   readonly #waiting: Waiting[] = []
   #waitingBytes = 0
   readonly #goOn = (): void => this.#pump()
+  #sign: Timer | undefined
   #isKnown = false
   #isOver = false
   #idle: (() => void) | undefined
@@ -136,8 +141,20 @@ export class Session {
       this.#refuse(error)
     }
     if (this.#isOver) return
-    if (this.#isBlocked) this.#socket.pause()
-    else this.#socket.resume()
+    if (this.#isBlocked) {
+      this.#socket.pause()
+      this.#sign ??= this.#signLater()
+    } else this.#socket.resume()
+  }
+
+  #signLater(): Timer {
+    return this.#options.clock.after(SIGN_OF_LIFE_MS, () => {
+      this.#sign = undefined
+      if (this.#isOver || !this.#isBlocked) return
+      // Where something waits to be taken, that is the sign.
+      if (this.#isKnown && this.#socket.writableLength === 0) this.#send(SIGN_OF_LIFE)
+      this.#sign = this.#signLater()
+    })
   }
 
   #take(message: Message, bytes: number): void {
@@ -268,6 +285,7 @@ export class Session {
     this.#isOver = true
     this.#idle?.()
     this.#options.share.forget(this.#goOn)
+    this.#options.clock.cancel(this.#sign)
     this.#waiting.length = 0
     for (const { abort } of this.#inFlight.values()) abort.abort(GAVE_UP)
     this.#iterators.closeAll()

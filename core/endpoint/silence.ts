@@ -1,8 +1,9 @@
 /**
  * When a connection that says nothing is given up. A machine that is lost, or a process that is paused, ends no
  * connection: it only says no more, and TCP goes on trying for a quarter of an hour. A deadline alone proves nothing,
- * it may have been a millisecond. So the node is asked something small that every node answers at once, and the
- * connection is lost when not a byte of anything has come until the patience is over.
+ * it may have been a millisecond. So the node is asked something small that every node answers at once, but
+ * for one that reads no more from this client for now: that says by itself, every second, that it is there. The connection is
+ * lost when not a byte of anything has come until the patience is over.
  */
 import type { Clock, Timer } from '../ports.ts'
 

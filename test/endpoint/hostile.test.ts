@@ -240,6 +240,25 @@ describe('too much', () => {
     assert.equal((await stranger.message(({ id }) => id === 999)).kind, KIND.answer)
   })
 
+  test('a client from which nothing is read hears that the node is there', { timeout: 20_000 }, async (t) => {
+    const node = await listening(t)
+    const stranger = new Stranger(t, node.endpoint.path)
+    await stranger.greet()
+    const isSign = ({ kind, id }: Message): boolean => kind === KIND.answer && id === 0
+    const signs = (): number => stranger.messages.filter(isSign).length
+    const get = { method: 'get', key: 'k'.repeat(1000) }
+    const waiting = { ...get, options: NEVER }
+    stranger.send(...Array.from({ length: 256 }, (_, at) => ({ id: at + 1, head: waiting })))
+    stranger.send(...Array.from({ length: 100 }, (_, at) => ({ id: at + 301, head: get })))
+    // Behind all that it is not heard.
+    stranger.send({ kind: KIND.cancel, id: 1 })
+    await until(() => signs() === 2)
+    assert.ok(stranger.messages.every((message) => isSign(message) || message.kind === KIND.hello))
+    // Nor does that hold up the end of the node.
+    await node.endpoint.close()
+    await stranger.closed
+  })
+
   test(
     'all clients together leave places to others: the rest waits its turn',
     { timeout: 20_000 },
