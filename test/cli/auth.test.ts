@@ -158,7 +158,7 @@ story('what is refused for good is a conflict, and no word says to try again', a
     assert.match(stderr, /^CHANGE_REFUSED: /)
     assert.doesNotMatch(stderr, /Try:/, args.join(' '))
   }
-  assert.match((await run(['token', 'revoke', id, '--yes'])).stderr, /: --force does it/)
+  assert.match((await run(['token', 'revoke', id, '--yes'])).stderr, /--force does it/)
   assert.equal((await run(['token', 'revoke', id, '--yes', '--force'])).code, 0)
 })
 
