@@ -16,7 +16,10 @@ import type { Whole } from './whole.ts'
 
 /** A leader that has not said within this where they stand is as good as lost. Callers give up before. */
 const PATIENCE_MS = 10_000
-/** A leader that has handed over says so by then; one that somebody else has replaced and that is silent is lost. */
+/**
+ * A leader that has handed over says so by then. One that has not answered for so long, and that somebody else has
+ * replaced, is lost: often it was silent for all of the election already.
+ */
 const REPLACED_MS = 500
 /** Most bytes of entries in one call. */
 const CALL_BYTES = 1024 * 1024
@@ -26,8 +29,7 @@ type Follower = Pick<Whole, 'nowMs' | 'leader' | 'otherLeader' | 'plan'>
 interface UnderWay {
   readonly leader: NodeId
   readonly giveUp: AbortController
-  /** Since when somebody else is known to lead. */
-  replacedMs: number | undefined
+  readonly sentMs: number
 }
 
 export class Forwarding {
@@ -64,17 +66,16 @@ export class Forwarding {
     if (call === undefined) return
     const leading = this.#node.leader()
     const isReplaced = leading !== null && leading !== call.leader
-    const nowMs = this.#node.nowMs()
-    call.replacedMs = isReplaced ? (call.replacedMs ?? nowMs) : undefined
-    if (isReplaced && nowMs - call.replacedMs! >= REPLACED_MS) call.giveUp.abort()
+    if (isReplaced && this.#node.nowMs() - call.sentMs >= REPLACED_MS) call.giveUp.abort()
   }
 
   async #send(leader: NodeId, taken: Taken): Promise<void> {
     const proposals = this.#proposals
     const giveUp = new AbortController()
-    this.#underWay = { leader, giveUp, replacedMs: undefined }
+    const sentMs = this.#node.nowMs()
+    this.#underWay = { leader, giveUp, sentMs }
     try {
-      const deadlineMs = this.#node.nowMs() + PATIENCE_MS
+      const deadlineMs = sentMs + PATIENCE_MS
       const answer = await this.#network.call(leader, encodeCall({ kind: 'place', datas: taken.datas }), {
         deadlineMs,
         signal: giveUp.signal,
