@@ -77,7 +77,7 @@ function act(world: World, fault: Fault): boolean {
         node!.cluster.transferLeadership().catch(() => undefined)
       })
     case 'replace':
-      return ifSpared(world, () => replace(world, world.members[fault.target]!))
+      return ifSpared(world, world.members[fault.target]!, () => replace(world, world.members[fault.target]!))
     case 'join':
       if (world.members.length >= 7) return false
       start(world, addMember(world))
@@ -114,9 +114,9 @@ function find(world: World, target: Target): Member | undefined {
   return target === 'leader' ? leaderOf(world) : world.members[target]
 }
 
-/** Of two who vote, neither can be lost for good. */
-const ifSpared = (world: World, strikes: () => void): boolean =>
-  world.voters > 2 && world.removals === 0 && whileWhole(world, strikes)
+/** Of two who vote, neither can be lost for good; nor the last whom a new computer under its name would know. */
+const ifSpared = (world: World, member: Member, strikes: () => void): boolean =>
+  world.voters > 2 && !isLastKnown(world, member) && whileWhole(world, strikes)
 
 /** Only one copy may be lost at a time, and only while the others are there to make another. */
 function whileWhole(world: World, strikes: () => void): boolean {
@@ -198,7 +198,7 @@ function fillDisk(world: World, member: Member, forMs: number): void {
 }
 
 function rot(world: World, member: Member, bits: number, downMs: number): boolean {
-  return ifSpared(world, () => {
+  return ifSpared(world, member, () => {
     kill(world, member)
     const { disk } = member.computer
     const files = [...disk.names.keys()].filter((path) => path.startsWith(logDir(DIRECTORY))).sort()
