@@ -62,7 +62,8 @@ export async function connectTo(
 
 /** As `connectTo`, when the data directory is known. */
 export async function connectToDirectory(dir: string, options: ConnectOptions = {}): Promise<RemoteStore> {
-  const way = { alternatives: 1, dial: () => dial(dir), moveOn: () => undefined }
+  // The process that listens there stands still, if it says nothing: no other dial finds another.
+  const way = { alternatives: 1, endsInSilence: false, dial: () => dial(dir), moveOn: () => undefined }
   return storeOver(way, checkOptions(options))
 }
 

@@ -130,7 +130,7 @@ export class EndpointClient implements Links {
   #connectionOver(socket: Socket): Connection {
     const connection: Connection = new Connection(socket, {
       clock: this.clock,
-      endsInSilence: this.alternatives > 1,
+      endsInSilence: this.#way.endsInSilence,
       lost: () => this.#lost(connection),
     })
     this.#greeting = connection
@@ -138,12 +138,12 @@ export class EndpointClient implements Links {
     return connection
   }
 
-  /** Where there are others to ask, one that takes connections and says nothing is not waited for. */
+  /** One that takes connections and says nothing is not waited for, where another dial may find another. */
   async #greeted(connection: Connection): Promise<void> {
     const greeting = connection.greet()
     const mute = (): ConcordError => cannotConnect(new Error('the node says no hello'))
     const deadlineMs = this.nowMs() + GREETING_MS / this.alternatives
-    await (this.alternatives < 2 ? greeting : within(this.clock, { deadlineMs }, greeting, mute))
+    await (this.#way.endsInSilence ? within(this.clock, { deadlineMs }, greeting, mute) : greeting)
     const { clusterId } = connection.hello
     if (clusterId !== undefined && clusterId !== (this.#clusterId ??= clusterId))
       throw this.#otherCluster(clusterId)

@@ -54,7 +54,7 @@ export function httpDial(endpoints: readonly URL[], options: HttpDialOptions): W
     moveOn()
     throw mostTelling(refusals)
   }
-  return { alternatives: endpoints.length, dial, moveOn }
+  return { alternatives: endpoints.length, endsInSilence: true, dial, moveOn }
 }
 
 /** What nothing but another token cures comes first; else what may pass. */

@@ -8,6 +8,8 @@ export type Dial = (signal: AbortSignal) => Promise<Socket>
 export interface Way {
   /** At how many endpoints the cluster is reached. */
   readonly alternatives: number
+  /** Whether one from which nothing comes is given up: another dial may find somebody, be it under the same name. */
+  readonly endsInSilence: boolean
   readonly dial: Dial
   /** The next dial begins elsewhere, if there is another place. */
   moveOn(): void

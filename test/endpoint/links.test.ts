@@ -20,6 +20,8 @@ class Node {
   readonly name: string
   readonly asked: string[] = []
   isMute = false
+  /** Connections, so far. */
+  greeted = 0
   path = ''
   /** Ends the connection that was heard of last. */
   end = (): void => {}
@@ -40,7 +42,10 @@ class Node {
       this.asked.push(method)
       if (!this.isMute) say({ kind: KIND.answer, id, head: this.#answerTo(method) })
     }
-    this.path = join(await fakeNode(t, answer, undefined, { clusterId }), 'endpoint.sock')
+    this.path = join(
+      await fakeNode(t, answer, async () => void this.greeted++, { clusterId }),
+      'endpoint.sock',
+    )
     return this
   }
 
@@ -50,12 +55,13 @@ class Node {
 }
 
 /** As by HTTP, to sockets: in their order, from the one that answered last. */
-function wayTo(nodes: readonly Node[]): Way {
+function wayTo(nodes: readonly Node[], endsInSilence = true): Way {
   let first = 0
   const moveOn = (): void => {
     first = (first + 1) % nodes.length
   }
-  return { alternatives: nodes.length, moveOn, dial: () => dialPath(nodes[first]!.path) }
+  const dial = () => dialPath(nodes[first]!.path)
+  return { alternatives: nodes.length, endsInSilence, moveOn, dial }
 }
 
 interface Several {
@@ -65,8 +71,12 @@ interface Several {
 }
 
 function clientOf(t: TestContext, ...nodes: readonly Node[]): Several {
+  return clientBy(t, wayTo(nodes))
+}
+
+function clientBy(t: TestContext, way: Way): Several {
   const clock = new TestClock()
-  const client = new EndpointClient(wayTo(nodes), clock)
+  const client = new EndpointClient(way, clock)
   atEnd(t, () => client.close())
   const ask: Several['ask'] = (more) =>
     askAnywhere(client, {
@@ -129,9 +139,25 @@ describe('a connection from which nothing comes', () => {
     assert.deepEqual(b.asked, [])
   })
 
-  test('is not given up where there is no other endpoint', async (t) => {
+  test('is given up also where there is one endpoint: its name may stand for several', async (t) => {
     const a = await new Node('a').listen(t)
     const several = clientOf(t, a)
+    const { clock, ask } = several
+    assert.equal(await named(ask()), 'a')
+    a.isMute = true
+    const write = rejection(ask({ head: { method: 'put' }, isWrite: true }))
+    await tooLate(several, a)
+    await clock.advance(SILENCE_MS)
+    assert.equal((await write).code, 'CONNECTION_LOST')
+    a.isMute = false
+    const before = a.greeted
+    assert.equal(await named(ask()), 'a')
+    assert.equal(a.greeted, before + 1, 'on a connection of its own')
+  })
+
+  test('is not given up on the socket of a node: it stands still, and nobody else is there', async (t) => {
+    const a = await new Node('a').listen(t)
+    const several = clientBy(t, wayTo([a], false))
     const { clock, ask } = several
     assert.equal(await named(ask()), 'a')
     a.isMute = true
