@@ -1,12 +1,7 @@
 /** The OpenAPI 3.1 document, made of the routes that are served and of the schemas that judge their calls. */
-import {
-  API_BASE,
-  type JsonSchema,
-  type OfferedRoute,
-  type Route,
-  type RouteResponse,
-} from '../../core/plugin.ts'
+import type { JsonSchema, OfferedRoute, Route, RouteResponse } from '../../core/plugin.ts'
 import { pageSchema } from './list-route.ts'
+import { urlOf } from './nowhere.ts'
 import { object } from './schemas.ts'
 
 type Json = Record<string, unknown>
@@ -38,8 +33,8 @@ export function openapi(offered: readonly OfferedRoute[], version: string): Json
 }
 
 /** `/kv/:key` as `/api/v1/kv/{key}`. */
-export function pathOf({ path, atRoot }: Route): string {
-  return (atRoot === true ? path : API_BASE + path).replaceAll(/:(\w+)/g, '{$1}')
+export function pathOf(route: Route): string {
+  return urlOf(route).replaceAll(/:(\w+)/g, '{$1}')
 }
 
 function operationOf(route: Route): Json {
