@@ -14,6 +14,15 @@ const outcome = (call: Promise<unknown>): Promise<string> => call.then(() => 'do
 
 const config = { plugins: { auth: true } } as const
 
+/** What was called first is first in the log. */
+async function assertInOrder(calls: readonly Promise<{ readonly revision: number }>[]): Promise<void> {
+  const revisions = (await Promise.all(calls)).map(({ revision }) => revision)
+  assert.deepEqual(
+    revisions,
+    revisions.toSorted((a, b) => a - b),
+  )
+}
+
 describe('a token', () => {
   test('that is made on one node is good on all, whoever leads, also after all have restarted', async () => {
     const t = await testCluster({ seed: 7, config })
@@ -239,11 +248,7 @@ describe('a token', () => {
         await t.advance(0.1)
         calls.push(store.put('k', each))
       }
-      const revisions = (await Promise.all(calls)).map(({ revision }) => revision)
-      assert.deepEqual(
-        revisions,
-        revisions.toSorted((a, b) => a - b),
-      )
+      await assertInOrder(calls)
       assert.equal(await store.get('k'), 99)
     } finally {
       await t.close()
@@ -284,11 +289,7 @@ describe('a token', () => {
         calls.push(store.put('k', each))
         await t.advance(0.2)
       }
-      const revisions = (await Promise.all(calls)).map(({ revision }) => revision)
-      assert.deepEqual(
-        revisions,
-        revisions.toSorted((a, b) => a - b),
-      )
+      await assertInOrder(calls)
       assert.equal(await store.get('k'), 99)
     } finally {
       await t.close()
