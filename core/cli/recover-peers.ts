@@ -84,7 +84,7 @@ async function ask(clusterId: string, { address }: Other, transport: Transport):
     const answer = await transport.call({ address }, encodeQuestion({ kind: 'who' }), patience)
     return decodeWho(answer).clusterId === clusterId ? 'lives' : undefined
   } catch (error) {
-    // Whoever takes connections may be a member to whom this secret, or this certificate, is another's; or one that stands still.
+    // Whoever takes connections may be a member that has another secret or other certificates, or stands still.
     return (await takesConnections(address, ANSWER_MS)) ? (error as Error) : undefined
   }
 }
